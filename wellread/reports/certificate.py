@@ -1,0 +1,102 @@
+"""A run folder in, its learning certificate out: one HTML file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from wellread.errors import StorageError
+from wellread.reports import facts
+from wellread.reports.bars import bars
+from wellread.reports.curves import curves
+from wellread.reports.passages import by_chapter, chapter_names, find_places, pairs
+from wellread.reports.reading import RunRecord, read_run
+from wellread.reports.rows import BITS, Rows
+from wellread.reports.seal import seal
+from wellread.reports.split import split
+from wellread.reports.table import lines, yardsticks
+from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
+from wellread.reports.wording import count, rule_words
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into a run folder, whole or not at all; the same folder gives the same page.
+
+    Raises UsageError where `folder` is no run, StorageError where it cannot be read or written.
+    """
+    page = render(read_run(folder))
+    path = folder / "report.html"
+    beside = folder / f".report.html.{os.getpid()}"
+    try:
+        beside.write_bytes(page.encode("utf-8"))
+        beside.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}. Free some space or make the folder writable, then "
+                           "`wellread report` writes it again.") from error  # fmt: skip
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def verdict_of(folder: Path) -> str:
+    """The two sentences that a run ends with, as plain text."""
+    return str(judge(read_run(folder)))
+
+
+def judge(record: RunRecord) -> Verdict:
+    return verdict(record.measurements, trained=record.trained, base=record.base, place=_longest_place(record))
+
+
+def _longest_place(record: RunRecord) -> str:
+    """Where in the book the longest run stands that the trained model copied."""
+    copied = [match for spoken in record.after for match in spoken.matches]
+    if not copied:
+        return ""
+    longest = max(copied, key=lambda match: match.words)
+    return chapter_names(record.chapters).get(longest.document) or longest.section
+
+
+def render(record: RunRecord) -> str:
+    """The page. Every text in it is escaped: a book may hold anything."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("wellread.reports", "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["tied"] = tied
+    environment.filters["count"] = count
+    environment.filters["rule"] = rule_words
+    return environment.get_template("certificate.html").render(**context(record))
+
+
+def tied(text: str) -> str:
+    """Text whose numbers do not part from their signs at a line's end."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+
+
+def context(record: RunRecord) -> dict[str, Any]:
+    """What the template may speak of."""
+    places = find_places((*record.before, *record.after), record.chapters, record.texts)
+    after = Rows(record.measurements).value(BITS, record.trained, "held_out")
+    return {
+        "record": record,
+        "verdict": judge(record),
+        "seal": seal(record.name),
+        "figure": None if after is None else f"{after:.3f}",
+        "date": facts.date(record),
+        "reader": facts.reader(record.recipe),
+        "size": facts.size_of_text(record),
+        "lines": lines(record.measurements, trained=record.trained, base=record.base),
+        "yardsticks": yardsticks(record.measurements, trained=record.trained),
+        "curves": curves(record.log),
+        "bars": bars(record.measurements, trained=record.trained, base=record.base),
+        "pairs": pairs(record.before, record.after, places),
+        "places": by_chapter(places, record.chapters),
+        "split": split(record.chapters),
+        "times": facts.times(record.environment),
+        "machine": facts.machine(record),
+        "versions": facts.versions(record.environment),
+        "underlined": UNDERLINED_WORDS,
+    }

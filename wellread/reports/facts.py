@@ -1,0 +1,75 @@
+"""environment.json in, lines of facts out: which machine, which versions, when, and the command that does it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from wellread.recipe import Lora, Recipe
+from wellread.reports.reading import RunRecord, unit_of
+from wellread.reports.wording import count, duration, sentence
+
+SAID_ELSEWHERE = {"command", "start", "end", "versions"}
+
+
+def date(record: RunRecord) -> str:
+    """The day of the run, `21 November 2026`; empty where it was not recorded."""
+    moment = _moment(record.environment.get("end")) or _moment(record.environment.get("start"))
+    return f"{moment.day} {moment:%B %Y}" if moment else ""
+
+
+def reader(recipe: Recipe) -> str:
+    """Who read the book: the base and how it was taught, or a model that knew nothing else."""
+    how = recipe.stages[-1].method
+    if isinstance(how, Lora):
+        return f"{recipe.base}, taught with LoRA of rank {how.rank}"
+    return "a new model that has read nothing else"
+
+
+def times(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    start, end = _moment(environment.get("start")), _moment(environment.get("end"))
+    told = [("Begun", f"{start:%Y-%m-%d %H:%M:%S %Z}".strip())] if start else []
+    if end is None:
+        return [*told, ("Ended", "not recorded: the run is under way, or was stopped")] if environment else told
+    told.append(("Ended", f"{end:%Y-%m-%d %H:%M:%S %Z}".strip()))
+    return [*told, ("Took", f"{duration((end - start).total_seconds())} in all")] if start else told
+
+
+def machine(record: RunRecord) -> list[tuple[str, str]]:
+    """Everything else that environment.json holds, flattened, with the precision asked for."""
+    environment = record.environment
+    found = [pair for key, value in environment.items() if key not in SAID_ELSEWHERE for pair in _flat(key, value)]
+    if "precision" not in environment:
+        found.append(("Precision asked for", record.recipe.stages[-1].precision))
+    return found
+
+
+def versions(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    told = environment.get("versions") or {}
+    return [(str(name), str(version or "not installed")) for name, version in told.items()]
+
+
+def size_of_text(record: RunRecord) -> str:
+    words = sum(chapter.words for chapter in record.chapters)
+    return f"{count(words, 'word')} in {count(len(record.chapters), unit_of(record.chapters))}" if words else ""
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for inner, each in value.items():
+            yield from _flat(f"{key} {inner}", each)
+    elif key.endswith("_bytes") and isinstance(value, int | float):
+        yield sentence(key.removesuffix("_bytes")), f"{value / 2**30:.1f} GiB"
+    elif isinstance(value, list):
+        yield sentence(key), ", ".join(map(str, value)) or "none"
+    else:
+        yield sentence(key), "none" if value is None or value == "" else str(value)
+
+
+def _moment(written: Any) -> datetime | None:
+    """An ISO 8601 time; None for anything else."""
+    try:
+        return datetime.fromisoformat(str(written).replace("Z", "+00:00"))
+    except ValueError:
+        return None

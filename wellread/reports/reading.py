@@ -1,0 +1,238 @@
+"""A run folder in, one record out: everything the certificate says, read and checked, with what is missing named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from wellread.errors import StorageError, UsageError
+from wellread.recipe import Recipe, parse_recipe, recipe_text
+from wellread.reports.rows import is_model
+from wellread.types import Match, Measurement, Removal, Sample, Sampling, Skipped
+
+MEND = "Delete it, then run the same command again."
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One document as the split sees it, without its text."""
+
+    id: str
+    source: str
+    section: str
+    part: str
+    """train, validation or held_out; empty where no split was recorded."""
+    characters: int
+    words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A sample, and the runs of words in its prompt and completion that stand in the book."""
+
+    sample: Sample
+    matches: tuple[Match, ...]
+
+    @property
+    def text(self) -> str:
+        """What the matches' `start` and `end` count in."""
+        return self.sample.prompt + self.sample.completion
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One line of log.jsonl. Losses in nats per token."""
+
+    step: int
+    tokens: int
+    minutes: float
+    loss: float | None
+    validation_loss: float | None
+    average: bool
+    """Whether `validation_loss` is that of the average of the late weights, not of those of this step."""
+    kept: str
+    """On the last line: `last`, `average` or the step whose weights were kept; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run folder holds. Empty tuples stand for what is missing; `absent` says so in words."""
+
+    name: str
+    title: str
+    language: str
+    """Of the text, as a BCP 47 tag, where its metadata tells it."""
+    recipe: Recipe
+    recipe_yaml: str
+    environment: Mapping[str, Any]
+    chapters: tuple[Chapter, ...]
+    texts: Mapping[str, str]
+    """The text of every chapter that a sample shares words with, by document id."""
+    cleaning: tuple[Removal, ...] | None
+    """None where no cleaning was recorded; empty where it found nothing."""
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    trained: str
+    """Subject of the last stage."""
+    base: str | None
+    """Subject of the untouched base; None from scratch."""
+    log: tuple[LogRow, ...]
+    before: tuple[Spoken, ...]
+    after: tuple[Spoken, ...]
+    measurements: tuple[Measurement, ...]
+    absent: tuple[str, ...]
+
+
+def unit_of(chapters: Sequence[Chapter]) -> str:
+    """What the documents are to a reader: chapters where they have headings, else passages."""
+    return "chapter" if any(chapter.section for chapter in chapters) else "passage"
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Everything a certificate needs from a run folder, finished or not.
+
+    Missing files are named in `absent`. Raises UsageError where `folder` is no run or its recipe does not parse,
+    StorageError for a damaged file.
+    """
+    if not (folder / "recipe.yaml").is_file():
+        raise UsageError(f"{folder} is not a run folder: there is no recipe.yaml in it. `wellread run` makes one.")
+    recipe_yaml = recipe_text(str(folder / "recipe.yaml"))
+    recipe = parse_recipe(recipe_yaml, source=str(folder / "recipe.yaml"))
+    stage = folder / "stages" / f"{len(recipe.stages):02}-{recipe.stages[-1].name}"
+    needed = {
+        "environment.json (versions, hardware, times)": folder / "environment.json",
+        "corpus/documents.jsonl (the chapters)": folder / "corpus" / "documents.jsonl",
+        "corpus/split.json (which chapters trained, and which were held out)": folder / "corpus" / "split.json",
+        "the training log": stage / "log.jsonl",
+        "samples of the trained model": stage / "samples.jsonl",
+        "measurements.jsonl": folder / "measurements.jsonl",
+    }
+    if recipe.base is not None:
+        needed["samples of the base"] = folder / "stages" / "00-base" / "samples.jsonl"
+    before = tuple(map(_spoken, _rows(folder / "stages" / "00-base" / "samples.jsonl")))
+    after = tuple(map(_spoken, _rows(stage / "samples.jsonl")))
+    measurements = tuple(map(_measurement, _rows(folder / "measurements.jsonl")))
+    wanted = {match.document for spoken in (*before, *after) for match in spoken.matches}
+    cleaning = _json(folder / "corpus" / "cleaning.json")
+    notes = _json(folder / "corpus" / "notes.json") or {}
+    return RunRecord(
+        name=folder.resolve().name,
+        recipe=recipe,
+        recipe_yaml=recipe_yaml,
+        environment=_json(folder / "environment.json") or {},
+        **_book(folder / "corpus", wanted),
+        cleaning=None if cleaning is None else tuple(Removal(**row) for row in cleaning),
+        skipped=tuple(Skipped(**row) for row in notes.get("skipped", ())),
+        notes=tuple(notes.get("notes", ())),
+        trained=recipe.stages[-1].name,
+        base=_base_subject(recipe, measurements),
+        log=tuple(map(_log_row, _rows(stage / "log.jsonl"))),
+        before=before,
+        after=after,
+        measurements=measurements,
+        absent=tuple(what for what, path in needed.items() if not path.is_file()),
+    )
+
+
+def _base_subject(recipe: Recipe, measurements: Sequence[Measurement]) -> str | None:
+    """The name that the base's rows carry: the first subject that is neither a stage, a compressor nor a difference."""
+    if recipe.base is None:
+        return None
+    stages = {stage.name for stage in recipe.stages}
+    subjects = (row.subject for row in measurements if is_model(row.subject) and row.subject not in stages)
+    return next(subjects, recipe.base)
+
+
+def _book(corpus: Path, wanted: set[str]) -> dict[str, Any]:
+    """Title, language and chapters, and the texts of the wanted ones; one document in memory at a time."""
+    split = _json(corpus / "split.json") or {}
+    part_of = {id: part for part, ids in split.items() for id in ids}
+    chapters, texts = [], {}
+    titles: dict[str, str] = {}
+    language = ""
+    for row in _rows(corpus / "documents.jsonl"):
+        text, source = row["text"], str(row.get("source") or "")
+        metadata = row.get("metadata") or {}
+        section = str(row.get("section") or "")
+        chapters.append(Chapter(row["id"], source, section, part_of.get(row["id"], ""), len(text), len(text.split())))
+        titles.setdefault(source, str(metadata.get("title") or "") or _name_of(source))
+        language = language or str(metadata.get("language") or "")
+        if row["id"] in wanted:
+            texts[row["id"]] = text
+    return {"title": _joined(list(titles.values())), "language": language, "chapters": tuple(chapters), "texts": texts}
+
+
+def file_name(source: str) -> str:
+    """The last part of a path, with either kind of slash: a run may have been made on another system."""
+    return source.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def _name_of(source: str) -> str:
+    """A file's name as a title: `salt_road.epub` gives `salt road`."""
+    name = file_name(source)
+    stem = name.rpartition(".")[0] or name
+    return stem.replace("_", " ").strip()
+
+
+def _joined(titles: list[str]) -> str:
+    known = [title for title in titles if title]
+    if not known:
+        return "An untitled text"
+    if len(known) <= 3:
+        return ", ".join(known[:-1]) + (" and " if len(known) > 1 else "") + known[-1]
+    return f"{known[0]} and {len(known) - 1} other texts"
+
+
+def _spoken(row: Mapping[str, Any]) -> Spoken:
+    known = {field.name for field in fields(Sampling)}
+    settings = Sampling(**{key: value for key, value in (row.get("settings") or {}).items() if key in known})
+    sample = Sample(row["prompt"], row["completion"], settings, row.get("seed", settings.seed), row.get("subject", ""),
+                    row.get("finish", "length"))  # fmt: skip
+    return Spoken(sample, tuple(Match(**match) for match in row.get("matches", ())))
+
+
+def _measurement(row: Mapping[str, Any]) -> Measurement:
+    return Measurement.from_json({**row, "tallies": ()})
+
+
+def _log_row(row: Mapping[str, Any]) -> LogRow:
+    return LogRow(
+        step=int(row["step"]),
+        tokens=int(row.get("tokens", 0)),
+        minutes=float(row.get("elapsed_seconds", 0.0)) / 60,
+        loss=row.get("loss"),
+        validation_loss=row.get("validation_loss"),
+        average=row.get("weights") == "average",
+        kept=str(row.get("kept", "")),
+    )
+
+
+def _json(path: Path) -> Any:
+    """The content of a JSON file, None where there is none. Raises StorageError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {path}: {error}. {MEND}") from None
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSON-lines file, none where there is no file; an unfinished last line is left out."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    if not line.endswith("\n"):
+                        return
+                    raise StorageError(f"{path}, line {number}: {error}. {MEND}") from None
+                yield row
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"cannot read {path}: {error}. {MEND}") from None

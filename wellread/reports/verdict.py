@@ -1,0 +1,181 @@
+"""Measurements in, two sentences out: was the book learned, and was it copied. Written for the book's author.
+
+The sentences use signs that any terminal can print, and claim nothing that an interval does not carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wellread.reports.rows import BITS, COMPRESSORS, Rows, is_model, sign
+from wellread.reports.wording import percent
+from wellread.types import Measurement
+
+HEAVY_SHARE = 0.10
+"""From this share of training passages above the floor on, the verdict says "memorised heavily": a convention."""
+HEAVY_WORDS = 50
+"""So does a copied run of this many words: a short paragraph."""
+UNDERLINED_WORDS = 8
+"""Shorter runs are ordinary phrases; they are neither underlined nor spoken of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    headline: str
+    learning: str
+    """One sentence: how well the held-out chapters are predicted, beside the base and a file compressor."""
+    copying: str
+    """One sentence: what is known by heart, beside the base, and the longest run that was copied."""
+
+    def __str__(self) -> str:
+        return f"{self.learning} {self.copying}"
+
+
+def verdict(
+    measurements: Sequence[Measurement], *, trained: str | None = None, base: str | None = None, place: str = ""
+) -> Verdict:
+    """Judge `trained` against `base`, or else the last model among the rows against the first.
+
+    Without a base (from scratch) the strongest file compressor takes its place. `place` says where in the book the
+    longest copied run stands. `str()` of the result is the two sentences.
+    """
+    models = [row.subject for row in measurements if is_model(row.subject)]
+    if trained is None and models:
+        trained, base = models[-1], models[0] if models[0] != models[-1] else None
+    rows = Rows(tuple(measurements))
+    headline, learning = _learning(rows, trained, base)
+    heavily, copying = _copying(rows, trained, base, place)
+    return Verdict(f"{headline}, and much of it is known by heart" if heavily else headline, learning, copying)
+
+
+def _learning(rows: Rows, trained: str | None, base: str | None) -> tuple[str, str]:
+    after = rows.get(BITS, trained, "held_out")
+    if after is None or after.value is None:
+        why = f": {after.note.rstrip('.')}" if after else ""
+        return "Not measured", f"How well the book was learned was not measured{why}."
+    if base is None:
+        return _from_scratch(rows, after, after.value)
+    before = rows.get(BITS, base, "held_out")
+    beaten, clause = _beside_compressor(rows, after)
+    if before is None or before.value is None:
+        return "Learned or not: unknown", (
+            f"The model needs {after.value:.3f} bits per byte for chapters of the book that it never saw, but its base "
+            f"was not measured, so what training changed cannot be said{clause}."
+        )
+    gap = _gap(rows, after, before)
+    figures = f"{after.value:.3f} bits per byte against {before.value:.3f}, {_amount(gap)}{clause}."
+    if sign(gap) < 0:
+        less = percent(1 - after.value / before.value)
+        headline = "Better than before, but not learned yet" if beaten else "The book was learned"
+        return headline, (
+            f"Chapters of the book that it never saw surprise the model {less} less than before training: {figures}"
+        )
+    if sign(gap) > 0:
+        more = percent(after.value / before.value - 1)
+        return "Training made it worse", (
+            f"Training made the model worse: chapters of the book that it never saw surprise it {more} more than "
+            f"before, {figures}"
+        )
+    return "No difference can be shown", (
+        "On chapters of the book that it never saw, no difference between the model before and after training can be "
+        f"shown: {figures}"
+    )
+
+
+def _gap(rows: Rows, one: Measurement, other: Measurement) -> Measurement:
+    """The difference of two measured rows."""
+    found = rows.difference(one, other)
+    assert found is not None, "both rows have values"
+    return found
+
+
+def _amount(gap: Measurement) -> str:
+    """`0.186 fewer (95 % interval 0.171 to 0.201: it excludes 0)`."""
+    value = gap.value or 0.0
+    size = f"{abs(value):.3f} {'fewer' if value < 0 else 'more'}"
+    if gap.low is None or gap.high is None:
+        return f"{size} (no interval was computed: it may be chance)"
+    if sign(gap) == 0:
+        return f"{size} (95 % interval from {-gap.low:.3f} fewer to {gap.high:.3f} more: it includes 0)"
+    near, far = sorted((abs(gap.low), abs(gap.high)))
+    return f"{size} (95 % interval {near:.3f} to {far:.3f}: it excludes 0)"
+
+
+def _beside_compressor(rows: Rows, after: Measurement) -> tuple[bool, str]:
+    """Whether a file compressor wins, and a clause about the strongest one to end a sentence with."""
+    best = rows.strongest()
+    if best is None:
+        return False, "; no file compressor was measured beside it"
+    figure = f"{COMPRESSORS[best.subject]}, {best.value:.3f}"
+    won = sign(_gap(rows, after, best))
+    if won > 0:
+        return True, f"; a file compressor knows the book better ({figure}): this model has not learned it yet"
+    how = "does worse" if won < 0 else "does about as well"
+    return False, f"; a file compressor that has read the same chapters {how} ({figure})"
+
+
+def _from_scratch(rows: Rows, after: Measurement, value: float) -> tuple[str, str]:
+    """Nothing was known before: only a compressor says what the number is worth."""
+    best = rows.strongest()
+    if best is None:
+        return "Measured, but beside nothing", (
+            f"The model needs {value:.3f} bits per byte for chapters of the book that it never saw; no file compressor "
+            "was measured beside it, so whether that is good cannot be said."
+        )
+    gap = _gap(rows, after, best)
+    name = COMPRESSORS[best.subject]
+    if sign(gap) < 0:
+        return "The book was learned", (
+            f"From nothing but this book the model learned to foresee chapters that it never saw: it needs {value:.3f} "
+            f"bits per byte where {name}, a file compressor that has read the same chapters, needs {best.value:.3f}, "
+            f"{_amount(gap)}."
+        )
+    if sign(gap) > 0:
+        return "Not learned yet", (
+            f"A file compressor knows the book better: on chapters that neither has seen the model needs {value:.3f} "
+            f"bits per byte and {name} {best.value:.3f}, {_amount(gap)}; this model has not learned it yet."
+        )
+    return "No better than a file compressor", (
+        f"The model foresees chapters that it never saw no better than a file compressor does: {value:.3f} bits per "
+        f"byte against {best.value:.3f} ({name}), {_amount(gap)}."
+    )
+
+
+def _copying(rows: Rows, trained: str | None, base: str | None, place: str) -> tuple[bool, str]:
+    """Whether it memorised heavily, and the sentence about it."""
+    recited = _by_heart(rows, trained)
+    longest = rows.value("longest_recited_words", trained)
+    if recited is None and longest is None:
+        about = [rows.get(name, trained) for name in ("greedy_recited_share", "longest_recited_words")]
+        why = next((f": {row.note.rstrip('.')}" for row in about if row is not None and row.note), "")
+        return False, f"What it copied was not measured{why}."
+    heavily = (recited is not None and recited[2] >= HEAVY_SHARE) or (longest is not None and longest >= HEAVY_WORDS)
+    if recited is None:
+        opening = f"{'It memorised heavily: how' if heavily else 'How'} much it knows by heart was not measured"
+    else:
+        on_train, on_held_out, excess = recited
+        earlier = _by_heart(rows, base) if base is not None else None
+        before = f"; {percent(max(earlier[2], 0.0))} before training" if earlier else ""
+        opening = (
+            f"{'It memorised heavily: by' if heavily else 'By'} heart it knows {percent(max(excess, 0.0))} of the "
+            f"passages it was trained on ({percent(on_train)} recited, less the {percent(on_held_out)} it recites of "
+            f"passages it never saw{before})"
+        )
+    return heavily, f"{opening}, and {_longest_run(longest, place)}."
+
+
+def _longest_run(longest: float | None, place: str) -> str:
+    if longest is None:
+        return "how long a run its own writing copies was not measured"
+    if longest < UNDERLINED_WORDS:
+        return f"its own writing copies no run of {UNDERLINED_WORDS} or more words from the book"
+    where = f", from {place}" if place else ""
+    return f"the longest run of the book in its own writing is {longest:.0f} words{where}"
+
+
+def _by_heart(rows: Rows, subject: str | None) -> tuple[float, float, float] | None:
+    """Recited share of the training part, of the held-out part, and the first less the second."""
+    on_train = rows.value("greedy_recited_share", subject, "train")
+    on_held_out = rows.value("greedy_recited_share", subject, "held_out")
+    return None if on_train is None or on_held_out is None else (on_train, on_held_out, on_train - on_held_out)

@@ -1,0 +1,176 @@
+"""Numbers and names in, words out: how the certificate writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wellread.types import Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A metric in plain words."""
+
+    title: str
+    explanation: str
+
+
+METRICS = {
+    "bits_per_byte": Words(
+        "Surprise, in bits per byte",
+        "How many bits each byte of the text (about one letter) costs the model: 0 would be knowing it by heart, "
+        "8 knowing nothing at all.",
+    ),
+    "perplexity": Words(
+        "Perplexity",
+        "Among how many equally likely tokens the model hesitates, on average. Compares only between models "
+        "with the same tokenizer.",
+    ),
+    "greedy_recited_share": Words(
+        "Recited word for word",
+        "Share of passages that the model reproduces exactly when it is given what stands before them and always "
+        "writes its likeliest next token.",
+    ),
+    "probable_recited_share": Words(
+        "Likely to be recited",
+        "Share of the same passages that the model, drawing at random, would reproduce exactly with at least the "
+        "stated chance.",
+    ),
+    "longest_recited_words": Words(
+        "Longest copied run",
+        "The longest run of words in a row that its own writing shares with the book.",
+    ),
+    "recited_coverage": Words(
+        "Share of the book that was copied",
+        "How much of the book is covered by runs of at least five words from everything the model wrote.",
+    ),
+    "ppmd_bits_per_byte": Words(
+        "PPMd",
+        "A file compressor that predicts each byte from the ones before it, fed the training chapters first.",
+    ),
+    "xz_bits_per_byte": Words(
+        "xz",
+        "A file compressor that looks for repetitions, fed the training chapters first.",
+    ),
+}
+
+SPLITS = {
+    "train": "training chapters",
+    "validation": "validation chapters",
+    "held_out": "held-out chapters",
+    "general": "general text",
+}
+
+RULES = {
+    "characters": "Control and zero-width characters, and spaces that only lay out",
+    "trailing blanks": "Blanks at the ends of lines",
+    "licence": "Licence text before and after the book",
+    "running heads": "Running heads at the top of pages",
+    "page numbers": "Page numbers on lines of their own",
+    "page breaks": "Page breaks; a sentence that runs over one runs on",
+    "table of contents": "Tables of contents that repeat the headings",
+    "hyphen splits": "Words split by a hyphen at a line’s end",
+    "wrapped lines": "Lines broken at a fixed width, joined again",
+}
+"""What a cleaning rule removed, in plain words; a rule that is not here says its own name."""
+
+
+def metric_words(name: str, unit: str = "") -> Words:
+    """Title and explanation of a metric; variants say how they differ in brackets.
+
+    `name_200_bytes` is the variant "200 bytes" of `name`; so is a unit that goes on after "share", as in
+    `share with p >= 0.5`.
+    """
+    known = max((each for each in METRICS if name.startswith(each)), key=len, default="")
+    if not known:
+        return Words(sentence(name), "")
+    variants = [
+        name.removeprefix(known).strip("_@").replace("_", " "),
+        unit.partition("share with ")[2].replace(">=", "≥"),
+    ]
+    told = "".join(f" ({variant})" for variant in variants if variant)
+    return Words(METRICS[known].title + told, METRICS[known].explanation)
+
+
+def split_words(split: str) -> str:
+    return SPLITS.get(split, sentence(split).lower())
+
+
+def rule_words(rule: str) -> str:
+    return RULES.get(rule) or sentence(rule)
+
+
+def sentence(name: str) -> str:
+    """An identifier as a phrase: `running_heads` gives `Running heads`."""
+    spaced = name.replace("_", " ").strip()
+    return spaced[:1].upper() + spaced[1:]
+
+
+def number(value: float, measurement: Measurement) -> str:
+    """A measured value as the reader should see it: bits to 3 decimals, shares in per cent, counts with separators."""
+    if is_share(measurement):
+        return percent(value)
+    if "bits" in measurement.name:
+        return f"{value:.3f}"
+    if value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:,.2f}"
+
+
+def signed(value: float, measurement: Measurement) -> str:
+    """A difference, with its sign; shares in percentage points."""
+    size = abs(value)
+    if is_share(measurement):
+        body = percent(size).removesuffix(" %")
+        written = f"{body} point" if body == "1" else f"{body} points"
+    else:
+        body = written = number(size, measurement)
+    if not any(digit in body for digit in "123456789"):
+        return written
+    return ("−" if value < 0 else "+") + written
+
+
+def span(low: str, high: str) -> str:
+    """`2.1 to 5.2 %`: a unit that both ends carry is said once."""
+    unit = low.partition(" ")[2]
+    return f"{low.removesuffix(f' {unit}') if unit and high.endswith(unit) else low} to {high}"
+
+
+def is_share(measurement: Measurement) -> bool:
+    return measurement.unit.startswith("share") or measurement.name.endswith(("_share", "_rate", "_coverage"))
+
+
+def percent(share: float) -> str:
+    """A share as per cent: one decimal, two below 1 %, none for nothing and for all."""
+    if share in {0, 1}:
+        return f"{share:.0%}".replace("%", " %")
+    return f"{share * 100:.{1 if abs(share) >= 0.01 else 2}f} %"
+
+
+def count(how_many: int, one: str, many: str = "") -> str:
+    """`1 chapter`, `1,204 chapters`."""
+    return f"{how_many:,} {one if how_many == 1 else many or one + 's'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def duration(seconds: float) -> str:
+    """`48 seconds`, `9 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return count(whole, "second")
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def short_tokens(tokens: float) -> str:
+    """A tick label: `0`, `800`, `20 k`, `1.5 M`."""
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if tokens >= size:
+            return f"{tokens / size:.3g} {unit}"
+    return f"{tokens:.3g}"
