@@ -22,11 +22,11 @@ def test_the_layout_is_the_contracts() -> None:
 
 def test_rows_survive_a_round_trip_and_an_unfinished_last_line_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
-    runs.write_rows(file, [{"a": 1}, {"b": "é"}])
-    assert runs.read_rows(file) == [{"a": 1}, {"b": "é"}]
+    runs.write_rows(file, [{"a": 1}, {"b": "é\u2028x\u0085"}])
+    assert runs.read_rows(file) == [{"a": 1}, {"b": "é\u2028x\u0085"}]
     with file.open("a", encoding="utf-8") as stream:
         stream.write('{"c": ')
-    assert runs.read_rows(file) == [{"a": 1}, {"b": "é"}]
+    assert runs.read_rows(file) == [{"a": 1}, {"b": "é\u2028x\u0085"}]
 
 
 def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:

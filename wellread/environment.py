@@ -21,6 +21,8 @@ def describe_environment() -> dict[str, Any]:
     import psutil
     import torch
 
+    from wellread.weights import precision
+
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -30,6 +32,7 @@ def describe_environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "memory_bytes": psutil.virtual_memory().total,
         "accelerator": _accelerator(),
+        "precision": precision("auto").reason,
     }
 
 
@@ -80,12 +83,10 @@ def examine() -> list[Check]:
     writable = os.access(Path.cwd(), os.W_OK)
     checks.append(Check("folder", writable, "writable" if writable else "read-only", "" if writable else "change to a folder of yours, or use --out"))
     if all(check.good for check in checks if check.name == "torch"):
-        from wellread.weights import precision
-
         machine = describe_environment()
         where = machine["accelerator"] or f"{machine['processor']}, {machine['cores']} cores"
         checks.append(Check("machine", True, f"{where}, {machine['memory_bytes'] / 2**30:.0f} GB"))
-        checks.append(Check("precision", True, precision("auto").reason))
+        checks.append(Check("precision", True, machine["precision"]))
     return checks
 
 

@@ -191,7 +191,7 @@ def train_stage(
 ) -> None:
     """Windows over the rows, and the one training loop."""
     from wellread.tokens.windows import Windows, validation_windows
-    from wellread.training.loop import train
+    from wellread.training import train
 
     number, stage = numbered
     ready = prepare_stage(recipe, corpus, stage, this.tokens(stage.name), offline=offline)
@@ -201,7 +201,7 @@ def train_stage(
         ready.model, ready.tokenizer,
         Windows(ready.rows["train"], length=length, stride=stride, seed=recipe.seed),
         validation_windows(ready.rows["validation"], length),
-        stage, this.stage(number, stage.name).path,
+        stage, folder=this.stage(number, stage.name).path,
         base=recipe.base, seed=recipe.seed, fingerprint=mark, progress=watch.progress, say=watch.say,
     )  # fmt: skip
 
@@ -277,16 +277,16 @@ def with_matches(samples: Sequence[Sample], index: Index, at_least: int = 8) -> 
 
 
 def differences(rows: Sequence[Measurement]) -> list[Measurement]:
-    """Each stage against the subject before it (the base, then stage after stage), and against PPMd, paired."""
+    """Every later subject against the first (the base, where there is one), and the last against PPMd, paired."""
     from wellread.metrics.intervals import difference
 
     found: list[Measurement] = []
-    for name, split in dict.fromkeys((row.name, row.split) for row in rows):
-        chain = [row for row in rows if (row.name, row.split) == (name, split) and row.tallies]
+    for kind in dict.fromkeys((row.name, row.split, row.unit) for row in rows):
+        chain = [row for row in rows if (row.name, row.split, row.unit) == kind and row.tallies]
         found += [difference(later, chain[0]) for later in chain[1:]]
-        if name == "bits_per_byte" and chain:
-            yard = [row for row in rows if row.name == "ppmd_bits_per_byte" and row.split == split and row.tallies]
-            found += [difference(chain[-1], each) for each in yard]
+        if chain and chain[0].name == "bits_per_byte":
+            yardsticks = [row for row in rows if row.name == "ppmd_bits_per_byte" and row.split == chain[0].split and row.tallies]
+            found += [difference(chain[-1], each) for each in yardsticks]
     return found
 
 

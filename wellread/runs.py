@@ -151,13 +151,15 @@ def read_json(path: Path) -> Any:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file; an unfinished last line is left out."""
+    """The rows of a JSON-lines file; an unfinished last line is left out. Only a line feed ends a line: text may hold U+2028."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error}.") from None
     rows = []
     for number, line in enumerate(lines, 1):
+        if not line:
+            continue
         try:
             rows.append(json.loads(line))
         except ValueError:

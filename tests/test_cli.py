@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from wellread.cli import measurement_line, progress_line
+from wellread.types import Measurement
+
+
+def wellread(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "wellread.cli", *words], capture_output=True, text=True, cwd=cwd)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    child = (
+        "import sys; sys.argv = ['wellread', '--help']\n"
+        "from wellread.cli import app\n"
+        "app(standalone_mode=False)\n"
+        "heavy = {'torch', 'transformers', 'pydantic', 'numpy', 'yaml'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for verb in ("run", "plan", "new", "measure", "write", "report", "list", "doctor"):
+        assert f"  {verb} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "nowel"], "did you mean 'novel'"),
+        (["run", "novel", "no-such-file.txt"], "no-such-file.txt"),
+        (["run", "novel-from-scratch"], "name a file"),
+        (["run", "novel", "--set", "imprint.rnk=3"], "did you mean 'rank'"),
+        (["run", "novel", "--set", "imprint.rank=8,16", "--out", "x"], "2 runs"),
+        (["plan", "nowel"], "did you mean 'novel'"),
+        (["new", "nowel"], "did you mean 'novel'"),
+        (["report", "."], "not a run folder"),
+        (["measure", "embedded"], "--text"),
+        (["write", "http://localhost/v1#model", "Once"], "endpoints are not built yet"),
+        (["list", "recipies"], "did you mean 'recipes'"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_2(words: list[str], said: str, tmp_path: Path) -> None:
+    done = wellread(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_copies_a_recipe_that_runs_as_it_is_and_never_overwrites(tmp_path: Path) -> None:
+    from wellread.recipe import load_recipe
+
+    assert wellread("new", "novel", "mine.yaml", cwd=tmp_path).stdout == "mine.yaml\n"
+    assert load_recipe(str(tmp_path / "mine.yaml")) == load_recipe("novel")
+    again = wellread("new", "novel", "mine.yaml", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+@pytest.mark.parametrize(("kind", "member"), [("recipes", "novel"), ("metrics", "bits_per_byte"), ("loaders", ".epub"), ("texts", "library:novella")])
+def test_list_names_what_there_is(kind: str, member: str) -> None:
+    rows = [json.loads(line) for line in wellread("list", kind, "--json").stdout.splitlines()]
+    assert member in {row["name"] for row in rows}
+
+
+def test_the_progress_line_shows_what_a_person_waits_for() -> None:
+    now = SimpleNamespace(share=0.5, step=1200, loss=3.21, validation_loss=3.4, tokens_per_second=4321.0, seconds_left=75.0)
+    assert progress_line(now, width=4) == "[██░░]  50%  step 1,200  loss 3.210  validation 3.400  4,321 tokens/s  1 min 15 s left"
+
+
+def test_a_measurement_that_was_not_made_says_why() -> None:
+    assert "not measured" in measurement_line(Measurement("perplexity", None, note="the backend cannot score"))
+    line = measurement_line(Measurement("bits_per_byte", 1.5, "bits", split="held_out", low=1.4, high=1.6))
+    assert "1.5000 [1.4000, 1.6000]" in line
