@@ -140,7 +140,7 @@ def byte_tokenizer(folder: str | Path, texts: Iterable[str] = (), *, vocabulary:
 
 
 def tiny_model(
-    folder: str | Path, texts: Iterable[str] = (), *, vocabulary: int = 257, positions: int = 64, seed: int = 0
+    folder: str | Path, texts: Iterable[str] = (), *, vocabulary: int = 257, positions: int = 128, seed: int = 0
 ) -> Path:
     """Save a random Llama of two layers, 32 wide, with `byte_tokenizer`; it takes `positions` tokens at once.
 

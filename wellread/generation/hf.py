@@ -1,0 +1,172 @@
+"""A transformers or peft model that is open already, as a LanguageModel: it writes, and says what it foresees."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from wellread.errors import ModelError
+from wellread.generation.scoring import Scorer
+from wellread.generation.spelling import Spelling
+from wellread.types import Sample, Sampling, Scored
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WINDOW = 1024
+"""Tokens of context at most where nothing else is asked for: the same on every machine, so that numbers compare."""
+ROWS = 32
+"""Continuations written at the same time."""
+
+
+class TransformersModel:
+    """A causal language model of transformers (or peft around one) with its fast tokenizer.
+
+    `window` is how many tokens it sees at once, scoring and writing: by default what its config allows, at most
+    1024. Give what a checkpoint was trained with where that is less. A model on the CPU moves to the GPU where there
+    is one. Raises ModelError where `window` is more than the config allows or the tokenizer has no fast backend.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, *, window: int | None = None) -> None:
+        from wellread.weights import device, document_end, document_start
+
+        positions = getattr(model.config, "max_position_embeddings", None)
+        if window is not None and positions is not None and not 2 <= window <= positions:
+            raise ModelError(f"{name}: a window of {window} tokens was asked for; it takes 2 to {positions}.")
+        self.name = name
+        self.window = window or min(positions or WINDOW, WINDOW)
+        self._model = model.eval() if model.device.type != "cpu" else model.eval().to(device())
+        self._spelling = Spelling(tokenizer)
+        self._positions = positions
+        self._start = document_start(tokenizer)
+        self._stops = {
+            self._start,
+            document_end(tokenizer),
+            *_eos(tokenizer.eos_token_id),
+            *_eos(getattr(model.generation_config, "eos_token_id", None)),
+        }
+        self._scorer = Scorer(self._model, self._start)
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Kind, size and a mark of the vocabulary: equal names, comparable perplexities."""
+        return self._spelling.name
+
+    def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+        """See `LanguageModel.score`. `length` is `window` by default; raises ModelError where the model's config
+        does not allow as many positions, ValueError unless 1 <= stride <= length."""
+        length = length or self.window
+        stride = stride or max(1, length // 2)
+        if self._positions is not None and length > self._positions:
+            raise ModelError(f"{self.name}: cannot score windows of {length} tokens; it takes {self._positions}.")
+        spelled = self._spelling.spell(texts)
+        rows = self._scorer.score([each.ids for each in spelled], length, stride)
+        return [
+            _scored(text, each.ends, logprobs, greedy)
+            for text, each, (logprobs, greedy) in zip(texts, spelled, rows, strict=True)
+        ]
+
+    def generate(self, prompts: Sequence[str], sampling: Sampling) -> list[Sample]:
+        """`sampling.n` samples for each prompt, prompt by prompt, seeded `seed`, `seed + 1`, …
+
+        A sample depends on its own prompt and seed, not on what is written beside it (but for the last bits of
+        floating point). A prompt stands at a document's beginning, as in training. Of a prompt that leaves no room for
+        `max_tokens` the end is kept, at least half of the window; once the window is full its last half is read anew.
+        """
+        contexts = [self._context(prompt, sampling.max_tokens) for prompt in prompts]
+        jobs: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for index, context in enumerate(contexts):
+            jobs[len(context)] += [(index, place) for place in range(sampling.n)]
+        said: dict[tuple[int, int], Sample] = {}
+        for group in jobs.values():
+            for batch in _batches(group, ROWS):
+                seeds = [sampling.seed + place for _, place in batch]
+                written = self._write([contexts[index] for index, _ in batch], sampling, seeds)
+                for job, seed, (ids, finish) in zip(batch, seeds, written, strict=True):
+                    prompt = prompts[job[0]]
+                    text = self._spelling.decode(ids)
+                    said[job] = Sample(prompt, text, sampling, seed, self.name, finish)
+        return [said[index, place] for index in range(len(prompts)) for place in range(sampling.n)]
+
+    def _context(self, prompt: str, max_tokens: int) -> list[int]:
+        ids = [self._start, *self._spelling.encode(prompt)]
+        return ids[-max(self.window - max_tokens, self.window // 2, 1) :]
+
+    def _write(
+        self, contexts: list[list[int]], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[tuple[list[int], Literal["stop", "length"]]]:
+        """The new ids of each row, and why it ended. All contexts are equally long."""
+        import torch
+
+        from wellread.generation.drawing import draw
+
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        rows = [list(context) for context in contexts]
+        ends: list[int | None] = [None] * len(rows)
+        with torch.inference_mode():
+            stepper = _Stepper(self._model, self.window, self._spelling.size)
+            seen = torch.zeros(len(rows), stepper.vocabulary, dtype=torch.bool)
+            for row, context in zip(seen, contexts, strict=True):
+                row[torch.tensor(context)] = True
+            for _ in range(sampling.max_tokens):
+                uniforms = torch.stack([torch.rand((), generator=each, dtype=torch.float64) for each in generators])
+                ids = draw(stepper.logits(rows), seen, sampling, uniforms)
+                seen.scatter_(1, ids[:, None], True)
+                for index, chosen in enumerate(ids.tolist()):
+                    if ends[index] is None and chosen in self._stops:
+                        ends[index] = len(rows[index])
+                    rows[index].append(chosen)
+                if None not in ends:
+                    break
+        length = len(contexts[0])
+        return [(row[length:end], "length" if end is None else "stop") for row, end in zip(rows, ends, strict=True)]
+
+
+class _Stepper:
+    """The logits after rows that grow by one token at a time, read through a cache of at most `window` positions."""
+
+    def __init__(self, model: Any, window: int, tokens: int) -> None:
+        self._model = model
+        self._window = window
+        self._cache: Any = None
+        self._cached = 0  # positions in the cache
+        self._read = 0  # tokens of each row that are in the cache or have left it
+        width = model.get_input_embeddings().num_embeddings
+        self.vocabulary = min(tokens, width)  # rows that pad the matrix stand for no token
+
+    def logits(self, rows: list[list[int]]) -> Tensor:
+        """(rows, vocabulary) on the CPU, for the token after each row."""
+        import torch
+
+        if self._cached + len(rows[0]) - self._read > self._window:
+            self._cache, self._cached = None, 0
+            self._read = max(0, len(rows[0]) - max(1, self._window // 2))
+        feed = torch.tensor([row[self._read :] for row in rows], device=self._model.device)
+        out = self._model(input_ids=feed, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        self._cache = out.past_key_values
+        self._cached += feed.shape[1]
+        self._read = len(rows[0])
+        logits: Tensor = out.logits[:, -1, : self.vocabulary].float().cpu()
+        return logits
+
+
+def _scored(text: str, ends: Any, logprobs: Any, greedy: Any) -> Scored:
+    starts: Any = np.roll(ends, 1)
+    starts[:1] = 0
+    return Scored(text, starts, ends, logprobs, greedy)
+
+
+def _eos(value: int | list[int] | None) -> set[int]:
+    if value is None:
+        return set()
+    return {value} if isinstance(value, int) else set(value)
+
+
+def _batches(jobs: Sequence[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:
+    waiting = iter(jobs)
+    while batch := list(islice(waiting, size)):
+        yield batch

@@ -1,0 +1,46 @@
+"""A LanguageModel and a Corpus in, Measurements out: one metric per file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wellread import registry
+from wellread.errors import MissingPackage, ModelError
+from wellread.types import Evidence, Measurement
+
+METRICS = {
+    "bits_per_byte": "wellread.metrics.bits_per_byte:bits_per_byte",
+    "perplexity": "wellread.metrics.perplexity:perplexity",
+    "greedy_recited_share": "wellread.metrics.recitation:greedy_recited_share",
+    "probable_recited_share": "wellread.metrics.recitation:probable_recited_share",
+    "longest_recited_words": "wellread.metrics.longest_recited:longest_recited_words",
+    "ppmd_bits_per_byte": "wellread.metrics.compressors:ppmd_bits_per_byte",
+    "xz_bits_per_byte": "wellread.metrics.compressors:xz_bits_per_byte",
+}
+"""Name -> `(Evidence) -> list[Measurement]`; one function may give several, all under names that begin alike."""
+
+YARDSTICKS = ("ppmd_bits_per_byte", "xz_bits_per_byte")
+"""The metrics that need no model; their subject is the compressor."""
+
+
+def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
+    """The named metrics of one subject, in that order; without names all but the yardsticks.
+
+    What cannot be measured is a row with the reason in its note. Raises UnknownName.
+    """
+    everything = [name for name in METRICS if name not in YARDSTICKS]
+    everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
+    metrics = {name: registry.resolve("metrics", METRICS, name) for name in names or everything}
+    rows: list[Measurement] = []
+    for name, metric in metrics.items():
+        evidence.progress(f"measuring {name}")
+        try:
+            rows += metric(evidence)
+        except (ModelError, MissingPackage) as error:
+            rows.append(Measurement(name, None, subject=evidence.subject, note=str(error)))
+    return rows
+
+
+def measure_yardsticks(evidence: Evidence) -> list[Measurement]:
+    """What file compressors need for the text that `measure` gives to the models; no model is asked."""
+    return measure(evidence, YARDSTICKS)

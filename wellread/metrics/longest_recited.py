@@ -1,0 +1,39 @@
+"""The longest run of words that what a model wrote shares with the corpus."""
+
+from __future__ import annotations
+
+from wellread.matching import Index, words
+from wellread.types import Evidence, Match, Measurement, Sample
+
+_SHOWN = 12
+
+
+def longest_recited_words(evidence: Evidence) -> list[Measurement]:
+    """Words in the longest run that the samples share with any part of the corpus; n counts the words written.
+
+    Of a run that crosses out of the prompt only the generated words count. The note shows the run and its place.
+    """
+    if not evidence.samples:
+        note = "the model wrote no samples"
+        return [Measurement("longest_recited_words", None, "words", evidence.subject, note=note)]
+    if "index" not in evidence.cache:
+        evidence.cache["index"] = Index(evidence.corpus.documents)
+    index: Index = evidence.cache["index"]
+    best: tuple[Match, Sample] | None = None
+    written = 0
+    for sample in evidence.samples:
+        written += len(words(sample.completion))
+        match = index.longest(sample.prompt + sample.completion, from_char=len(sample.prompt))
+        if match is not None and (best is None or match.words > best[0].words):
+            best = match, sample
+    count = best[0].words if best else 0
+    note = _place(evidence, *best) if best else "no word of the samples stands in the corpus"
+    return [Measurement("longest_recited_words", float(count), "words", evidence.subject, n=written, note=note)]
+
+
+def _place(evidence: Evidence, match: Match, sample: Sample) -> str:
+    """Where the run stands and how it begins: `in "Chapter 3" (train): "It was …"`."""
+    part = next((part for part, ids in evidence.corpus.split.items() if match.document in ids), "no part")
+    shown = (sample.prompt + sample.completion)[match.start : match.end].split()
+    excerpt = " ".join(shown[:_SHOWN]) + (" …" if len(shown) > _SHOWN else "")
+    return f'in "{match.section or match.document}" ({part.replace("_", "-")}): "{excerpt}"'
