@@ -65,15 +65,23 @@ def test_new_copies_a_recipe_that_runs_as_it_is_and_never_overwrites(tmp_path: P
     assert "is there already" in again.stderr
 
 
-@pytest.mark.parametrize(("kind", "member"), [("recipes", "novel"), ("metrics", "bits_per_byte"), ("loaders", ".epub"), ("texts", "library:novella")])
+@pytest.mark.parametrize(
+    ("kind", "member"),
+    [("recipes", "novel"), ("metrics", "bits_per_byte"), ("loaders", ".epub"), ("texts", "library:novella")],
+)
 def test_list_names_what_there_is(kind: str, member: str) -> None:
     rows = [json.loads(line) for line in wellread("list", kind, "--json").stdout.splitlines()]
     assert member in {row["name"] for row in rows}
 
 
 def test_the_progress_line_shows_what_a_person_waits_for() -> None:
-    now = SimpleNamespace(share=0.5, step=1200, loss=3.21, validation_loss=3.4, tokens_per_second=4321.0, seconds_left=75.0)
-    assert progress_line(now, width=4) == "[██░░]  50%  step 1,200  loss 3.210  validation 3.400  4,321 tokens/s  1 min 15 s left"
+    now = SimpleNamespace(
+        share=0.5, step=1200, loss=3.21, validation_loss=3.4, tokens_per_second=4321.0, seconds_left=75.0
+    )
+    assert (
+        progress_line(now, width=4)
+        == "[██░░]  50%  step 1,200  loss 3.210  validation 3.400  4,321 tokens/s  1 min 15 s left"
+    )
 
 
 def test_a_measurement_that_was_not_made_says_why() -> None:

@@ -29,7 +29,16 @@ sampling: {max_tokens: 8, n: 1}
 
 
 def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "wellread.cli", "run", str(folder / "killed.yaml"), str(folder / "book.txt"), "--out", "run"]
+    return [
+        sys.executable,
+        "-m",
+        "wellread.cli",
+        "run",
+        str(folder / "killed.yaml"),
+        str(folder / "book.txt"),
+        "--out",
+        "run",
+    ]
 
 
 def weights_hash(folder: Path) -> str:
@@ -53,7 +62,9 @@ def test_ten_random_kills_change_nothing(tmp_path: Path) -> None:
     moments = random.Random(20261121)
     killed = 0
     for _ in range(10):
-        child = subprocess.Popen(command(disturbed), cwd=disturbed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            command(disturbed), cwd=disturbed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             child.wait(timeout=moments.uniform(0.2, 1.0) * took)
         except subprocess.TimeoutExpired:

@@ -87,7 +87,9 @@ def test_a_run_folder_holds_what_the_contract_says(scratch_run: Run) -> None:
     ids = [each for part in ("train", "validation", "held_out") for each in split[part]]
     assert len(ids) == len(set(ids)) == 12
     log = runs.read_rows(scratch_run.path / "stages" / "01-scratch" / "log.jsonl")
-    assert {"step", "tokens", "loss", "learning_rate", "tokens_per_second", "elapsed_seconds", "memory_bytes"} <= set(log[-1]) | set(log[1])
+    assert {"step", "tokens", "loss", "learning_rate", "tokens_per_second", "elapsed_seconds", "memory_bytes"} <= set(
+        log[-1]
+    ) | set(log[1])
 
 
 def test_every_measurement_of_the_certificate_is_made(scratch_run: Run) -> None:
@@ -149,7 +151,9 @@ def test_the_same_opening_line_seeds_and_settings_for_base_and_trained(lora_run:
 
 def test_running_again_changes_nothing_but_writes_the_page_anew(lora_run: Run) -> None:
     recipe = parse_recipe(lora_run.recipe.read_text(encoding="utf-8"))
-    kept = {path: path.stat().st_mtime_ns for path in lora_run.path.rglob("*") if path.is_file() and path != lora_run.report}
+    kept = {
+        path: path.stat().st_mtime_ns for path in lora_run.path.rglob("*") if path.is_file() and path != lora_run.report
+    }
     lora_run.report.unlink()
     pipeline.run(recipe, [lora_run.path.parent / "book.txt"], out=lora_run.path)
     assert lora_run.report.is_file()
@@ -168,13 +172,19 @@ def test_measure_on_a_run_and_on_a_text_of_ones_own(scratch_run: Run, book: Path
     again = measure_model(str(scratch_run.path), metrics=["bits_per_byte"])
     held_out = next(row for row in again if row.split == "held_out")
     assert held_out.value == pytest.approx(one(scratch_run, "bits_per_byte", "held_out", "scratch").value, abs=1e-6)
-    [own] = [row for row in measure_model(str(scratch_run.path), texts=[book], metrics=["bits_per_byte"]) if row.value is not None]
+    [own] = [
+        row
+        for row in measure_model(str(scratch_run.path), texts=[book], metrics=["bits_per_byte"])
+        if row.value is not None
+    ]
     assert 0 < own.value < 8
     with pytest.raises(UsageError, match="--text"):
         measure_model(str(scratch_run.path / "stages" / "01-scratch" / "checkpoint"))
 
 
-def test_a_plan_foresees_the_tokens_and_trains_nothing(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_foresees_the_tokens_and_trains_nothing(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     foreseen = plan(parse_recipe(SCRATCH), [book])
     [stage] = foreseen.stages

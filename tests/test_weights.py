@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,7 +103,7 @@ def test_the_dial_of_sizes_goes_up(tmp_path: Path) -> None:
         with torch.device("meta"):
             counts.append(weights.create(stage(size), tokenizer, text_bytes=10**6, seed=0).num_parameters())
     assert list(weights.SIZES) == ["tiny", "small", "medium", "large"]
-    assert all(2 * small < large for small, large in zip(counts, counts[1:], strict=False))
+    assert all(2 * small < large for small, large in pairwise(counts))
 
 
 def test_auto_grows_with_the_text() -> None:
@@ -270,9 +271,14 @@ def test_a_new_folder_is_whole_or_not_there(tmp_path: Path) -> None:
     with weights.new_folder(place) as unfinished:
         (unfinished / "a").write_text("1")
         assert not place.exists()
-    with pytest.raises(KeyboardInterrupt), weights.new_folder(place) as unfinished:
-        (unfinished / "a").write_text("2")
-        raise KeyboardInterrupt
+
+    def stopped() -> None:
+        with weights.new_folder(place) as unfinished:
+            (unfinished / "a").write_text("2")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert (place / "a").read_text() == "1"
     with weights.new_folder(place) as unfinished:
         (unfinished / "b").write_text("3")

@@ -45,7 +45,26 @@ _HOMES = {
     "Sampling": "types",
     "Scored": "types",
 }
-__all__ = sorted(_HOMES)
+__all__ = [
+    "Corpus",
+    "Document",
+    "Evidence",
+    "LanguageModel",
+    "Measurement",
+    "Recipe",
+    "Run",
+    "Sample",
+    "Sampling",
+    "Scored",
+    "WellreadError",
+    "load_recipe",
+    "measure",
+    "open_model",
+    "open_run",
+    "plan",
+    "run",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

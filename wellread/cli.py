@@ -7,6 +7,7 @@ before a verb runs: `wellread --help` answers at once.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,14 +32,21 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file; `wellread list recipes`.")]
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file; `wellread list recipes`.")
+]
 Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT…]", help="Files or folders; none: the recipe's own.")]
 ModelName = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A run, RUN:stage, a checkpoint folder, a .gguf file, a hub id, or `embedded`.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A run, RUN:stage, a checkpoint folder, a .gguf file, a hub id, or `embedded`."
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="STAGE.KEY=VALUE", help="Override a recipe value; a comma list runs the grid. Repeatable."),
+    typer.Option(
+        "--set", metavar="STAGE.KEY=VALUE", help="Override a recipe value; a comma list runs the grid. Repeatable."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of the split, the weights and the samples.")]
 Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), whatever the recipe says.")]
@@ -55,7 +63,9 @@ def run(
     seed: Seed = None,
     minutes: Minutes = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; default: runs/NAME-FINGERPRINT.")] = None,
-    quick: Annotated[bool | None, typer.Option("--quick/--full", help="Measure a stated sample, or everything.")] = None,
+    quick: Annotated[
+        bool | None, typer.Option("--quick/--full", help="Measure a stated sample, or everything.")
+    ] = None,
     offline: Offline = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -99,7 +109,9 @@ def plan(
             print_json(asdict(planned))
             continue
         parts = ", ".join(f"{name.replace('_', '-')} {count}" for name, count in planned.parts.items())
-        echo(f"{planned.recipe}: {planned.characters:,} characters in {planned.documents} chapters or passages ({parts})")
+        echo(
+            f"{planned.recipe}: {planned.characters:,} characters in {planned.documents} chapters or passages ({parts})"
+        )
         for stage in planned.stages:
             echo(
                 f"  {stage.stage}: {stage.train_tokens:,} tokens of text, {stage.steps:,} steps, {stage.tokens:,} tokens read, "
@@ -141,7 +153,14 @@ def measure(
     names = tuple(name.strip() for name in metrics.split(",") if name.strip())
     with _watch() as watch:
         rows = measure_model(
-            model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, offline=offline, watch=watch
+            model,
+            run_folder=run_folder,
+            texts=text or (),
+            metrics=names,
+            quick=quick,
+            seed=seed,
+            offline=offline,
+            watch=watch,
         )
     for row in rows:
         if as_json:
@@ -160,7 +179,9 @@ def write(
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Keep the likeliest tokens that hold this share.")] = 0.95,
     top_k: Annotated[int, typer.Option(min=0, help="Keep this many of the likeliest tokens; 0: all.")] = 0,
     min_p: Annotated[float, typer.Option(min=0, max=1, help="Drop tokens below this share of the likeliest.")] = 0.0,
-    repetition_penalty: Annotated[float, typer.Option(min=0.01, help="Above 1, tokens already there become less likely.")] = 1.0,
+    repetition_penalty: Annotated[
+        float, typer.Option(min=0.01, help="Above 1, tokens already there become less likely.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same text.")] = 0,
     n: Annotated[int, typer.Option("--n", min=1, help="How many continuations.")] = 1,
     offline: Offline = False,
@@ -233,6 +254,8 @@ def doctor(as_json: AsJson = False) -> None:
 
 def main() -> None:
     """The console script: one clear line and an exit code for whatever goes wrong."""
+    # Threads that spin while they wait crawl, tens of times slower, as soon as another program wants a core.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         app(standalone_mode=True)
     except WellreadError as error:

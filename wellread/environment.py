@@ -73,15 +73,26 @@ class Check:
 def examine() -> list[Check]:
     """What works here and what does not, each with the one command that mends it."""
     python_good = sys.version_info >= (3, 10)
-    checks = [Check("python", python_good, platform.python_version(), "" if python_good else "install Python 3.10 or newer")]
+    checks = [
+        Check("python", python_good, platform.python_version(), "" if python_good else "install Python 3.10 or newer")
+    ]
     for name in PACKAGES[1:]:
         found = _version(name)
         checks.append(Check(name, found is not None, found or "missing", "" if found else f"pip install {name}"))
     checks.append(_embedded())
     free = shutil.disk_usage(Path.cwd()).free
-    checks.append(Check("disk", free > 2e9, f"{free / 1e9:.1f} GB free here", "" if free > 2e9 else "free at least 2 GB"))
+    checks.append(
+        Check("disk", free > 2e9, f"{free / 1e9:.1f} GB free here", "" if free > 2e9 else "free at least 2 GB")
+    )
     writable = os.access(Path.cwd(), os.W_OK)
-    checks.append(Check("folder", writable, "writable" if writable else "read-only", "" if writable else "change to a folder of yours, or use --out"))
+    checks.append(
+        Check(
+            "folder",
+            writable,
+            "writable" if writable else "read-only",
+            "" if writable else "change to a folder of yours, or use --out",
+        )
+    )
     if all(check.good for check in checks if check.name == "torch"):
         machine = describe_environment()
         where = machine["accelerator"] or f"{machine['processor']}, {machine['cores']} cores"
@@ -95,4 +106,6 @@ def _embedded() -> Check:
         there = any(str(file).endswith(".gguf") for file in files(EMBEDDED_WHEEL) or ())
     except PackageNotFoundError:
         there = False
-    return Check("embedded base", there, "SmolLM2-135M-Instruct" if there else "missing", "" if there else EMBEDDED_COMMAND)
+    return Check(
+        "embedded base", there, "SmolLM2-135M-Instruct" if there else "missing", "" if there else EMBEDDED_COMMAND
+    )

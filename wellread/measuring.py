@@ -41,7 +41,9 @@ def measure_model(
     from wellread.corpus.ingest import read_corpus
 
     this = runs.open_run(folder)
-    recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), [f"measure.quick={quick}", f"seed={seed}"], source=str(this.recipe))
+    recipe = parse_recipe(
+        this.recipe.read_text(encoding="utf-8"), [f"measure.quick={quick}", f"seed={seed}"], source=str(this.recipe)
+    )
     corpus = read_corpus(this.corpus)
     opened = open_model(model, offline=offline)
     wanted = not metrics or SAMPLED in metrics
@@ -55,5 +57,8 @@ def whole(texts: Sequence[Path]) -> Corpus:
 
     documents, cleaning, skipped = read_documents(texts, CorpusSettings())
     return Corpus(
-        tuple(documents), {"train": (), "validation": (), "held_out": tuple(d.id for d in documents)}, tuple(cleaning), tuple(skipped)
+        tuple(documents),
+        {"train": (), "validation": (), "held_out": tuple(d.id for d in documents)},
+        tuple(cleaning),
+        tuple(skipped),
     )

@@ -1,4 +1,4 @@
-"""A MODEL as people write it in, a LanguageModel out: `embedded`, a run folder, RUN:stage, a checkpoint folder, a .gguf file or a hub id."""
+"""A MODEL as people write it in, a LanguageModel out: a run, a checkpoint folder, a .gguf file, a hub id, `embedded`."""
 
 from __future__ import annotations
 

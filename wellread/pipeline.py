@@ -45,7 +45,7 @@ def run(
     offline: bool = False,
     strict: bool = False,
     command: str = "",
-    watch: Watch = Watch(),  # noqa: B008 (frozen)
+    watch: Watch = Watch(),
 ) -> Run:
     """Teach a text and measure how well it was read; run it again to resume.
 
@@ -167,23 +167,22 @@ def prepare_stage(recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, *,
     from wellread.tokens.bpe import train_tokenizer
     from wellread.tokens.rows import prepare
 
-    scratch = isinstance(stage.method, Scratch)
-    opened = None if scratch else weights.open_base(str(recipe.base), offline=offline)
+    def rows(tokenizer: Any, folder: Path) -> dict[Part, Rows]:
+        start, end = weights.document_start(tokenizer), weights.document_end(tokenizer)
+        parts: tuple[Part, ...] = ("train", "validation")
+        return {part: prepare(corpus.part(part), folder, tokens / part, start=start, end=end) for part in parts}
+
     if isinstance(stage.method, Scratch):
         texts = (document.text for document in corpus.part("train"))
         folder = train_tokenizer(texts, tokens / "tokenizer", vocabulary=stage.method.vocabulary)
         tokenizer = weights.open_tokenizer(folder)
-    else:
-        tokenizer = opened.tokenizer
-        folder = weights.save_tokenizer(tokenizer, tokens / "tokenizer")
-    start, end = weights.document_start(tokenizer), weights.document_end(tokenizer)
-    parts: tuple[Part, ...] = ("train", "validation")
-    rows = {part: prepare(corpus.part(part), folder, tokens / part, start=start, end=end) for part in parts}
-    if isinstance(stage.method, Scratch):
-        model = weights.create(stage, tokenizer, text_bytes=rows["train"].bytes, seed=recipe.seed)
-    else:
-        model = weights.adapt(opened.model, stage.method, seed=recipe.seed)
-    return Prepared(model, tokenizer, rows)
+        read = rows(tokenizer, folder)
+        return Prepared(
+            weights.create(stage, tokenizer, text_bytes=read["train"].bytes, seed=recipe.seed), tokenizer, read
+        )
+    opened = weights.open_base(str(recipe.base), offline=offline)
+    read = rows(opened.tokenizer, weights.save_tokenizer(opened.tokenizer, tokens / "tokenizer"))
+    return Prepared(weights.adapt(opened.model, stage.method, seed=recipe.seed), opened.tokenizer, read)
 
 
 def train_stage(
@@ -222,7 +221,9 @@ def sample_and_measure(
     recipe, corpus = about
     model = opened()
     watch.say(f"sampling and measuring {subject}")
-    samples = [replace(sample, subject=subject) for sample in model.generate(opening_lines(recipe, corpus), sampling(recipe))]
+    samples = [
+        replace(sample, subject=subject) for sample in model.generate(opening_lines(recipe, corpus), sampling(recipe))
+    ]
     runs.write_rows(stage.samples, with_matches(samples, Index(corpus.documents)))
     rows = measure(evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch), recipe.measure.metrics)
     runs.write_rows(stage.measurements, (row.as_json() for row in rows))
@@ -243,7 +244,13 @@ def evidence(
 ) -> Evidence:  # fmt: skip
     words = recipe.measure.quick_words if recipe.measure.quick else None
     return Evidence(
-        subject=subject, corpus=corpus, model=model, samples=samples, quick_words=words, seed=recipe.seed, progress=watch.say
+        subject=subject,
+        corpus=corpus,
+        model=model,
+        samples=samples,
+        quick_words=words,
+        seed=recipe.seed,
+        progress=watch.say,
     )
 
 
@@ -285,7 +292,9 @@ def differences(rows: Sequence[Measurement]) -> list[Measurement]:
         chain = [row for row in rows if (row.name, row.split, row.unit) == kind and row.tallies]
         found += [difference(later, chain[0]) for later in chain[1:]]
         if chain and chain[0].name == "bits_per_byte":
-            yardsticks = [row for row in rows if row.name == "ppmd_bits_per_byte" and row.split == chain[0].split and row.tallies]
+            yardsticks = [
+                row for row in rows if row.name == "ppmd_bits_per_byte" and row.split == chain[0].split and row.tallies
+            ]
             found += [difference(chain[-1], each) for each in yardsticks]
     return found
 

@@ -42,21 +42,31 @@ def plan(recipe: Recipe, texts: Sequence[str | Path] = (), *, offline: bool = Fa
     from wellread.corpus.ingest import ingest
 
     corpus = ingest(text_paths(recipe, texts), recipe.corpus, seed=recipe.seed, strict=strict)
-    parts = {name: len(ids) for name, ids in corpus.split.items()}
+    parts = {str(name): len(ids) for name, ids in corpus.split.items()}
     characters = sum(len(document.text) for document in corpus.documents)
     with tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder:
-        stages = tuple(_plan_stage(recipe, corpus, stage, Path(folder) / stage.name, offline=offline) for stage in recipe.stages)
+        stages = tuple(
+            _plan_stage(recipe, corpus, stage, Path(folder) / stage.name, offline=offline) for stage in recipe.stages
+        )
     return Plan(recipe.name, characters, len(corpus.documents), parts, stages)
 
 
 def _plan_stage(recipe: Recipe, corpus: Corpus, stage: Stage, folder: Path, *, offline: bool) -> StagePlan:
-    from wellread.tokens.windows import Windows
+    from wellread.tokens.windows import Windows, validation_windows
     from wellread.training.estimate import foresee
 
     ready = prepare_stage(recipe, corpus, stage, folder, offline=offline)
     rows = ready.rows["train"]
     windows = Windows(rows, length=stage.windows.length, stride=stage.windows.stride, seed=recipe.seed)
-    seen = foresee(ready.model, windows, stage)
+    validation = validation_windows(ready.rows["validation"], stage.windows.length)
+    seen = foresee(ready.model, windows, stage, validation=validation)
     return StagePlan(
-        stage.name, rows.tokens, seen.steps, seen.tokens, seen.seconds, seen.memory_bytes, seen.disk_bytes, seen.tokens_per_second
+        stage.name,
+        rows.tokens,
+        seen.steps,
+        seen.tokens,
+        seen.seconds,
+        seen.memory_bytes,
+        seen.disk_bytes,
+        seen.tokens_per_second,
     )

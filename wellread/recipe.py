@@ -255,8 +255,18 @@ def _first_problem(error: ValidationError, raw: Mapping[str, Any]) -> str:
 
 def _keys(record: type[BaseModel]) -> set[str]:
     """Every key that may stand anywhere in a recipe."""
-    records: Iterable[type[BaseModel]] = (record, CorpusSettings, Stage, Scratch, Lora, Windows, Budget, Optimizer,
-                                          SamplingSettings, MeasureSettings)
+    records: Iterable[type[BaseModel]] = (
+        record,
+        CorpusSettings,
+        Stage,
+        Scratch,
+        Lora,
+        Windows,
+        Budget,
+        Optimizer,
+        SamplingSettings,
+        MeasureSettings,
+    )
     return {key for each in records for key in each.model_fields}
 
 
@@ -277,7 +287,9 @@ def _override(raw: dict[str, Any], setting: str) -> None:
     if not holders:
         raise RecipeError(unknown(f"setting {path!r}", key, _all_keys(node)))
     if len(holders) > 1:
-        raise RecipeError(f"--set {path}: {len(holders)} settings have this name; write the whole path, as in recipe.yaml")
+        raise RecipeError(
+            f"--set {path}: {len(holders)} settings have this name; write the whole path, as in recipe.yaml"
+        )
     if key in Budget.model_fields and set(holders[0]) == set(Budget.model_fields):
         holders[0].update(dict.fromkeys(holders[0]))
     holders[0][key] = value
@@ -315,5 +327,7 @@ def recipe_yaml(recipe: Recipe) -> str:
 
 def fingerprint(*parts: object) -> str:
     """Eight hexadecimal digits of whatever decides a result: the same parts, the same folder."""
-    canonical = json.dumps([p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts], sort_keys=True)
+    canonical = json.dumps(
+        [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts], sort_keys=True
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]

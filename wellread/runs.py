@@ -66,7 +66,9 @@ class Run:
             finished = [each for each in finished if stage in {each.name, each.path.name}]
         if not finished:
             which = f"stage {stage!r}" if stage else "finished stage"
-            raise UsageError(f"{self.path}: the run has no {which}; `wellread run` with the same words goes on with it.")
+            raise UsageError(
+                f"{self.path}: the run has no {which}; `wellread run` with the same words goes on with it."
+            )
         return finished[-1].checkpoint
 
 
@@ -103,7 +105,9 @@ def is_run(path: Path) -> bool:
 def open_run(path: str | Path) -> Run:
     """An existing run folder. Raises UsageError where it is none."""
     if not is_run(Path(path)):
-        raise UsageError(f"{path} is not a run folder (no recipe.yaml and corpus/ in it); `wellread list runs` shows yours.")
+        raise UsageError(
+            f"{path} is not a run folder (no recipe.yaml and corpus/ in it); `wellread list runs` shows yours."
+        )
     return Run(Path(path))
 
 
@@ -114,9 +118,13 @@ def storage_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise StorageError(f"the disk of {folder} is full: free some space, then run the same command to go on.") from error
+            raise StorageError(
+                f"the disk of {folder} is full: free some space, then run the same command to go on."
+            ) from error
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
-            raise StorageError(f"cannot write to {folder}: {error.strerror}. Choose another place with --out.") from error
+            raise StorageError(
+                f"cannot write to {folder}: {error.strerror}. Choose another place with --out."
+            ) from error
         raise
 
 
@@ -164,7 +172,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             rows.append(json.loads(line))
         except ValueError:
             if number < len(lines):
-                raise StorageError(f"{path}, line {number}: not JSON. Delete the file, then run the same command again.") from None
+                raise StorageError(
+                    f"{path}, line {number}: not JSON. Delete the file, then run the same command again."
+                ) from None
     return rows
 
 

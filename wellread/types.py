@@ -120,9 +120,7 @@ class LanguageModel(Protocol):
         """`sampling.n` samples for each prompt, prompt by prompt; the same seed gives the same text."""
         ...
 
-    def score(
-        self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None
-    ) -> list[Scored]:
+    def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
         """Every token of every text, given the tokens before it in its window.
 
         Each text begins after the tokenizer's BOS or separator. A text longer than `length` tokens (default: the

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellread.metrics.intervals import with_interval
-from wellread.metrics.scores import Measured, measured, notes, parts, scored, scored_texts
+from wellread.metrics.scores import Measured, measured, notes, recited_parts, scored, scored_texts
 from wellread.metrics.tallies import Counts, ratio, resampled, tally
 from wellread.types import Document, Evidence, Measurement, Part, Scored
 
@@ -37,7 +37,7 @@ def greedy_recited_share(evidence: Evidence) -> list[Measurement]:
     for every tokenizer. Raises ModelError where the model cannot score.
     """
     rows = []
-    for part in _recited_parts(evidence):
+    for part in recited_parts(evidence):
         counts = [Counts(at, greedy.astype(float), np.ones(len(at))) for at, greedy, _ in _spans(evidence, part)]
         rows.append(_share(evidence, part, counts, name="greedy_recited_share"))
         rows.append(
@@ -52,7 +52,7 @@ def probable_recited_share(evidence: Evidence) -> list[Measurement]:
     A span's probability is the product of its tokens'. The two differ in `unit`. Raises ModelError.
     """
     rows = []
-    for part in _recited_parts(evidence):
+    for part in recited_parts(evidence):
         for chance in CHANCES:
             counts = [
                 Counts(at, (logprob >= math.log(chance)).astype(float), np.ones(len(at)))
@@ -60,11 +60,6 @@ def probable_recited_share(evidence: Evidence) -> list[Measurement]:
             ]
             rows.append(_share(evidence, part, counts, name="probable_recited_share", unit=f"share with p >= {chance}"))
     return rows or [Measurement("probable_recited_share", None, subject=evidence.subject, note=_NOTHING)]
-
-
-def _recited_parts(evidence: Evidence) -> list[Part]:
-    """Train beside held-out: a model that reads well foresees some spans of a text it never saw."""
-    return sorted((part for part in parts(evidence) if part != "validation"), reverse=True)
 
 
 def _share(

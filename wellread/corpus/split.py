@@ -1,0 +1,245 @@
+"""Documents in, three parts out: whole chapters spread over the text, so that nothing read in one stands in another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from wellread.corpus.near import Twins
+from wellread.corpus.near import near_duplicates as find_twins
+from wellread.corpus.passages import words_in
+from wellread.errors import CorpusError
+from wellread.types import Document, Part
+
+LEAST_WORDS = 2_000
+"""Words that a text needs: below, there is too little to learn from and too little left to measure on."""
+LEAST_PART = 200
+"""Words that validation and held-out need each: on under about a thousand characters bits per byte is mostly noise."""
+FEW = 4
+"""Chapters of a stratum that the seed proposes; of these the one whose size fits best is taken."""
+LATE = 20
+"""Chosen chapters that may be exchanged to meet a share; a long choice is near it anyway."""
+
+
+class _Unit(NamedTuple):
+    """What goes into one part together: a chapter, a run of passages, or several of these that share passages."""
+
+    places: tuple[int, ...]
+    size: int
+    """Characters."""
+    middle: float
+    """Where its first member's middle lies in all documents, 0 to 1."""
+
+
+def split(
+    documents: Sequence[Document], *, validation: float, held_out: float, seed: int, near_duplicates: bool
+) -> tuple[dict[Part, tuple[str, ...]], tuple[str, ...]]:
+    """Ids by part, each in the order of the documents, and notes on what the split had to do.
+
+    The text (of all sources, one after the other) is cut into as many equal strata as a part wants chapters; each gives
+    one, drawn by the seed. Sizes count in characters; a part is off its share by about half a chapter at most. Passages
+    of texts without chapters go in runs, so that few boundaries lie between parts. Documents that share passages (see
+    `near.py`) stay together in train. Raises CorpusError for a text too short, or shares that leave train too little.
+    """
+    _check(documents, validation, held_out)
+    units = _units(documents, min(validation, held_out))
+    notes: list[str] = []
+    pool = list(range(len(units)))
+    if near_duplicates:
+        units, pool = _together(documents, units, validation + held_out, notes)
+    draw = random.Random(f"wellread split {seed}")
+    held = _drawn(units, pool, held_out, draw)
+    valid = _drawn(units, [number for number in pool if number not in held], validation, draw)
+    numbers: Mapping[Part, set[int]] = {
+        "train": set(range(len(units))) - held - valid,
+        "validation": valid,
+        "held_out": held,
+    }
+    parts: dict[Part, tuple[str, ...]] = {}
+    for part, chosen in numbers.items():
+        places = sorted(place for number in chosen for place in units[number].places)
+        parts[part] = tuple(documents[place].id for place in places)
+    sizes = {part: sum(units[number].size for number in chosen) for part, chosen in numbers.items()}
+    _check_parts(sizes, len(units))
+    notes += _off_aim(sizes, {"validation": validation, "held_out": held_out})
+    return parts, tuple(notes)
+
+
+def _check(documents: Sequence[Document], validation: float, held_out: float) -> None:
+    words = sum(words_in(document.text) for document in documents)
+    characters = sum(len(document.text) for document in documents)
+    smaller = min(validation, held_out)
+    needed = max(LEAST_WORDS, round(LEAST_PART / smaller))
+    if words < needed:
+        more = "" if needed == LEAST_WORDS else f" for shares of {validation:.0%} and {held_out:.0%}"
+        raise CorpusError(
+            f"the text has {words:,} words ({characters:,} characters); a split into train, validation and held-out "
+            f"needs about {needed:,} words{more}. Add text{' or raise the shares' if more else ''}."
+        )
+    if 1 - validation - held_out <= max(validation, held_out):
+        rest = 1 - validation - held_out
+        raise CorpusError(
+            f"validation {validation:.0%} and held_out {held_out:.0%} leave {rest:.0%} of the text for training, "
+            "which must be the largest part: lower them."
+        )
+
+
+def _check_parts(sizes: Mapping[Part, int], units: int) -> None:
+    empty = [part for part, size in sizes.items() if not size]
+    if empty or sizes["train"] <= max(sizes["validation"], sizes["held_out"]):
+        wrong = f"{' and '.join(empty)} would be empty" if empty else "train would not be the largest part"
+        raise CorpusError(
+            f"the text has {units} chapters or passages that can go apart, of which {wrong}; "
+            "add text, or lower `validation` and `held_out`."
+        )
+
+
+def _off_aim(sizes: Mapping[Part, int], aims: Mapping[Part, float]) -> list[str]:
+    total = sum(sizes.values())
+    return [
+        f"{part}: {sizes[part] / total:.1%} of the text where {aim:.0%} was asked: whole chapters give no closer."
+        for part, aim in aims.items()
+        if abs(sizes[part] / total - aim) > 0.2 * aim
+    ]
+
+
+def _units(documents: Sequence[Document], share: float) -> list[_Unit]:
+    """Chapters one by one; passages in runs of equal numbers, so long that a part takes one to four runs of a text."""
+    runs: list[list[int]] = []
+    for (_, passages), group in groupby(
+        range(len(documents)),
+        key=lambda place: (documents[place].source, documents[place].metadata.get("kind") == "passage"),
+    ):
+        places = list(group)
+        wanted = len(places) * share
+        stretches = 1 if wanted < 4 else 2 if wanted < 8 else 3 if wanted < 16 else 4
+        length = max(1, round(wanted / stretches)) if passages else 1
+        runs += [places[start : start + length] for start in range(0, len(places), length)]
+    return _placed(documents, runs)
+
+
+def _placed(documents: Sequence[Document], runs: Sequence[Sequence[int]]) -> list[_Unit]:
+    total = sum(len(document.text) for document in documents)
+    before, at = [], 0
+    for document in documents:
+        before.append(at)
+        at += len(document.text)
+    return [
+        _Unit(
+            tuple(places),
+            sum(len(documents[place].text) for place in places),
+            (before[places[0]] + len(documents[places[0]].text) / 2) / total,
+        )
+        for places in runs
+    ]
+
+
+def _together(
+    documents: Sequence[Document], units: list[_Unit], wanted: float, notes: list[str]
+) -> tuple[list[_Unit], list[int]]:
+    """Units in which near-duplicates lie together, and which of them may leave train: those without a twin outside.
+
+    Where too little is without twins, groups of twins may leave train as a whole; where even these are too large, twins
+    may lie apart. Both are noted.
+    """
+    twins = find_twins([document.text for document in documents])
+    home = {place: number for number, unit in enumerate(units) for place in unit.places}
+    apart = [twin for twin in twins if home[twin.first] != home[twin.second]]
+    if not apart:
+        return units, list(range(len(units)))
+    groups = _groups(len(units), [(home[twin.first], home[twin.second]) for twin in apart])
+    members = [sorted(place for number in group for place in units[number].places) for group in groups]
+    joined = _placed(documents, members)
+    total = sum(unit.size for unit in units)
+    alone = [number for number, group in enumerate(groups) if len(group) == 1]
+    found = _told(documents, apart, sum(len(group) for group in groups if len(group) > 1))
+    if sum(joined[number].size for number in alone) >= 1.2 * wanted * total:
+        notes.append(f"{found}; they were put together in train.")
+        return joined, alone
+    small = [number for number, unit in enumerate(joined) if unit.size <= 0.5 * wanted * total]
+    if sum(joined[number].size for number in small) >= 1.2 * wanted * total:
+        notes.append(f"{found}; each group of them was put into one part.")
+        return joined, small
+    notes.append(
+        f"{found}; too little of the text stands in one place only, so they may lie in different parts, "
+        "and measures on held-out flatter the model."
+    )
+    return units, list(range(len(units)))
+
+
+def _told(documents: Sequence[Document], apart: Sequence[Twins], units: int) -> str:
+    longest = max(apart, key=lambda twin: (twin.words, twin.share))
+    names = " and ".join(documents[place].section or documents[place].id for place in longest[:2])
+    return (
+        f"{units} chapters or passages share near-duplicate text with others "
+        f"(the longest, {longest.words:,} words, in {names})"
+    )
+
+
+def _groups(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Numbers that pairs connect, directly or through others, in the order of their first members."""
+    leader = list(range(count))
+
+    def find(number: int) -> int:
+        while leader[number] != number:
+            leader[number] = leader[leader[number]]
+            number = leader[number]
+        return number
+
+    for one, other in pairs:
+        low, high = sorted((find(one), find(other)))
+        leader[high] = low
+    groups: dict[int, list[int]] = {}
+    for number in range(count):
+        groups.setdefault(find(number), []).append(number)
+    return list(groups.values())
+
+
+def _drawn(units: Sequence[_Unit], pool: Sequence[int], share: float, draw: random.Random) -> set[int]:
+    """Numbers of units that together hold about `share` of all, one from each of as many strata as it takes."""
+    aim = share * sum(unit.size for unit in units)
+    if not pool:
+        return set()
+    mean = sum(units[number].size for number in pool) / len(pool)
+    count = min(len(pool), max(1, round(aim / mean)))
+    strata: list[list[int]] = [[] for _ in range(count)]
+    for number in pool:
+        strata[min(count - 1, int(units[number].middle * count))].append(number)
+    chosen: list[int] = []
+    size = 0
+    for stratum, inside in enumerate(strata):
+        proposed = draw.sample(inside, min(FEW, len(inside)))
+        if not proposed:
+            continue
+        due = aim * (stratum + 1) / count
+        best = min(proposed, key=lambda number: abs(size + units[number].size - due))
+        chosen.append(best)
+        size += units[best].size
+    return _mended(units, pool, chosen, aim, mean / 2)
+
+
+def _mended(units: Sequence[_Unit], pool: Sequence[int], chosen: list[int], aim: float, enough: float) -> set[int]:
+    """The choice with units exchanged for others nearby, taken in or left out, until its size is near the aim."""
+    for _ in range(len(units)):
+        size = sum(units[number].size for number in chosen)
+        if chosen and abs(size - aim) <= enough:
+            break
+        taken, late = set(chosen), chosen[-LATE:]
+        free = [number for number in pool if number not in taken]
+        changes: list[tuple[float, float, int | None, int | None]] = [
+            (abs(size + units[new].size - aim), 0.0, None, new) for new in free
+        ]
+        if len(chosen) > 1:
+            changes += [(abs(size - units[old].size - aim), 0.0, old, None) for old in late]
+        for old in late:
+            without, middle = size - units[old].size - aim, units[old].middle
+            changes += [(abs(without + units[new].size), abs(middle - units[new].middle), old, new) for new in free]
+        if not changes:
+            break
+        off, _, out, into = min(changes, key=lambda change: (max(change[0], enough), change[1], change[0]))
+        if chosen and off >= abs(size - aim):
+            break
+        chosen = [number for number in chosen if number != out] + ([into] if into is not None else [])
+    return set(chosen)

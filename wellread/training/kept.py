@@ -1,0 +1,73 @@
+"""Which weights a stage ends with: the last, the average of the late ones, or whichever did best on validation.
+
+`average` is the mean of the weights after every step of the last fifth of the budget (Izmailov et al., 1803.05407).
+`best` chooses by validation loss among the weights at every evaluation and, at the end, that same average; so on
+validation it is never worse than `last` or `average`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+LATE = 0.2
+"""The share of the budget, at its end, whose weights are averaged."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """The copies that a stage may end with, of the parameters that train; in memory, and in every checkpoint."""
+
+    keep: Literal["best", "last", "average"]
+    average: dict[str, torch.Tensor] = field(default_factory=dict)
+    averaged: int = 0
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_loss: float | None = None
+    best_name: str = "last"
+    """What the best weights are: `step 120` or `average`."""
+
+    def follow(self, parameters: Mapping[str, Any], share: float) -> None:
+        """Take the weights of a step into the average, once the budget's last part has begun."""
+        import torch
+
+        if self.keep == "last" or share <= 1 - LATE:
+            return
+        self.averaged += 1
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                if name in self.average:
+                    self.average[name].lerp_(parameter, 1 / self.averaged)
+                else:
+                    self.average[name] = parameter.detach().clone()
+
+    def consider(self, parameters: Mapping[str, Any], loss: float, name: str) -> None:
+        """Remember these weights if no others did better on validation."""
+        if self.keep == "best" and (self.best_loss is None or loss < self.best_loss):
+            self.best_loss, self.best_name = loss, name
+            self.best = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {f"{kind}/{name}": copy for kind in ("average", "best") for name, copy in getattr(self, kind).items()}
+
+    def facts(self) -> dict[str, Any]:
+        return {"averaged": self.averaged, "best_loss": self.best_loss, "best_name": self.best_name}
+
+    def restore(self, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
+        for kind in ("average", "best"):
+            start = f"{kind}/"
+            mine = {name.removeprefix(start): copy for name, copy in tensors.items() if name.startswith(start)}
+            setattr(self, kind, mine)
+        self.averaged, self.best_loss, self.best_name = facts["averaged"], facts["best_loss"], facts["best_name"]
+
+
+def put(parameters: Mapping[str, Any], copies: Mapping[str, torch.Tensor]) -> None:
+    """Give the parameters these values."""
+    import torch
+
+    with torch.no_grad():
+        for name, copy in copies.items():
+            parameters[name].copy_(copy)

@@ -1,0 +1,57 @@
+"""What training says as it goes: `log.jsonl` for the report, Progress for whoever watches.
+
+`log.jsonl` holds one JSON object a line, by step. Every line has `step`, `tokens` (read so far), `epochs` (passes over
+the training part so far) and `elapsed_seconds` (training and validation, before an interruption too).
+
+- A line of training adds `loss` (nats per token, mean since the line before), `learning_rate` (the first group's, in
+  the step just done), `tokens_per_second` (since the line before) and `memory_bytes` (resident now; on a GPU the most
+  that was allocated).
+- A line of validation adds `validation_loss` (nats per token), `validation_tokens` (predicted) and `weights`:
+  `current` or, once at the end, `average`.
+- The last line adds `kept`: `last`, `average`, or the `step N` whose weights were best.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wellread.weights import storage_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far training is; losses in nats per token."""
+
+    step: int
+    share: float
+    """Of the budget, 0 to 1."""
+    loss: float
+    """Mean since the last report."""
+    validation_loss: float | None
+    """The latest; None before the first."""
+    tokens_per_second: float
+    seconds_left: float
+
+
+class Log:
+    """`log.jsonl`, open for appending; of what an interrupted run had written, the first `lines` lines are kept."""
+
+    def __init__(self, path: Path, *, lines: int = 0) -> None:
+        self._path = path
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = path.read_text(encoding="utf-8", errors="replace").splitlines()[:lines] if path.exists() else []
+            rewritten = path.with_name(f".{path.name}.partial")
+            rewritten.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            rewritten.replace(path)
+        self.lines = len(kept)
+        """How many lines there are: part of a checkpoint."""
+
+    def write(self, **row: Any) -> None:
+        """Append one line; it is in the file when this returns."""
+        with storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self.lines += 1
