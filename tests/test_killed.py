@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_book
+from books import write_book
 
 RECIPE = """
 name: killed
@@ -41,6 +42,9 @@ def command(folder: Path) -> list[str]:
     ]
 
 
+TWO_THREADS = {**os.environ, "OMP_NUM_THREADS": "2"}
+
+
 def weights_hash(folder: Path) -> str:
     return hashlib.sha256((folder / "run/stages/01-scratch/checkpoint/model.safetensors").read_bytes()).hexdigest()
 
@@ -56,14 +60,14 @@ def prepare(folder: Path) -> Path:
 def test_ten_random_kills_change_nothing(tmp_path: Path) -> None:
     calm = prepare(tmp_path / "calm")
     began = time.monotonic()
-    subprocess.run(command(calm), cwd=calm, check=True, capture_output=True)
+    subprocess.run(command(calm), cwd=calm, check=True, capture_output=True, env=TWO_THREADS)
     took = time.monotonic() - began
     disturbed = prepare(tmp_path / "disturbed")
     moments = random.Random(20261121)
     killed = 0
     for _ in range(10):
         child = subprocess.Popen(
-            command(disturbed), cwd=disturbed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(disturbed), cwd=disturbed, env=TWO_THREADS, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
             child.wait(timeout=moments.uniform(0.2, 1.0) * took)
@@ -71,7 +75,24 @@ def test_ten_random_kills_change_nothing(tmp_path: Path) -> None:
             child.send_signal(signal.SIGKILL)
             child.wait()
             killed += 1
-    done = subprocess.run(command(disturbed), cwd=disturbed, capture_output=True, text=True)
+    done = subprocess.run(command(disturbed), cwd=disturbed, capture_output=True, text=True, env=TWO_THREADS)
     assert done.returncode == 0, done.stderr
     assert killed >= 3
     assert weights_hash(disturbed) == weights_hash(calm)
+
+
+@pytest.mark.slow
+def test_ctrl_c_exits_with_130_and_says_how_to_go_on(tmp_path: Path) -> None:
+    folder = prepare(tmp_path / "interrupted")
+    (folder / "killed.yaml").write_text(RECIPE.replace("steps: 160", "steps: 100000"), encoding="utf-8")
+    child = subprocess.Popen(command(folder), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = folder / "run/stages/01-scratch/log.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (log.is_file() and '"loss"' in log.read_text(encoding="utf-8")):
+        time.sleep(0.2)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "interrupted; the same command goes on" in said
+    assert "Traceback" not in said
+    assert list((folder / "run/stages/01-scratch/resume").glob("step-*"))

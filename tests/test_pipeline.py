@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import write_book
+from books import write_book
 
 from wellread import pipeline, runs
 from wellread.errors import UsageError
@@ -219,3 +219,61 @@ def test_samples_tell_where_their_words_stand_in_the_book(scratch_run: Run) -> N
     assert match["document"] == corpus.documents[3].id
     assert match["words"] >= 12
     assert json.dumps(row)
+
+
+def test_measure_quick_reads_less_and_the_seed_is_the_runs_own(lora_run: Run, book: Path) -> None:
+    write_book(book, chapters=60, words=1240)
+    quick = measure_model(str(lora_run.path), texts=[book], metrics=["bits_per_byte"], quick=True)
+    assert "a sample" in quick[0].note
+    drawn = measure_model(str(lora_run.path), metrics=["longest_recited_words"])
+    other = measure_model(str(lora_run.path), metrics=["longest_recited_words"], seed=5)
+    assert drawn[0].value == one(lora_run, "longest_recited_words", "", "imprint").value
+    assert drawn[0].n != other[0].n or drawn[0].note != other[0].note
+
+
+def test_json_output_stands_alone_on_stdout(scratch_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from wellread.cli import app
+
+    folder = scratch_run.path.parent
+    (folder / "short.yaml").write_text(SCRATCH, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    for words, keys in (
+        (["run", "short.yaml", "book.txt", "--out", "run"], {"run", "report", "verdict"}),
+        (["report", "run"], {"report", "verdict"}),
+        (["measure", "run", "--metrics", "bits_per_byte"], {"name", "value", "unit", "low", "high", "note"}),
+        (["write", "run", "The ferry", "--max-tokens", "5", "--top-p", "0"], {"prompt", "completion", "seed"}),
+        (["list", "runs"], set()),
+    ):
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exit_code == 0, done.output
+        for line in done.stdout.splitlines():
+            assert keys <= set(json.loads(line)), words
+
+
+def test_a_name_that_no_metric_has_is_refused_before_training(book: Path, tmp_path: Path) -> None:
+    from wellread.errors import UnknownName
+
+    with pytest.raises(UnknownName, match="did you mean 'bits_per_byte'"):
+        pipeline.run(parse_recipe(SCRATCH, ["measure.metrics=[bits_per_bite]"]), [book], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_a_base_for_another(scratch_run: Run, book: Path, tmp_path: Path) -> None:
+    recipe = parse_recipe(lora(scratch_run.path).model_dump_json(), ["imprint.windows.length=128", "imprint.steps=2"])
+    tuned = pipeline.run(recipe, [write_book(book, seed=3)], out=tmp_path / "run")
+    assert (tuned.stage(1, "imprint").checkpoint / "adapter_config.json").is_file()
+
+
+def test_a_run_folder_inside_a_folder_of_texts_is_no_text(book: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    write_book(texts / "book.txt")
+    before = pipeline.digest(texts)
+    (texts / "runs" / "x-1" / "corpus").mkdir(parents=True)
+    (texts / "runs" / "x-1" / "recipe.yaml").write_text("name: x", encoding="utf-8")
+    (texts / "runs" / "x-1" / "report.html").write_text("<p>words", encoding="utf-8")
+    assert pipeline.digest(texts) == before
+    (texts / "more.txt").write_text("words", encoding="utf-8")
+    assert pipeline.digest(texts) != before

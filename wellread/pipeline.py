@@ -7,6 +7,7 @@ This file alone knows two rooms; each step below is one room's work.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from wellread import runs
 from wellread.environment import describe_environment
-from wellread.errors import UsageError
+from wellread.errors import CorpusError, UsageError
 from wellread.matching import Index
+from wellread.metrics import find as find_metrics
+from wellread.models import locate, open_model
 from wellread.recipe import Recipe, Scratch, Stage, fingerprint, load_recipe, recipe_yaml
 from wellread.registry import unknown
 from wellread.runs import BASE_STAGE, Run
@@ -53,6 +56,7 @@ def run(
     mend, RunError and StorageError for what went wrong; what was done until then stays.
     """
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    find_metrics(recipe.measure.metrics)
     paths = text_paths(recipe, texts)
     mark = fingerprint(recipe, [digest(path) for path in paths])
     this = Run(Path(out) if out else Path("runs") / f"{recipe.name}-{mark}")
@@ -97,11 +101,16 @@ def library_text(name: str) -> Path:
 def digest(path: Path) -> str:
     """A hash of a file's name and bytes, or of all files below a folder."""
     whole = hashlib.sha256()
-    for each in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-        whole.update(each.name.encode())
-        with each.open("rb") as file:
-            while block := file.read(1 << 20):
-                whole.update(block)
+    for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if not each.is_file() or any(runs.is_run(folder) for folder in each.parents):
+            continue
+        whole.update(each.relative_to(path.parent).as_posix().encode())
+        try:
+            with each.open("rb") as file:
+                while block := file.read(1 << 20):
+                    whole.update(block)
+        except OSError as error:  # reading the text will say so, or pass the file over
+            whole.update(f"unreadable {error.errno}".encode())
     return whole.hexdigest()
 
 
@@ -110,7 +119,10 @@ def ingest_corpus(this: Run, recipe: Recipe, paths: Sequence[Path], *, strict: b
     from wellread.corpus.ingest import ingest, read_corpus, write_corpus
 
     if (this.corpus / "split.json").is_file():
-        return read_corpus(this.corpus)
+        corpus = read_corpus(this.corpus)
+        if strict and corpus.skipped:
+            raise CorpusError(f"{corpus.skipped[0].source}: {corpus.skipped[0].reason}")
+        return corpus
     watch.say("reading " + ", ".join(path.name for path in paths))
     corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
     for skipped in corpus.skipped:
@@ -125,8 +137,6 @@ def base_rows(this: Run, recipe: Recipe, corpus: Corpus, *, offline: bool, watch
     """Sample and measure the untouched base; nothing for a recipe from scratch."""
     if recipe.base is None:
         return []
-    from wellread.models import open_model
-
     stage = runs.Stage(this.path / "stages" / BASE_STAGE)
 
     def opened() -> LanguageModel:
@@ -139,11 +149,11 @@ def stage_rows(
     this: Run, recipe: Recipe, corpus: Corpus, numbered: tuple[int, Stage], *, mark: str, offline: bool, watch: Watch
 ) -> list[Measurement]:
     """Train one stage, then sample and measure what came of it."""
-    from wellread.models import open_model
-
     number, stage = numbered
     folder = this.stage(number, stage.name)
-    if not folder.checkpoint.is_dir():
+    if folder.checkpoint.is_dir():
+        shutil.rmtree(folder.path / "resume", ignore_errors=True)  # left by a kill just after the checkpoint was saved
+    else:
         train_stage(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
 
     def opened() -> LanguageModel:
@@ -180,7 +190,7 @@ def prepare_stage(recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, *,
         return Prepared(
             weights.create(stage, tokenizer, text_bytes=read["train"].bytes, seed=recipe.seed), tokenizer, read
         )
-    opened = weights.open_base(str(recipe.base), offline=offline)
+    opened = weights.open_base(str(locate(str(recipe.base))), offline=offline)
     read = rows(opened.tokenizer, weights.save_tokenizer(opened.tokenizer, tokens / "tokenizer"))
     return Prepared(weights.adapt(opened.model, stage.method, seed=recipe.seed), opened.tokenizer, read)
 
@@ -196,12 +206,13 @@ def train_stage(
     ready = prepare_stage(recipe, corpus, stage, this.tokens(stage.name), offline=offline)
     watch.say(f"{ready.rows['train'].tokens:,} tokens to read")
     length, stride = stage.windows.length, stage.windows.stride
+    base = None if recipe.base is None else str(locate(recipe.base))
     train(
         ready.model, ready.tokenizer,
         Windows(ready.rows["train"], length=length, stride=stride, seed=recipe.seed),
-        validation_windows(ready.rows["validation"], length),
+        validation_windows(ready.rows["validation"], length, most=stage.validation_windows),
         stage, folder=this.stage(number, stage.name).path,
-        base=recipe.base, seed=recipe.seed, fingerprint=mark, progress=watch.progress, say=watch.say,
+        base=base, seed=recipe.seed, fingerprint=mark, progress=watch.progress, say=watch.say,
     )  # fmt: skip
 
 
@@ -216,16 +227,19 @@ def sample_and_measure(
     """The same opening lines, seeds and settings for every subject; then every metric, kept beside the samples."""
     if stage.measurements.is_file():
         return [Measurement.from_json(row) for row in runs.read_rows(stage.measurements)]
-    from wellread.metrics import measure
+    from wellread.metrics import YARDSTICKS, measure
 
     recipe, corpus = about
     model = opened()
+    index = Index(corpus.documents)
     watch.say(f"sampling and measuring {subject}")
     samples = [
         replace(sample, subject=subject) for sample in model.generate(opening_lines(recipe, corpus), sampling(recipe))
     ]
-    runs.write_rows(stage.samples, with_matches(samples, Index(corpus.documents)))
-    rows = measure(evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch), recipe.measure.metrics)
+    runs.write_rows(stage.samples, with_matches(samples, index))
+    gathered = evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch)
+    gathered.cache["index"] = index
+    rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
     runs.write_rows(stage.measurements, (row.as_json() for row in rows))
     return rows
 
@@ -309,12 +323,14 @@ def write_report(this: Run) -> Path:
 def _begin(this: Run, recipe: Recipe, mark: str, command: str, watch: Watch) -> None:
     text = recipe_yaml(recipe)
     if this.recipe.is_file():
+        if not this.environment.is_file():
+            raise UsageError(f"{this.path} holds a recipe.yaml but no environment.json: choose another --out.")
         started = runs.read_json(this.environment)
         if started.get("fingerprint") != mark:
             raise UsageError(f"{this.path} holds a run of other texts or settings; choose another --out.")
         watch.say(f"going on with {this.path}")
         return
-    runs.write_json(this.environment, {**describe_environment(), "fingerprint": mark, "seed": recipe.seed,
+    runs.write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
                                        "command": command, "start": runs.now(), "end": None})  # fmt: skip
     runs.write_text(this.recipe, text)
 

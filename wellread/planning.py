@@ -58,7 +58,7 @@ def _plan_stage(recipe: Recipe, corpus: Corpus, stage: Stage, folder: Path, *, o
     ready = prepare_stage(recipe, corpus, stage, folder, offline=offline)
     rows = ready.rows["train"]
     windows = Windows(rows, length=stage.windows.length, stride=stage.windows.stride, seed=recipe.seed)
-    validation = validation_windows(ready.rows["validation"], stage.windows.length)
+    validation = validation_windows(ready.rows["validation"], stage.windows.length, most=stage.validation_windows)
     seen = foresee(ready.model, windows, stage, validation=validation)
     return StagePlan(
         stage.name,

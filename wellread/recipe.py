@@ -28,7 +28,7 @@ class CorpusSettings(Record):
     clean: bool = True
     """Apply the cleaning rules; the report says what each removed."""
     validation: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of the text that stops training and chooses checkpoints."""
+    """Share of the text that is watched while training, and by which `keep: best` chooses the checkpoint."""
     held_out: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of the text that nothing looks at before the final measurement."""
     near_duplicates: bool = True
@@ -117,6 +117,8 @@ class Stage(Record):
     """Which weights a stage ends with: best on validation, the last, or the average of the late ones."""
     evaluations: int = Field(default=10, ge=1)
     """How often validation is measured over the budget."""
+    validation_windows: int = Field(default=64, ge=1)
+    """Windows that one validation reads at most, spread evenly over the validation part."""
     checkpoint_minutes: float = Field(default=2.0, gt=0)
     """A killed run loses at most this much training."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -162,7 +164,8 @@ class Recipe(Record):
     stages: tuple[Stage, ...] = Field(min_length=1)
     sampling: SamplingSettings = SamplingSettings()
     measure: MeasureSettings = MeasureSettings()
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of the split, the weights, the order of reading, the samples and the intervals."""
 
     @model_validator(mode="after")
     def base_fits_method(self) -> Recipe:
@@ -299,8 +302,9 @@ def _step(node: Any, place: str, path: str) -> Any:
     if isinstance(node, dict) and isinstance(node.get(place), dict | list):
         return node[place]
     stages = node.get("stages", []) if isinstance(node, dict) else node
-    for item in stages if isinstance(stages, list) else ():
-        if isinstance(item, dict) and item.get("name") == place:
+    stages = [item for item in stages if isinstance(item, dict)] if isinstance(stages, list) else []
+    for item in stages:
+        if item.get("name") == place:
             return item
     known = [*node, *(item["name"] for item in stages)] if isinstance(node, dict) else [i["name"] for i in stages]
     raise RecipeError(unknown(f"setting {path!r}", place, known))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ class Stage:
 
 def now() -> str:
     """This moment, in UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def is_run(path: Path) -> bool:
@@ -118,14 +118,10 @@ def storage_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise StorageError(
-                f"the disk of {folder} is full: free some space, then run the same command to go on."
-            ) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
-            raise StorageError(
-                f"cannot write to {folder}: {error.strerror}. Choose another place with --out."
-            ) from error
-        raise
+            said = f"the disk of {folder} is full: free some space, then run the same command to go on."
+        else:
+            said = f"cannot write to {folder}: {error.strerror or error}. Choose another place with --out."
+        raise StorageError(said) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -155,7 +151,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StorageError(f"cannot read {path}: {error}. Delete it, then run the same command again.") from None
+        raise StorageError(f"cannot read {path}: {error}. Run with another --out.") from None
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -191,7 +187,8 @@ def locked(run: Run) -> Iterator[None]:
             except FileExistsError:
                 holder = _holder(lock)
                 if holder is not None:
-                    raise RunError(f"process {holder} works on {run.path} already; wait for it, or stop it.") from None
+                    who = f"process {holder}" if holder else "another process"
+                    raise RunError(f"{who} works on {run.path} already; wait for it, or stop it.") from None
                 lock.unlink(missing_ok=True)
         os.write(handle, str(os.getpid()).encode())
         os.close(handle)
@@ -211,5 +208,7 @@ def _holder(lock: Path) -> int | None:
         if not process:
             return process if time.time() - written < 5 else None
         return process if psutil.Process(process).create_time() <= written + 1 else None
+    except psutil.AccessDenied:
+        return process
     except (OSError, ValueError, psutil.NoSuchProcess):
         return None

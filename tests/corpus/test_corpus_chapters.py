@@ -338,3 +338,11 @@ def test_numerals() -> None:
         spelled("vingt et unième"),
     ] == [21, 99, 70, 21]
     assert spelled("many") is None
+
+
+def test_ids_are_unique_whatever_the_files_are_called() -> None:
+    sources = ["a/notes.txt", "b/notes.txt", "notes-2.txt", "c/notes.txt"]
+    documents = divide([Document(f"x-{n}", prose(30, n), source) for n, source in enumerate(sources)])
+    assert [document.id for document in documents] == [
+        "notes-0001", "notes-2-0001", "notes-2-2-0001", "notes-3-0001",
+    ]  # fmt: skip

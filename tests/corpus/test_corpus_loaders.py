@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from wellread.corpus import LOADERS, load, load_file
+from wellread.corpus import LOADERS, load, load_file, reading
 from wellread.corpus.encoding import decode
 from wellread.errors import CorpusError
 from wellread.types import Document
@@ -205,6 +206,24 @@ def test_html_declared_charset(tmp_path):
     assert sections(tmp_path, wrong.encode("cp1252"), "c.html")[0].text == "déjà “vu”"
 
 
+@pytest.mark.parametrize("charset", ["iso-2022-cn", "hex", "rot13", "idna", "undefined", "no-such-thing"])
+def test_html_that_declares_no_charset_python_knows(charset):
+    assert decode("déjà vu".encode("cp1252"), declared=charset) == "déjà vu"
+    assert decode(b"seen", declared=charset) == "seen"
+
+
+@pytest.mark.parametrize("markup", ["<!-- x", "<?php x ?>", "<!DOCTYPE html>"])
+def test_html_without_an_element_is_told(tmp_path, markup):
+    assert "no text in it" in problem(write(tmp_path / "a.html", markup))
+
+
+def test_html_states_its_language(tmp_path):
+    assert sections(tmp_path, '<html lang="fr-CA"><body>Hein</body></html>')[0].metadata["language"] == "fr-CA"
+    xhtml = '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="de"><body><p>Na</p></body></html>'
+    assert sections(tmp_path, xhtml, "b.xhtml")[0].metadata["language"] == "de"
+    assert "language" not in sections(tmp_path, "<p>Well</p>", "c.html")[0].metadata
+
+
 def test_xhtml_with_an_empty_title_and_entities(tmp_path):
     markup = (
         '<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
@@ -266,6 +285,15 @@ def test_ids_are_unique_across_files(tmp_path):
     assert documents[-1].id == "книга-0001"
 
 
+def test_ids_of_many_files_of_one_name_are_counted_on(tmp_path, monkeypatch):
+    paths = [write(tmp_path / str(n) / "book.txt", str(n)) for n in range(30)]
+    made: list[str] = []
+    monkeypatch.setattr(reading, "replace", lambda d, *, id: made.append(id) or replace(d, id=id))
+    documents, _ = load(paths)
+    assert [document.id for document in documents[1:]] == [f"book-{n}-0001" for n in range(2, 31)]
+    assert len(made) < 60
+
+
 def test_a_file_named_twice_is_read_once(tmp_path):
     path = write(tmp_path / "a.txt", "text")
     documents, skipped = load([path, tmp_path])
@@ -283,6 +311,38 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
     documents, skipped = load([tmp_path / "in"])
     assert [document.text for document in documents] == ["text"]
     assert sum("leads out of the folder" in s.reason for s in skipped) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_to_itself_is_passed_over(tmp_path):
+    write(tmp_path / "a.txt", "text")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "b.txt")
+    assert [document.text for document in load([tmp_path])[0]] == ["text"]
+    with pytest.raises(CorpusError, match=r"b\.txt"):
+        load([tmp_path / "b.txt"])
+
+
+def test_a_folder_that_cannot_be_opened_is_skipped(tmp_path, monkeypatch):
+    write(tmp_path / "a.txt", "text")
+    write(tmp_path / "locked" / "b.txt", "secret")
+    listed = os.listdir
+    locked = {tmp_path / "locked"}
+
+    def listdir(path: Path) -> list[str]:
+        if path in locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(reading.os, "listdir", listdir)
+    documents, [skipped] = load([tmp_path])
+    assert [document.text for document in documents] == ["text"]
+    assert skipped.source.endswith("locked")
+    assert "cannot be read (Permission denied)" in skipped.reason
+    with pytest.raises(CorpusError, match="locked: the folder cannot be read"):
+        load([tmp_path], strict=True)
+    locked.add(tmp_path)
+    with pytest.raises(CorpusError, match="the folder cannot be read"):
+        load([tmp_path])
 
 
 @pytest.mark.parametrize(

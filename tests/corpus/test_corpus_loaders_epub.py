@@ -72,7 +72,8 @@ def epub(
     )
     opf = (
         '<package xmlns="http://www.idpf.org/2007/opf" version="3.0"><metadata '
-        f'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>The Salt Road</dc:title></metadata>'
+        f'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>The Salt Road</dc:title>'
+        "<dc:language>en-GB</dc:language></metadata>"
         f"<manifest>{items}</manifest><spine>{refs}</spine><guide>{guide}</guide></package>"
     )
     members = {"mimetype": "application/epub+zip", "META-INF/container.xml": CONTAINER, "OPS/book.opf": opf}
@@ -100,6 +101,7 @@ def test_epub_follows_the_spine(tmp_path):
         "Chapter 2\n\nSecond.\n\nA note.",
     ]
     assert documents[0].metadata["title"] == "The Salt Road"
+    assert documents[0].metadata["language"] == "en-GB"
     joined = "\n\n".join(d.text for d in documents)
     assert all(joined[d.offset :].startswith(d.text) for d in documents)
 

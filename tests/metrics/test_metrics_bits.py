@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from wellread.metrics import METRICS, YARDSTICKS, measure
 from wellread.metrics.bits_per_byte import bits_per_byte
 from wellread.metrics.perplexity import perplexity
 from wellread.metrics.scores import beginning, measured
-from wellread.metrics.tallies import BLOCKS, piece_starts
+from wellread.metrics.tallies import BLOCKS, piece_starts, resampled
 from wellread.testing import Memorised, UniformBytes, evidence, prose
 from wellread.types import Evidence, Scored
 
@@ -67,6 +69,23 @@ def test_perplexity_is_exp_of_the_mean_loss_and_names_the_tokenizer() -> None:
     assert "windows of 512 tokens" in m.note
 
 
+class Diverged(UniformBytes):
+    """Its losses are beyond what exp can take, or no numbers at all."""
+
+    def __init__(self, logprob: float) -> None:
+        self.logprob = logprob
+
+    def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+        return [replace(each, logprobs=[self.logprob] * len(each.starts)) for each in super().score(texts)]
+
+
+@pytest.mark.parametrize("logprob", [-1000.0, math.nan])
+def test_a_diverged_model_has_no_perplexity_and_says_why(logprob: float) -> None:
+    [m] = perplexity(evidence(Diverged(logprob), "text"))
+    assert m.value is None
+    assert "diverged" in m.note
+
+
 def test_metrics_of_one_subject_share_its_scores() -> None:
     model = OneTokenAWord()
     measure(evidence(model, "a b c", train="d e"), ["bits_per_byte", "perplexity"])
@@ -96,6 +115,15 @@ def test_many_documents_are_tallied_whole_and_few_by_thirty_words() -> None:
         total = sum(t.numerator for t in m.tallies) / sum(t.denominator for t in m.tallies)
         assert m.value == pytest.approx(total)
         assert sum(t.denominator for t in m.tallies) == m.n
+
+
+@pytest.mark.parametrize(
+    ("kinds", "over"), [("chapter", "chapters"), ("passage", "passages"), ("passage chapter", "documents")]
+)
+def test_passages_are_not_called_chapters(kinds: str, over: str) -> None:
+    each = cycle(kinds.split())
+    gathered = evidence(None, [prose(40, seed) for seed in range(10)])
+    assert resampled([replace(d, metadata={"kind": next(each)}) for d in gathered.corpus.documents]) == over
 
 
 def test_a_text_of_one_block_has_no_interval_and_says_so() -> None:
@@ -128,6 +156,7 @@ def test_a_sample_of_long_chapters_takes_their_beginnings_up_to_a_paragraph() ->
     for document, text in zip(sample.documents, texts, strict=True):
         assert text.startswith(document.text + "\n")
         assert 100 < len(document.text.split()) <= 200
+    assert sample.note.endswith("from 3 of 3 documents, 3 of them by their beginnings")
 
 
 def test_a_sample_of_one_long_and_some_short_chapters_meets_its_size() -> None:

@@ -123,6 +123,8 @@ def test_nothing_found_is_not_nothing_there() -> None:
     rows = by_key(greedy_recited_share(evidence(UniformBytes(), TRAIN)))
     share = rows["share", "held_out"]
     assert f"below {3 / share.n:.2g}" in share.note
+    for m in greedy_recited_share(evidence(UniformBytes(), TRAIN[:150])):
+        assert "none found" not in m.note
 
 
 def test_recited_shares_have_intervals_over_blocks() -> None:

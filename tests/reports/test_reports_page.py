@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +23,9 @@ from reports_fabricated import (
 from wellread.errors import StorageError, UsageError
 from wellread.reports import read_run, write_report
 from wellread.reports.curves import smoothed, ticks
+from wellread.reports.wording import number as written_number
 from wellread.reports.wording import percent
+from wellread.types import Measurement
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +165,7 @@ def test_cleaning_skipped_files_and_notes_are_told(page: BeautifulSoup) -> None:
     book = told(page.find(id="book"))
     assert "Page numbers on lines of their own 2,140 times For example: — 5 —" in book
     assert "books/scan.pdf: no text in it: 12 pages of pictures" in book
-    assert "2 near-duplicate passages were moved from held out to training." in book
+    assert "(the longest, 61 words, in Chapter 3 and Chapter 9); they were put together in train." in book
 
 
 def test_the_title_and_the_making_are_told(page: BeautifulSoup) -> None:
@@ -176,7 +180,13 @@ def test_the_title_and_the_making_are_told(page: BeautifulSoup) -> None:
         assert each in title
     making = told(page.find(id="making"))
     assert "wellread run novel books/weigher.epub" in making
-    for each in ("Took 9 min 40 s", "Memory 8.0 GiB", "torch 2.13.0", "peft not installed", "Accelerator none"):
+    for each in (
+        "From first start to end 9 min 40 s",
+        "Memory 8.0 GiB",
+        "torch 2.13.0",
+        "peft not installed",
+        "Accelerator none",
+    ):
         assert each in making
     for each in ("rank: 16", "Precision asked for auto", "Seed 7"):
         assert each in making
@@ -201,6 +211,17 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert not list(folder.glob(".report*"))
 
 
+def test_a_folder_that_nothing_can_be_written_to_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    folder = fabricate().write(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StorageError, match="Read-only file system"):
+        write_report(folder)
+
+
 def test_a_folder_that_is_no_run_and_a_damaged_file_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no recipe\.yaml"):
         read_run(tmp_path)
@@ -220,10 +241,29 @@ def test_several_texts_and_texts_without_headings(tmp_path: Path) -> None:
     assert "part 6 (part_1.txt)" in told(found.find(id="book"))
 
 
+@pytest.mark.parametrize(
+    ("kinds", "unit"), [(["chapter"], "chapter"), (["passage"], "passage"), (["chapter", "passage"], "section")]
+)
+def test_passages_are_not_called_chapters(tmp_path: Path, kinds: list[str], unit: str) -> None:
+    made = fabricate()
+    for number, each in enumerate(made.documents):
+        each.update(section=f"{unit} {number}", metadata={"kind": kinds[number % len(kinds)]})
+    found = certificate(made, tmp_path)
+    assert f"in 16 {unit}s" in told(found.header)
+    assert f": 2 {unit}s, " in told(found.select_one(".parts"))
+    assert f"Some whole {unit}s were therefore kept from training" in told(found.find(id="reading"))
+
+
+def test_a_value_that_is_no_number_is_said_so() -> None:
+    row = Measurement("perplexity", math.inf, "per token")
+    assert [written_number(value, row) for value in (math.inf, math.nan)] == ["not finite", "not finite"]
+
+
 def test_ticks_and_smoothing_have_known_answers() -> None:
     assert ticks(0, 10) == [0, 2, 4, 6, 8, 10]
     assert ticks(2.61, 3.74) == [2.5, 3.0, 3.5, 4.0]
-    assert ticks(1.0, 1.0)[0] <= 1.0
+    assert ticks(1.0, 1.0) == [1.0]
+    assert ticks(0.0, 0.0) == [0.0]
     assert smoothed([0.0, 3.0, 0.0, 3.0, 0.0]) == [1.5, 1.0, 2.0, 1.0, 1.5]
     assert smoothed([2.0] * 200) == [2.0] * 200
 

@@ -89,7 +89,12 @@ def test_a_compressor_within_the_interval_does_about_as_well() -> None:
 
 def test_no_interval_is_no_certainty() -> None:
     found = verdict([bits(2.0, "base"), bits(1.5, "new")])
+    assert found.headline == "Perhaps learned: no interval was computed"
     assert "0.500 fewer (no interval was computed: it may be chance)" in found.learning
+    assert verdict([bits(1.4, "new"), ppmd(1.6)]).headline == "Perhaps learned: no interval was computed"
+    beaten = verdict([bits(2.0, "base"), bits(1.5, "new"), ppmd(1.4)])
+    assert beaten.headline == "Perhaps better than before, but not learned yet"
+    assert verdict([bits(2.0, "base"), bits(2.1, "new")]).headline == "Training may have made it worse"
     assert "no file compressor was measured" in found.learning
 
 
@@ -147,7 +152,7 @@ def test_the_strongest_compressor_is_the_one_compared_with() -> None:
 
 @pytest.mark.parametrize("rows", [recited("new", 0.12, 0.01), [longest("new", 61)]])
 def test_heavy_memorising_is_called_that(rows: list[Measurement]) -> None:
-    found = verdict([bits(2.0, "base"), bits(1.5, "new"), *rows])
+    found = verdict([bits(2.0, "base"), bits(1.5, "new"), bits(-0.5, "new - base", -0.6, -0.4), *rows])
     assert found.copying.startswith("It memorised heavily: ")
     assert found.headline == "The book was learned, and much of it is known by heart"
 

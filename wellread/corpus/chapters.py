@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from itertools import count, groupby, pairwise
 from pathlib import PurePath
 from statistics import median
 from typing import NamedTuple
@@ -44,13 +44,14 @@ def divide(documents: Iterable[Document]) -> list[Document]:
     contiguous passages of about 1,500 words, fewer where that would make less than thirty.
     """
     divided: list[Document] = []
-    slugs: dict[str, int] = {}
+    taken: set[str] = set()
     for source, group in groupby(documents, key=lambda document: document.source):
         parts = list(group)
-        name = slug(PurePath(source).stem if source else parts[0].id.rsplit("-", 1)[0])
-        slugs[name] = slugs.get(name, 0) + 1
-        if slugs[name] > 1:
-            name = f"{name}-{slugs[name]}"
+        name = stem = slug(PurePath(source).stem if source else parts[0].id.rsplit("-", 1)[0])
+        copies = count(2)
+        while name in taken:
+            name = f"{stem}-{next(copies)}"
+        taken.add(name)
         divided += _divided(name, parts)
     return divided
 

@@ -40,7 +40,6 @@ def clean(documents: Iterable[Document]) -> tuple[list[Document], list[Removal]]
     counts = {name: 0 for name, _ in RULES}
     examples: dict[str, str] = {}
     cleaned: list[Document] = []
-    offset = 0
     for _, group in groupby(documents, key=lambda document: document.source):
         source = list(group)
         texts = [document.text for document in source]

@@ -101,8 +101,9 @@ def decode(data: bytes, *, declared: str | None = None) -> str:
         wide = utf16_without_mark(data)
         if wide:
             return data.decode(wide, "replace")
-    if declared and declared.lower().startswith("iso-2022"):  # pure ASCII bytes that stand for Japanese or Korean
-        return data.decode(declared.lower(), "replace")
+    escaped = known_codec(declared) if declared and declared.lower().startswith("iso-2022") else None
+    if escaped:  # pure ASCII bytes that stand for Japanese or Korean
+        return data.decode(escaped, "replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -150,10 +151,11 @@ def legacy(data: bytes, declared: str | None) -> str:
 
 
 def known_codec(declared: str | None) -> str | None:
-    """Python's name for a declared charset other than UTF-8 and Latin-1; None for those and for unknown ones."""
+    """Python's name for a declared charset other than UTF-8 and Latin-1; None for those and for what is no charset."""
     try:
         name = codecs.lookup(declared or "").name
-    except LookupError:
+        b" ".decode(name, "replace")  # fails for codecs that give no text (hex, rot13) or take no errors (idna)
+    except (LookupError, UnicodeError):
         return None
     return None if name in {"utf-8", "ascii", "iso8859-1", "cp1252"} or name.startswith("utf") else name
 

@@ -29,6 +29,7 @@ class Package(NamedTuple):
     """What the OPF file states."""
 
     title: str
+    language: str
     pages: list[str]
     """Archive members in reading order: the spine, its linear="no" items (notes, mostly) behind the rest."""
     navigation: set[str]
@@ -46,7 +47,7 @@ def load(path: Path) -> Iterator[Document]:
     with Archive(path, "an EPUB") as archive:
         package = read_package(archive)
         refuse_drm(archive, package.pages)
-        yield from sectioned(path, book(archive, package), package.title)
+        yield from sectioned(path, book(archive, package), package.title, package.language)
 
 
 def book(archive: Archive, package: Package) -> Iterator[Block]:
@@ -103,6 +104,7 @@ def read_package(archive: Archive) -> Package:
     folder = posixpath.dirname(opf)
     items = {attribute(e, "id"): e for e in root.iter("{*}item")}
     title = next(("".join(e.itertext()) for e in root.iter("{*}title")), "")
+    language = next(("".join(e.itertext()) for e in root.iter("{*}language")), "")
     spine = [(e, items.get(attribute(e, "idref"))) for e in root.iter("{*}itemref")]
     first = [item for e, item in spine if item is not None and e.get("linear") != "no"]
     last = [item for e, item in spine if item is not None and e.get("linear") == "no"]
@@ -116,7 +118,7 @@ def read_package(archive: Archive) -> Package:
             cover.add(target(folder, reference))
     found = [target(folder, item) for item in pages]
     found = list(dict.fromkeys(name for name in found if archive.has(name)))
-    return Package(title, found, navigation, cover, labels(archive, items, folder))
+    return Package(title, language, found, navigation, cover, labels(archive, items, folder))
 
 
 def target(folder: str, element: Any) -> str:

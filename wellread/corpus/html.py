@@ -47,7 +47,7 @@ SELF_CLOSED = re.compile(r"<([A-Za-z][\w:.-]*)((?:\s[^<>]*)?)/>")
 def load(path: Path) -> Iterator[Document]:
     """One Document per heading h1..h6; `<pre>` and `<br>` keep their lines, a table row is a line with tabs."""
     root = parse(text_of(path, markup=True))
-    yield from sectioned(path, blocks(root), title_of(root))
+    yield from sectioned(path, blocks(root), title_of(root), language_of(root))
 
 
 def parse(markup: str) -> Any:
@@ -66,12 +66,21 @@ def parse(markup: str) -> Any:
     # huge_tree lifts the depth limit from 256 to 2,048 (a page that never closes its <font> goes deep); nothing in HTML
     # expands, so there is no bomb to fear.
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    data = body.encode("utf-8", "replace")
-    root = etree.fromstring(data, parser) if data.strip() else None
+    root = lenient(body, parser)
     if any("depth" in entry.message for entry in parser.error_log):
         shallow = re.sub(r"</?(?:font|span|div|b|i|u|em|strong|small|big|a)\b[^>]*>", "", body, flags=re.I)
-        root = etree.fromstring(shallow.encode("utf-8", "replace"), parser)
+        root = lenient(shallow, parser)
     return root
+
+
+def lenient(markup: str, parser: Any) -> Any:
+    """What the HTML parser makes of a page; None where that is nothing, as of an unclosed comment."""
+    from lxml import etree
+
+    try:
+        return etree.fromstring(markup.encode("utf-8", "replace"), parser)
+    except etree.XMLSyntaxError:
+        return None
 
 
 def named_character(match: re.Match[str]) -> str:
@@ -88,6 +97,11 @@ def title_of(root: Any) -> str:
         return ""
     found = next(root.iter("{*}title"), None)
     return "" if found is None else " ".join("".join(found.itertext()).split())
+
+
+def language_of(root: Any) -> str:
+    """The page's `lang` or `xml:lang`, or an empty string."""
+    return "" if root is None else attribute(root, "lang") or ""
 
 
 def blocks(root: Any) -> Iterator[Block]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -57,11 +58,12 @@ def read_documents(
 def _told(documents: Sequence[Document]) -> list[str]:
     """For each source without whole chapters, that it was cut."""
     notes = []
-    for source in dict.fromkeys(document.source for document in documents):
-        own = [document for document in documents if document.source == source]
-        passages = sum(document.metadata.get("kind") == "passage" for document in own)
+    sizes = Counter(document.source for document in documents)
+    cut = Counter(document.source for document in documents if document.metadata.get("kind") == "passage")
+    for source, size in sizes.items():
+        passages = cut[source]
         if passages:
-            rest = f", beside {len(own) - passages} chapters" if passages < len(own) else ""
+            rest = f", beside {size - passages} chapters" if passages < size else ""
             name = Path(source).name or "the text"
             notes.append(f"{name}: cut into {passages} passages{rest}, for lack of enough chapters of even size.")
     return notes

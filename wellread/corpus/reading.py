@@ -56,11 +56,13 @@ class Reading:
     documents: list[Document] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
+    copies: dict[str, int] = field(default_factory=dict)
+    """Slug of a file name -> under how many names its files have gone."""
     seen: set[Path] = field(default_factory=set)
 
     def add(self, path: Path) -> None:
         """Read one file. Raises CorpusError."""
-        real = path.resolve()
+        real = real_path(path)
         if real in self.seen:
             self.skipped.append(Skipped(path.as_posix(), "named twice; it was read the first time."))
             return
@@ -71,22 +73,23 @@ class Reading:
     def with_own_ids(self, path: Path, documents: list[Document]) -> list[Document]:
         """The documents of one file under ids that no other file's have: `book-0001`, then `book-2-0001`."""
         ids = {document.id for document in documents}
-        copy = 1
+        name = slug(path.stem)
+        copy = self.copies.get(name, 1)
         while len(ids) < len(documents) or ids & self.ids:
             copy += 1
-            stem = f"{slug(path.stem)}-{copy}"
-            documents = [replace(document, id=f"{stem}-{n:04d}") for n, document in enumerate(documents, 1)]
+            documents = [replace(document, id=f"{name}-{copy}-{n:04d}") for n, document in enumerate(documents, 1)]
             ids = {document.id for document in documents}
         self.ids |= ids
+        self.copies[name] = copy
         return documents
 
 
 def load(paths: Sequence[Path], *, strict: bool = False) -> tuple[list[Document], list[Skipped]]:
     """All Documents of the files and folders named, in that order, with ids that are unique; and what was passed over.
 
-    A file named directly must be readable. In a folder a bad file is skipped with its reason, unless `strict`; hidden
-    files are not looked at, links that lead out of the folder not followed, and files without a loader are counted in
-    one line. Raises CorpusError, in one line, also where nothing at all could be read.
+    A file named directly must be readable. In a folder a bad file or folder is skipped with its reason, unless
+    `strict`; hidden files are not looked at, links that lead out of the folder not followed, and files without a loader
+    counted in one line. Raises CorpusError, in one line, also where nothing at all could be read.
     """
     reading = Reading(strict)
     for path in map(Path, paths):
@@ -124,10 +127,11 @@ def supported() -> str:
 
 def read_folder(folder: Path, reading: Reading) -> None:
     """Read what a folder holds; bad files and files without a loader go to `reading.skipped`."""
-    reading.seen.add(folder.resolve())
+    root = real_path(folder)
+    reading.seen.add(root)
     known = set(names("loaders", LOADERS))
     others: list[str] = []
-    for path in files(folder, folder.resolve(), reading):
+    for path in files(folder, root, reading):
         if path.suffix.lower() not in known:
             if looks_like_text(path):
                 others.append(path.relative_to(folder).as_posix())
@@ -145,26 +149,38 @@ def read_folder(folder: Path, reading: Reading) -> None:
 
 
 def files(folder: Path, root: Path, reading: Reading) -> Iterator[Path]:
-    """The files under a folder in natural order ("2" before "10"), hidden ones left out."""
+    """The files under a folder in natural order ("2" before "10"), hidden ones left out.
+
+    A folder below the root that cannot be read goes to `reading.skipped`. Raises CorpusError for the root, and with
+    `strict` for any.
+    """
     try:
         entries = sorted(os.listdir(folder), key=natural)
+        os.stat(os.path.join(folder, os.curdir))  # fails where names can be listed but nothing opened
     except OSError as error:
-        raise CorpusError(
-            f"{folder.as_posix()}: the folder cannot be read ({error.strerror}); check that you may open it."
-        ) from error
+        reason = f"the folder cannot be read ({error.strerror}); check that you may open it."
+        if reading.strict or real_path(folder) == root:
+            raise CorpusError(f"{folder.as_posix()}: {reason}") from error
+        reading.skipped.append(Skipped(folder.as_posix(), reason))
+        return
     for name in entries:
         path = folder / name
         if name.startswith("."):
             continue
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
+        if path.is_symlink() and not real_path(path).is_relative_to(root):
             reading.skipped.append(Skipped(path.as_posix(), "a link that leads out of the folder; not followed."))
         elif path.is_dir():
-            real = path.resolve()
+            real = real_path(path)
             if real not in reading.seen:  # a link to a folder above it would go round for ever
                 reading.seen.add(real)
                 yield from files(path, root, reading)
         elif path.is_file():
             yield path
+
+
+def real_path(path: Path) -> Path:
+    """A path without links, where they can be followed: `Path.resolve` fails for a link that leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

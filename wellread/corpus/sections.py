@@ -42,12 +42,14 @@ def single(path: Path, text: str, **metadata: Any) -> Iterator[Document]:
     yield Document(f"{slug(path.stem)}-0001", text, path.as_posix(), metadata={"level": 0, **metadata})
 
 
-def sectioned(path: Path, blocks: Iterable[Block], title: str = "") -> Iterator[Document]:
+def sectioned(path: Path, blocks: Iterable[Block], title: str = "", language: str = "") -> Iterator[Document]:
     """One Document per heading, in order; a heading opens its text, a blank line stands between blocks.
 
-    `offset` counts characters over the sections joined by a blank line. Raises CorpusError where nothing has text.
+    `offset` counts characters over the sections joined by a blank line; `language` is a BCP 47 tag. Raises CorpusError
+    where nothing has text.
     """
-    stated = {"title": tidy(" ".join(title.split()))} if title.strip() else {}
+    told = {"title": title, "language": language}
+    stated = {name: tidy(" ".join(value.split())) for name, value in told.items() if value.strip()}
     number = offset = 0
     for heading, texts in grouped(blocks):
         text = "\n\n".join(texts)

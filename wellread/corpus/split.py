@@ -41,8 +41,11 @@ def split(
     The text (of all sources, one after the other) is cut into as many equal strata as a part wants chapters; each gives
     one, drawn by the seed. Sizes count in characters; a part is off its share by about half a chapter at most. Passages
     of texts without chapters go in runs, so that few boundaries lie between parts. Documents that share passages (see
-    `near.py`) stay together in train. Raises CorpusError for a text too short, or shares that leave train too little.
+    `near.py`) stay together in train. Raises CorpusError for a text too short, or shares that leave train too little,
+    ValueError where two documents have one id: parts name documents by id, so one would be read in two parts.
     """
+    if len({document.id for document in documents}) < len(documents):
+        raise ValueError("two documents have the same id")
     _check(documents, validation, held_out)
     units = _units(documents, min(validation, held_out))
     notes: list[str] = []

@@ -31,6 +31,7 @@ def draw(logits: Tensor, seen: Tensor, sampling: Sampling, uniforms: Tensor) -> 
     keep = torch.ones_like(probabilities, dtype=torch.bool)
     if sampling.top_p < 1:
         keep &= probabilities.cumsum(-1) - probabilities < sampling.top_p
+        keep[:, :1] = True  # top_p=0 leaves the likeliest
     keep &= probabilities >= sampling.min_p * probabilities[:, :1]
     cumulative = (probabilities * keep).cumsum(-1)
     total = cumulative[:, -1:]

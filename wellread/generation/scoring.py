@@ -71,10 +71,11 @@ class Scorer:
         """Rows of about equal length together, the longest first; a batch is padded to its first row."""
         most = BATCH_TOKENS.get(self._model.device.type, BATCH_TOKENS["cpu"])
         rows.sort(key=lambda row: -len(row.inputs))
-        while rows:
-            size = max(1, most // len(rows[0].inputs))
-            yield rows[:size]
-            rows = rows[size:]
+        done = 0
+        while done < len(rows):
+            size = max(1, most // len(rows[done].inputs))
+            yield rows[done : done + size]
+            done += size
 
     def _score_batch(
         self, batch: list[_Row], texts: Sequence[NDArray[np.int64]]

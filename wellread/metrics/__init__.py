@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
-from wellread.types import Evidence, Measurement
+from wellread.types import Evidence, Measurement, Metric
 
 METRICS = {
     "bits_per_byte": "wellread.metrics.bits_per_byte:bits_per_byte",
@@ -30,7 +30,7 @@ def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
     """
     everything = [name for name in METRICS if name not in YARDSTICKS]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
-    metrics = {name: registry.resolve("metrics", METRICS, name) for name in names or everything}
+    metrics = find(names or everything)
     rows: list[Measurement] = []
     for name, metric in metrics.items():
         evidence.progress(f"measuring {name}")
@@ -39,6 +39,11 @@ def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
         except (ModelError, MissingPackage) as error:
             rows.append(Measurement(name, None, subject=evidence.subject, note=str(error)))
     return rows
+
+
+def find(names: Sequence[str]) -> dict[str, Metric]:
+    """The named metrics. Raises UnknownName: ask before the work begins."""
+    return {name: registry.resolve("metrics", METRICS, name) for name in names}
 
 
 def measure_yardsticks(evidence: Evidence) -> list[Measurement]:

@@ -11,6 +11,9 @@ from wellread.metrics.scores import measured, model_of, notes, parts, scored, wi
 from wellread.metrics.tallies import Counts, ratio, resampled, tally
 from wellread.types import Evidence, Measurement, Part
 
+LARGEST = 500.0
+"""Nats a token; exp overflows at 710, and the interval's upper end needs room."""
+
 
 def perplexity(evidence: Evidence) -> list[Measurement]:
     """exp of the mean negative log-probability of a token, for each part that holds text; n counts the tokens.
@@ -29,8 +32,12 @@ def _of_part(evidence: Evidence, part: Part) -> Measurement:
         for each in scored(evidence, part)
     ]
     tallies = tally(sample.documents, counts)
+    loss = ratio(tallies)
+    if not loss < LARGEST:  # true of NaN as well
+        note = f"the mean loss is {loss:.4g} nats a token: the model has diverged"
+        return Measurement("perplexity", None, "per token", evidence.subject, part, better="lower", note=note)
     return with_interval(Measurement(
-        "perplexity", math.exp(ratio(tallies)), "per token", evidence.subject, part,
+        "perplexity", math.exp(loss), "per token", evidence.subject, part,
         n=sum(len(each.at) for each in counts), better="lower",
         note=notes(f"tokenizer: {model_of(evidence).tokenizer_name}", window_note(evidence), sample.note),
         interval_over=resampled(sample.documents), tallies=tallies,

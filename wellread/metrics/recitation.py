@@ -92,8 +92,10 @@ def _left_out(sample: Measured, counts: Sequence[Counts]) -> str:
 
 
 def _rule_of_three(value: float, n: int) -> str:
-    """What a bootstrap of nothing but zeros cannot say."""
-    return "" if value else f"none found: were spans independent, the share would be below {3 / n:.2g} (95 %)"
+    """What a bootstrap of nothing but zeros cannot say; of up to three spans the rule says nothing either."""
+    if value or n <= 3:
+        return ""
+    return f"none found: were spans independent, the share would be below {3 / n:.2g} (95 %)"
 
 
 class Spans(NamedTuple):

@@ -28,9 +28,13 @@ class Counts:
 
 
 def resampled(documents: Sequence[Document]) -> str:
-    """What the interval of a measurement over these documents is over: `chapters`, `documents` or blocks."""
+    """What a measurement's interval over these documents is over: `chapters`, `passages`, `documents` (some of each, or
+    without headings) or blocks."""
     if len(documents) < FEWEST_DOCUMENTS:
         return BLOCKS
+    passages = sum(document.metadata.get("kind") == "passage" for document in documents)
+    if passages:
+        return "passages" if passages == len(documents) else "documents"
     return "chapters" if all(document.section for document in documents) else "documents"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from wellread.reports import facts
 from wellread.reports.bars import bars
 from wellread.reports.curves import curves
 from wellread.reports.passages import by_chapter, chapter_names, find_places, pairs
-from wellread.reports.reading import RunRecord, read_run
+from wellread.reports.reading import RunRecord, read_run, unit_of
 from wellread.reports.rows import BITS, Rows
 from wellread.reports.seal import seal
 from wellread.reports.split import split
@@ -35,7 +36,8 @@ def write_report(folder: Path) -> Path:
         raise StorageError(f"cannot write {path}: {error.strerror}. Free some space or make the folder writable, then "
                            "`wellread report` writes it again.") from error  # fmt: skip
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing can be written there is nothing to remove either
+            beside.unlink(missing_ok=True)
     return path
 
 
@@ -99,4 +101,5 @@ def context(record: RunRecord) -> dict[str, Any]:
         "machine": facts.machine(record),
         "versions": facts.versions(record.environment),
         "underlined": UNDERLINED_WORDS,
+        "unit": unit_of(record.chapters) if record.chapters else "chapter",
     }

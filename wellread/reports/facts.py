@@ -33,7 +33,7 @@ def times(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     if end is None:
         return [*told, ("Ended", "not recorded: the run is under way, or was stopped")] if environment else told
     told.append(("Ended", f"{end:%Y-%m-%d %H:%M:%S %Z}".strip()))
-    return [*told, ("Took", f"{duration((end - start).total_seconds())} in all")] if start else told
+    return [*told, ("From first start to end", duration((end - start).total_seconds()))] if start else told
 
 
 def machine(record: RunRecord) -> list[tuple[str, str]]:

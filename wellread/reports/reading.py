@@ -27,6 +27,8 @@ class Chapter:
     """train, validation or held_out; empty where no split was recorded."""
     characters: int
     words: int
+    passage: bool = False
+    """Whether it was cut from a text without chapters, or from a chapter too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,11 @@ class RunRecord:
 
 
 def unit_of(chapters: Sequence[Chapter]) -> str:
-    """What the documents are to a reader: chapters where they have headings, else passages."""
-    return "chapter" if any(chapter.section for chapter in chapters) else "passage"
+    """What the documents are to a reader: chapters, passages where none is one, sections where some are."""
+    whole = [chapter for chapter in chapters if chapter.section and not chapter.passage]
+    if not whole:
+        return "passage"
+    return "section" if any(chapter.passage for chapter in chapters) else "chapter"
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -157,7 +162,10 @@ def _book(corpus: Path, wanted: set[str]) -> dict[str, Any]:
         text, source = row["text"], str(row.get("source") or "")
         metadata = row.get("metadata") or {}
         section = str(row.get("section") or "")
-        chapters.append(Chapter(row["id"], source, section, part_of.get(row["id"], ""), len(text), len(text.split())))
+        chapters.append(
+            Chapter(row["id"], source, section, part_of.get(row["id"], ""), len(text), len(text.split()),
+                    metadata.get("kind") == "passage")
+        )  # fmt: skip
         titles.setdefault(source, str(metadata.get("title") or "") or _name_of(source))
         language = language or str(metadata.get("language") or "")
         if row["id"] in wanted:

@@ -11,7 +11,7 @@ from wellread.reports.wording import count, percent
 
 PARTS = {
     "train": ("Training", "what the model read"),
-    "validation": ("Validation", "by which training was steered and stopped"),
+    "validation": ("Validation", "watched during training; with “keep: best” the checkpoint is chosen by it"),
     "held_out": ("Held out", "seen by nothing before the final measurement"),
 }
 LABELLED = 30

@@ -19,6 +19,8 @@ HEAVY_WORDS = 50
 UNDERLINED_WORDS = 8
 """Shorter runs are ordinary phrases; they are neither underlined nor spoken of."""
 
+PERHAPS = "Perhaps learned: no interval was computed"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -65,16 +67,20 @@ def _learning(rows: Rows, trained: str | None, base: str | None) -> tuple[str, s
         )
     gap = _gap(rows, after, before)
     figures = f"{after.value:.3f} bits per byte against {before.value:.3f}, {_amount(gap)}{clause}."
+    sure = gap.low is not None
     if sign(gap) < 0:
         less = percent(1 - after.value / before.value)
-        headline = "Better than before, but not learned yet" if beaten else "The book was learned"
+        headline = "The book was learned" if sure else PERHAPS
+        if beaten:
+            headline = f"{'Better' if sure else 'Perhaps better'} than before, but not learned yet"
         return headline, (
             f"Chapters of the book that it never saw surprise the model {less} less than before training: {figures}"
         )
     if sign(gap) > 0:
         more = percent(after.value / before.value - 1)
-        return "Training made it worse", (
-            f"Training made the model worse: chapters of the book that it never saw surprise it {more} more than "
+        made = "made" if sure else "may have made"
+        return f"Training {made} it worse", (
+            f"Training {made} the model worse: chapters of the book that it never saw surprise it {more} more than "
             f"before, {figures}"
         )
     return "No difference can be shown", (
@@ -126,7 +132,7 @@ def _from_scratch(rows: Rows, after: Measurement, value: float) -> tuple[str, st
     gap = _gap(rows, after, best)
     name = COMPRESSORS[best.subject]
     if sign(gap) < 0:
-        return "The book was learned", (
+        return "The book was learned" if gap.low is not None else PERHAPS, (
             f"From nothing but this book the model learned to foresee chapters that it never saw: it needs {value:.3f} "
             f"bits per byte where {name}, a file compressor that has read the same chapters, needs {best.value:.3f}, "
             f"{_amount(gap)}."

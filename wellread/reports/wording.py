@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,6 +110,8 @@ def sentence(name: str) -> str:
 
 def number(value: float, measurement: Measurement) -> str:
     """A measured value as the reader should see it: bits to 3 decimals, shares in per cent, counts with separators."""
+    if not math.isfinite(value):
+        return "not finite"
     if is_share(measurement):
         return percent(value)
     if "bits" in measurement.name:

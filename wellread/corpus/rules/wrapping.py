@@ -55,7 +55,8 @@ def wrapped_lines(texts: list[str]) -> Outcome:
                 joined += joins
                 if joins >= 2 and not example:
                     example = excerpt(" / ".join(line.strip() for line in block[:2])) + " → " + excerpt(paragraph)
-                paragraphs += [mark + part for part in _apart(paragraph)[:1]] + _apart(paragraph)[1:]
+                first, *others = _apart(paragraph)
+                paragraphs += [mark + first, *others]
                 mark = ""
         cleaned.append("\n\n".join(paragraphs))
     return Outcome(cleaned, joined, example)
