@@ -267,6 +267,8 @@ def test_a_run_is_a_base_for_another(scratch_run: Run, book: Path, tmp_path: Pat
 
 
 def test_a_run_folder_inside_a_folder_of_texts_is_no_text(book: Path, tmp_path: Path) -> None:
+    from wellread.corpus.reading import load
+
     texts = tmp_path / "texts"
     texts.mkdir()
     write_book(texts / "book.txt")
@@ -275,5 +277,6 @@ def test_a_run_folder_inside_a_folder_of_texts_is_no_text(book: Path, tmp_path: 
     (texts / "runs" / "x-1" / "recipe.yaml").write_text("name: x", encoding="utf-8")
     (texts / "runs" / "x-1" / "report.html").write_text("<p>words", encoding="utf-8")
     assert pipeline.digest(texts) == before
+    assert {document.source for document in load([texts])[0]} == {(texts / "book.txt").as_posix()}
     (texts / "more.txt").write_text("words", encoding="utf-8")
     assert pipeline.digest(texts) != before

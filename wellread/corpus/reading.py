@@ -12,6 +12,7 @@ from wellread.corpus import LOADERS
 from wellread.corpus.sections import slug
 from wellread.errors import CorpusError, UnknownName
 from wellread.registry import names, resolve
+from wellread.runs import is_run
 from wellread.types import Document, Skipped
 
 FOREIGN = {
@@ -171,7 +172,8 @@ def files(folder: Path, root: Path, reading: Reading) -> Iterator[Path]:
             reading.skipped.append(Skipped(path.as_posix(), "a link that leads out of the folder; not followed."))
         elif path.is_dir():
             real = real_path(path)
-            if real not in reading.seen:  # a link to a folder above it would go round for ever
+            # a link to a folder above it would go round for ever; a run of ours is no text of theirs
+            if real not in reading.seen and not is_run(path):
                 reading.seen.add(real)
                 yield from files(path, root, reading)
         elif path.is_file():
