@@ -43,11 +43,13 @@ def load(path: Path) -> Iterator[Document]:
     tokens = reader.parse(source, context)
     mark_notes(tokens)
     markup = reader.renderer.render(tokens, reader.options, context)
-    found = (
+    found = [
         Block(ATTRIBUTES.sub("", text), level) if level else Block(text, 0)
         for text, level in blocks(parse(f"<html><body>{markup}</body></html>"))
-    )
-    yield from sectioned(path, found, title)
+    ]
+    tops = [block.text for block in found if block.level == 1]
+    # a single heading of the first level is the work's own title
+    yield from sectioned(path, found, title or (tops[0] if len(tops) == 1 else ""))
 
 
 def mark_notes(tokens: list[Token]) -> None:
