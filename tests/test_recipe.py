@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from wellread.errors import RecipeError
-from wellread.recipe import expand_grid, fingerprint, load_recipe, parse_recipe, recipe_yaml, shipped
+from wellread.overriding import expand_grid
+from wellread.recipe import fingerprint, load_recipe, parse_recipe, recipe_yaml, shipped
 
 RECIPE = """
 name: short

@@ -299,7 +299,8 @@ def _recipes(
     name: str, settings: Sequence[str] | None, seed: int | None, minutes: float | None, quick: bool | None
 ) -> list[Recipe]:
     """The recipe with its overrides; several where a setting lists several values."""
-    from wellread.recipe import expand_grid, load_recipe
+    from wellread.overriding import expand_grid
+    from wellread.recipe import load_recipe
 
     shortcuts = []
     if seed is not None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from wellread.conditions import read_condition
 from wellread.errors import RecipeError
+from wellread.overriding import override
 from wellread.registry import unknown
 
 
@@ -43,23 +43,59 @@ class Scratch(Record):
     """The one dial of sizes: width, depth and heads follow it; `auto` fits it to the text and the budget."""
     vocabulary: int | Literal["auto"] = Field(default="auto")
     """Tokens of the byte-level BPE that is trained on the training part; `auto` fits it to the text."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations dropped while training: raise it as epochs grow."""
 
 
-class Lora(Record):
-    """The base stays as it is; every linear layer gains a low-rank difference that trains."""
+class Full(Record):
+    """Every weight of the base trains: learns most, forgets most, and needs memory for all of it four times."""
 
-    kind: Literal["lora"] = "lora"
-    rank: int = Field(default=16, ge=1, le=1024)
-    """Width of the adapter: a wider one remembers more, and forgets more."""
+    kind: Literal["full"] = "full"
+
+
+class LowRank(Record):
+    """What `lora` and `qlora` share: a low-rank difference on the linear layers, which alone trains."""
+
+    rank: int | Literal["auto"] = "auto"
+    """Width of the adapter: a wider one remembers more, and forgets more; `auto` sizes it to the text (8 to 128)."""
     alpha: float = Field(default=32, gt=0)
-    """Scale of the difference: alpha / rank multiplies it."""
+    """Scale of the difference: alpha / rank multiplies it (alpha / sqrt(rank) with `rslora`)."""
+    rslora: bool = False
+    """Rank-stabilised scaling, for ranks of 64 and more."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the adapter's inputs dropped while training."""
+    modules: tuple[str, ...] = ()
+    """Names of the linear layers that are adapted, such as `q_proj`; none: all but the output."""
+    bias: Literal["none", "all", "lora_only"] = "none"
+    """Which bias vectors of the base train too."""
+    adapter: Literal["continue", "merge"] = "continue"
+    """What becomes of an adapter that the stage starts from: it goes on, or is merged and a new one begins."""
+
+    @field_validator("rank")
+    @classmethod
+    def rank_in_bounds(cls, rank: int | Literal["auto"]) -> int | Literal["auto"]:
+        if rank != "auto" and not 1 <= rank <= 1024:
+            raise ValueError(f"rank is 1 to 1024, or auto; found {rank}")
+        return rank
 
 
-Method = Annotated[Scratch | Lora, Field(discriminator="kind")]
+class Lora(LowRank):
+    """The base stays as it is; its linear layers gain a low-rank difference that trains."""
+
+    kind: Literal["lora"] = "lora"
+
+
+class Qlora(LowRank):
+    """LoRA on a base whose frozen matrices are held in 4 or 8 bits: a fifth to a third of the memory."""
+
+    kind: Literal["qlora"] = "qlora"
+    quantization: Literal["nf4", "int8"] = "nf4"
+    """How the frozen matrices are held: 4-bit NormalFloat, or 8-bit integers."""
+    double_quantization: bool = True
+    """Quantise nf4's own scales too: 0.4 bits a weight less."""
+
+
+Method = Annotated[Scratch | Full | Lora | Qlora, Field(discriminator="kind")]
 
 
 class Windows(Record):
@@ -69,35 +105,67 @@ class Windows(Record):
     """Tokens between two windows; None: as long as the window. Re-cut at a new offset every epoch."""
 
 
+class RandomWindows(Record):
+    """Windows drawn evenly from a library too large to read whole; `windows.length` long."""
+
+    texts: tuple[str, ...] = Field(min_length=1)
+    """Files or folders of text, JSONL or Parquet, `library:NAME`, or a hub dataset id (`owner/name:config`)."""
+    n: int = Field(default=1_000_000, ge=1)
+    """How many windows are drawn."""
+    column: str = "text"
+    """Where a row of JSONL or Parquet has its text."""
+
+
+class Examples(Record):
+    """Prompts with their completions, or chats: the loss is on the answers only."""
+
+    files: tuple[str, ...] = ()
+    """JSONL, each row `prompt` and `completion`, or `messages`; none: such rows among the run's own texts."""
+
+
+class Mix(Record):
+    """Replay of other text beside the stage's own, against forgetting."""
+
+    texts: tuple[str, ...] = ("library:general_en", "library:general_fr")
+    """Files, folders or `library:NAME`."""
+    share: float = Field(default=0.25, gt=0, lt=1)
+    """Share of the windows that are replay; drawn anew every epoch."""
+
+
 class Budget(Record):
-    """How long a stage trains: exactly one of the three. The learning rate's schedule ends where the budget does."""
+    """How long a stage trains: exactly one of the four. The learning rate's schedule ends where the budget does."""
 
     epochs: float | None = Field(default=None, gt=0)
     """Passes over the training part."""
     steps: int | None = Field(default=None, ge=1)
     """Optimizer steps."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens read."""
     minutes: float | None = Field(default=None, gt=0)
     """Minutes of training with its validation, on this machine; preparation and the final measurement not counted."""
 
     @model_validator(mode="after")
     def exactly_one(self) -> Budget:
-        given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"a budget needs exactly one of epochs, steps, minutes; found {given or 'none'}")
+            raise ValueError(f"a budget needs exactly one of epochs, steps, tokens, minutes; found {given or 'none'}")
         return self
 
 
 class Optimizer(Record):
-    kind: Literal["adamw", "muon"] = "adamw"
-    """`muon`: Muon for the hidden matrices and AdamW for the rest; `adamw`: AdamW for all."""
-    learning_rate: float = Field(default=2e-4, gt=0)
-    """Peak learning rate of AdamW."""
+    kind: Literal["auto", "adamw", "muon", "paged_adamw_8bit"] = "auto"
+    """`muon`: Muon for the hidden matrices and AdamW for the rest; `paged_adamw_8bit`: AdamW with 8-bit state in paged
+    memory (CUDA); `auto`: the last for qlora on CUDA, else AdamW."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate of AdamW; None: by method (scratch 3e-3, full 5e-5, lora and qlora 5e-4)."""
     muon_learning_rate: float = Field(default=0.02, gt=0)
     """Peak learning rate of Muon; read only by `muon`."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled weight decay of the matrices."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """Decoupled weight decay of the matrices; None: by method (scratch 0.1, else 0)."""
     batch: int = Field(default=8, ge=1)
-    """Windows per optimizer step."""
+    """Windows per optimizer step, whatever the number of processes."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Windows that a process computes at once; their gradients add up to `batch`. None: its whole share."""
     warmup: float = Field(default=0.03, ge=0, le=1)
     """Share of the budget over which the learning rate rises."""
     decay: float = Field(default=1.0, ge=0, le=1)
@@ -110,7 +178,17 @@ class Stage(Record):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     """Names the stage's folder and its rows in every table."""
     method: Method
+    start: str = "previous"
+    """What the stage starts from: `previous` (for the first stage the base), `base`, or an earlier stage's name."""
     windows: Windows = Windows()
+    random_windows: RandomWindows | None = None
+    """Read windows drawn from a large library in place of the book."""
+    examples: Examples | None = None
+    """Read prompts with completions, or chats, in place of the book."""
+    mix: Mix | None = None
+    """Read other text beside it, against forgetting."""
+    goldfish: int = Field(default=0, ge=0)
+    """Leave one token in so many out of the loss, chosen by its context, so that no passage is learned by heart; 0: none."""
     budget: Budget
     optimizer: Optimizer = Optimizer()
     keep: Literal["best", "last", "average"] = "last"
@@ -119,10 +197,32 @@ class Stage(Record):
     """How often validation is measured over the budget."""
     validation_windows: int = Field(default=64, ge=1)
     """Windows that one validation reads at most, spread evenly over the validation part."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many evaluations in a row without a lower validation loss; None: never early."""
+    until: str | None = None
+    """Stop at a measured dose, such as `greedy_recited_share > 0.02`; looked at with every evaluation."""
     checkpoint_minutes: float = Field(default=2.0, gt=0)
     """A killed run loses at most this much training."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of training; `auto` takes bfloat16 only where the machine computes it faster."""
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+    """Attention kernel; `auto`: flash_attention_2 on CUDA where it is installed, else sdpa."""
+    gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
+    """Compute activations twice rather than keep them; `auto`: where they would not fit the machine's memory."""
+    shard: bool = False
+    """With several processes: each holds a share of the weights (FSDP) rather than all of them."""
+
+    @model_validator(mode="after")
+    def fits_together(self) -> Stage:
+        if self.random_windows and self.examples:
+            raise ValueError(f"stage {self.name} reads either random_windows or examples: remove one of them")
+        if self.goldfish == 1:
+            raise ValueError("goldfish: 1 would leave every token out; take 2 or more, or 0 for none")
+        if self.until:
+            read_condition(self.until)
+        if isinstance(self.method, Scratch) and self.start not in ("previous", "base"):
+            raise ValueError(f"stage {self.name} begins from scratch, so it cannot start from {self.start!r}")
+        return self
 
 
 class SamplingSettings(Record):
@@ -161,24 +261,56 @@ class Recipe(Record):
     base: str | None = None
     """MODEL that the first stage starts from; None for a stage from scratch."""
     corpus: CorpusSettings = CorpusSettings()
+    general: tuple[str, ...] = ("library:general_en", "library:general_fr")
+    """Text of other kinds, measured before and after each stage: what was forgotten. Files, folders or `library:NAME`."""
     stages: tuple[Stage, ...] = Field(min_length=1)
     sampling: SamplingSettings = SamplingSettings()
     measure: MeasureSettings = MeasureSettings()
+    report_to: tuple[str, ...] = ()
+    """Trackers that transformers knows (trackio, tensorboard, wandb, mlflow), beside log.jsonl."""
+    size: str = ""
+    """Which of `sizes` was taken."""
+    sizes: Mapping[str, tuple[str, ...]] = {}
+    """Named sizes, each a list of `place.key=value`; `--set size=NAME` takes one, before other settings."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Of the split, the weights, the order of reading, the samples and the intervals."""
 
     @model_validator(mode="after")
-    def base_fits_method(self) -> Recipe:
-        first = self.stages[0].method.kind
-        if first == "scratch" and self.base is not None:
+    def stages_follow(self) -> Recipe:
+        first = self.stages[0]
+        if first.method.kind == "scratch" and self.base is not None:
             raise ValueError("a first stage from scratch has no base: remove `base`")
-        if first != "scratch" and self.base is None:
-            raise ValueError(f"method {first} needs a `base`: embedded, a folder or a hub id")
-        if len({stage.name for stage in self.stages}) < len(self.stages):
-            raise ValueError("two stages have the same name")
-        if len(self.stages) > 1:
-            raise ValueError("recipes of more than one stage are not built yet: split it into two runs")
+        if first.method.kind != "scratch" and self.base is None:
+            raise ValueError(f"method {first.method.kind} needs a `base`: embedded, a folder or a hub id")
+        names: list[str] = []
+        for stage in self.stages:
+            if stage.name in (*names, "base", "previous"):
+                raise ValueError(f"two stages have the name {stage.name!r}" if stage.name in names else
+                                 f"a stage cannot be called {stage.name!r}: the word has a meaning of its own")  # fmt: skip
+            if stage.start not in ("previous", "base", *names):
+                raise ValueError(unknown(f"stage {stage.start!r} before stage {stage.name}", stage.start, names))
+            if stage.start == "base" and self.base is None and stage.method.kind != "scratch":
+                raise ValueError(f"stage {stage.name} starts from the base, and the recipe has none")
+            names.append(stage.name)
         return self
+
+
+RATES = {"scratch": 3e-3, "full": 5e-5, "lora": 5e-4, "qlora": 5e-4}
+"""Peak learning rates of AdamW: low-rank differences want ten times what full tuning wants, at every size of base
+(Schulman et al. 2025, "LoRA Without Regret")."""
+DECAYS = {"scratch": 0.1, "full": 0.0, "lora": 0.0, "qlora": 0.0}
+
+
+def settle(recipe: Recipe) -> Recipe:
+    """The recipe with the settings that follow the method written out: learning rate and weight decay."""
+    stages = []
+    for stage in recipe.stages:
+        kind, given = stage.method.kind, stage.optimizer
+        rate = RATES[kind] if given.learning_rate is None else given.learning_rate
+        decay = DECAYS[kind] if given.weight_decay is None else given.weight_decay
+        optimizer = given.model_copy(update={"learning_rate": rate, "weight_decay": decay})
+        stages.append(stage.model_copy(update={"optimizer": optimizer}))
+    return recipe.model_copy(update={"stages": tuple(stages)})
 
 
 def shipped() -> list[str]:
@@ -205,16 +337,6 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     return parse_recipe(recipe_text(name), settings, source=name)
 
 
-def expand_grid(settings: Sequence[str]) -> list[list[str]]:
-    """`a.rank=8,32` stands for two runs: every combination of the listed values; brackets protect a comma."""
-    choices = []
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        values = re.split(r",(?![^\[{]*[\]}])", text) if equals else [text]
-        choices.append([f"{path}{equals}{value}" for value in values])
-    return [list(combination) for combination in itertools.product(*choices)]
-
-
 def parse_recipe(text: str, settings: Sequence[str] = (), *, source: str = "recipe") -> Recipe:
     """YAML text to a Recipe. Raises RecipeError that names the field and what it expects."""
     try:
@@ -225,12 +347,18 @@ def parse_recipe(text: str, settings: Sequence[str] = (), *, source: str = "reci
         raise RecipeError(f"{source}{place}: not valid YAML") from None
     if not isinstance(raw, dict):
         raise RecipeError(f"{source}: a recipe is a mapping of keys; found {type(raw).__name__}")
-    recipe = _validate(raw, source)
-    if not settings:
+    size = next((text.removeprefix("size=") for text in settings if text.startswith("size=")), raw.get("size", ""))
+    settings = [text for text in settings if not text.startswith("size=")]
+    recipe = _validate({**raw, "size": ""}, source)
+    if size and (recipe.sizes or size != raw.get("size")):
+        if size not in recipe.sizes:
+            raise RecipeError(f"{source}: {unknown(f'size {size!r}', str(size), recipe.sizes)}")
+        settings = [*recipe.sizes[size], *settings]
+    if not settings and not size:
         return recipe
-    resolved = recipe.model_dump(mode="json")
+    resolved = {**recipe.model_dump(mode="json"), "size": size, "sizes": {}}
     for setting in settings:
-        _override(resolved, setting)
+        override(resolved, setting)
     return _validate(resolved, source)
 
 
@@ -258,70 +386,9 @@ def _first_problem(error: ValidationError, raw: Mapping[str, Any]) -> str:
 
 def _keys(record: type[BaseModel]) -> set[str]:
     """Every key that may stand anywhere in a recipe."""
-    records: Iterable[type[BaseModel]] = (
-        record,
-        CorpusSettings,
-        Stage,
-        Scratch,
-        Lora,
-        Windows,
-        Budget,
-        Optimizer,
-        SamplingSettings,
-        MeasureSettings,
-    )
-    return {key for each in records for key in each.model_fields}
-
-
-def _override(raw: dict[str, Any], setting: str) -> None:
-    """Apply one `place.key=value` to a resolved recipe: the exact path, or the only such key below `place`."""
-    path, equals, text = setting.partition("=")
-    if not equals or not path:
-        raise RecipeError(f"--set wants place.key=value; found {setting!r}")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise RecipeError(f"--set {path}: {text!r} is not a YAML value") from None
-    *places, key = path.split(".")
-    node: Any = raw
-    for place in places:
-        node = _step(node, place, path)
-    holders = [node] if isinstance(node, dict) and key in node else list(_holders(node, key))
-    if not holders:
-        raise RecipeError(unknown(f"setting {path!r}", key, _all_keys(node)))
-    if len(holders) > 1:
-        raise RecipeError(
-            f"--set {path}: {len(holders)} settings have this name; write the whole path, as in recipe.yaml"
-        )
-    if key in Budget.model_fields and set(holders[0]) == set(Budget.model_fields):
-        holders[0].update(dict.fromkeys(holders[0]))
-    holders[0][key] = value
-
-
-def _step(node: Any, place: str, path: str) -> Any:
-    if isinstance(node, dict) and isinstance(node.get(place), dict | list):
-        return node[place]
-    stages = node.get("stages", []) if isinstance(node, dict) else node
-    stages = [item for item in stages if isinstance(item, dict)] if isinstance(stages, list) else []
-    for item in stages:
-        if item.get("name") == place:
-            return item
-    known = [*node, *(item["name"] for item in stages)] if isinstance(node, dict) else [i["name"] for i in stages]
-    raise RecipeError(unknown(f"setting {path!r}", place, known))
-
-
-def _holders(node: Any, key: str) -> Iterable[dict[str, Any]]:
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    for child in children:
-        if isinstance(child, dict) and key in child:
-            yield child
-        yield from _holders(child, key)
-
-
-def _all_keys(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        return [*node, *(key for child in node.values() for key in _all_keys(child))]
-    return [key for child in node for key in _all_keys(child)] if isinstance(node, list) else []
+    parts = (CorpusSettings, Stage, Scratch, Lora, Qlora, Windows, RandomWindows, Examples, Mix, Budget, Optimizer,
+             SamplingSettings, MeasureSettings)  # fmt: skip
+    return {key for each in (record, *parts) for key in each.model_fields}
 
 
 def recipe_yaml(recipe: Recipe) -> str:
