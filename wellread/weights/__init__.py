@@ -1,34 +1,71 @@
 """A name in, weights that generate and train out; and back into a folder that transformers or peft can load.
 
-The only home of opening, creating, adapting and saving weights. A method of training is a way to open weights:
-from scratch they are created, for LoRA opened and adapted; the one training loop trains whatever asks for gradients.
+The only home of opening, creating, adapting, quantising, merging and saving weights. A method of training is a way to
+open weights: from scratch they are created, else `open_to_train` opens them; the one training loop trains whatever asks
+for gradients.
 """
 
-from wellread.weights.creating import adapt, build, create
-from wellread.weights.machine import Precision, device, precision
-from wellread.weights.opening import EMBEDDED, Opened, load_checkpoint, open_base, open_tokenizer
-from wellread.weights.saving import new_folder, quiet, read_checkpoint, save, save_tokenizer, storage_errors
+from wellread.weights.adapting import adapt, fitting_rank, merge
+from wellread.weights.creating import build, create
+from wellread.weights.gap import QuantizationGap, quantisation_gap
+from wellread.weights.machine import (
+    Precision,
+    activation_bytes,
+    computes_twice,
+    device,
+    fit_to_machine,
+    free_memory,
+    precision,
+)
+from wellread.weights.opening import Opened, load_checkpoint, open_base, open_tokenizer
+from wellread.weights.quantising import Quantization, quantization_of
+from wellread.weights.saving import (
+    EMBEDDED,
+    adapter_base,
+    is_adapter,
+    new_folder,
+    quiet,
+    read_checkpoint,
+    save,
+    save_tokenizer,
+    storage_errors,
+)
 from wellread.weights.separators import document_end, document_start
 from wellread.weights.sizes import SIZES, Shape, fitting_size
+from wellread.weights.trainee import Trainee, open_to_train
 
 __all__ = [
     "EMBEDDED",
     "SIZES",
     "Opened",
     "Precision",
+    "Quantization",
+    "QuantizationGap",
     "Shape",
+    "Trainee",
+    "activation_bytes",
     "adapt",
+    "adapter_base",
     "build",
+    "computes_twice",
     "create",
     "device",
     "document_end",
     "document_start",
+    "fit_to_machine",
+    "fitting_rank",
     "fitting_size",
+    "free_memory",
+    "is_adapter",
     "load_checkpoint",
+    "merge",
     "new_folder",
     "open_base",
+    "open_to_train",
     "open_tokenizer",
     "precision",
+    "quantisation_gap",
+    "quantization_of",
     "quiet",
     "read_checkpoint",
     "save",

@@ -1,12 +1,12 @@
-"""Weights that know nothing yet: a new decoder, or a low-rank difference on a model that exists."""
+"""Weights that know nothing yet: a new decoder of a size that fits the text."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from wellread.errors import ModelError, RecipeError
-from wellread.recipe import Lora, Scratch, Stage
-from wellread.weights.saving import first_line, quiet
+from wellread.errors import RecipeError
+from wellread.recipe import Scratch, Stage
+from wellread.weights.machine import fit_to_machine
 from wellread.weights.separators import document_end, document_start
 from wellread.weights.sizes import SIZES, Shape, fitting_size
 
@@ -14,13 +14,15 @@ from wellread.weights.sizes import SIZES, Shape, fitting_size
 def create(stage: Stage, tokenizer: Any, *, text_bytes: int, seed: int) -> Any:
     """The model of a stage from scratch, of the stage's size or the one that fits `text_bytes` of text and its budget.
 
-    See `build`. Raises RecipeError for a stage of another method.
+    See `build` and `fit_to_machine`. Raises RecipeError for a stage of another method.
     """
     if not isinstance(stage.method, Scratch):
         raise RecipeError(f"stage {stage.name}: method {stage.method.kind} starts from a base, not from scratch.")
     size = stage.method.size
     name = fitting_size(text_bytes, stage.budget) if size == "auto" else size
-    return build(SIZES[name], tokenizer, length=stage.windows.length, seed=seed)
+    model = build(SIZES[name], tokenizer, length=stage.windows.length, seed=seed)
+    fit_to_machine(model, stage)
+    return model
 
 
 def build(shape: Shape, tokenizer: Any, *, length: int, seed: int) -> Any:
@@ -63,28 +65,3 @@ def build(shape: Shape, tokenizer: Any, *, length: int, seed: int) -> Any:
                 weight.uniform_(-bound, bound, generator=generator)
     model.generation_config = GenerationConfig(bos_token_id=start, eos_token_id=end, pad_token_id=end)
     return model
-
-
-def adapt(model: Any, method: Lora, *, seed: int) -> Any:
-    """The model wrapped by peft with a low-rank difference on every linear layer but the output; only that trains.
-
-    Hu et al. 2021 (2106.09685), on all layers as in "LoRA Without Regret" (Schulman et al. 2025). Begins as no
-    difference at all, the same for the same seed. Raises ModelError where the model has no linear layers to adapt.
-    """
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=method.rank,
-        lora_alpha=method.alpha,
-        lora_dropout=method.dropout,
-        target_modules="all-linear",
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-    with quiet(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            return get_peft_model(model, config)
-        except ValueError as error:
-            raise ModelError(f"LoRA cannot adapt this model: {first_line(error)}") from error

