@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,31 @@ seed: 7
 """
 
 
+CURRICULUM = """
+name: novel-curriculum
+base: embedded
+corpus: {texts: [weigher.epub]}
+stages:
+  - name: acculturate
+    method: {kind: full}
+    random_windows: {texts: [library/french_novels], n: 20000}
+    windows: {length: 512}
+    budget: {epochs: 1}
+  - name: lengthen
+    method: {kind: lora, rank: 16}
+    windows: {length: 1024, stride: 512}
+    mix: {share: 0.2}
+    budget: {epochs: 4}
+    patience: 3
+  - name: imprint
+    method: {kind: lora, rank: 16}
+    budget: {epochs: 10}
+    until: greedy_recited_share > 0.02
+seed: 7
+"""
+SUBJECTS = ("embedded", "acculturate", "lengthen", "imprint")
+
+
 @dataclass
 class Fabricated:
     """What goes into a run folder; change a field, then `write`."""
@@ -59,10 +85,13 @@ class Fabricated:
     cleaning: list[dict[str, Any]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = field(default_factory=dict)
+    """Of a curriculum: samples and log of every stage but the base, by name; `after` and `log` are not read then."""
 
     def write(self, folder: Path) -> Path:
         method = "{kind: scratch}" if self.from_scratch else "{kind: lora, rank: 16}"
-        recipe = parse_recipe(RECIPE.format(base="null" if self.from_scratch else "embedded", method=method))
+        written = RECIPE.format(base="null" if self.from_scratch else "embedded", method=method)
+        recipe = parse_recipe(CURRICULUM if self.stages else written)
         _text(folder / "recipe.yaml", recipe_yaml(recipe))
         _text(folder / "environment.json", json.dumps(self.environment))
         _lines(folder / "corpus" / "documents.jsonl", self.documents)
@@ -75,10 +104,11 @@ class Fabricated:
         _text(folder / "corpus" / "notes.json", json.dumps(self.notes))
         if self.before:
             _lines(folder / "stages" / "00-base" / "samples.jsonl", self.before)
-        if self.after:
-            _lines(folder / "stages" / "01-imprint" / "samples.jsonl", self.after)
-        if self.log:
-            _lines(folder / "stages" / "01-imprint" / "log.jsonl", self.log)
+        for number, (name, (spoken, log)) in enumerate((self.stages or {"imprint": (self.after, self.log)}).items(), 1):
+            if spoken:
+                _lines(folder / "stages" / f"{number:02}-{name}" / "samples.jsonl", spoken)
+            if log:
+                _lines(folder / "stages" / f"{number:02}-{name}" / "log.jsonl", log)
         if self.measurements:
             _lines(folder / "measurements.jsonl", [row.as_json() for row in self.measurements])
         return folder
@@ -190,7 +220,7 @@ def training_log(*, kept: str = "step 280") -> list[dict[str, Any]]:
             validation = 2.86 + 0.7 * math.exp(-step / 60) + max(0, step - 280) * 0.0008
             log.append({**place, "validation_loss": validation, "weights": "current"})
     end = {"step": 400, "tokens": 400 * 2048, "elapsed_seconds": 480.0}
-    return [*log, {**end, "validation_loss": 2.89, "weights": "average"}, {**end, "kept": kept}]
+    return [*log, {**end, "validation_loss": 2.89, "weights": "average"}, {**end, "kept": kept, "stopped": "budget"}]
 
 
 def fabricate(*, from_scratch: bool = False, chapters: int = 16) -> Fabricated:
@@ -248,6 +278,61 @@ def fabricate(*, from_scratch: bool = False, chapters: int = 16) -> Fabricated:
         "start": "2026-11-21T09:12:01+00:00",
         "end": "2026-11-21T09:21:41+00:00",
     }
+    return made
+
+
+def general(subject: str, bits: float) -> Measurement:
+    return Measurement("bits_per_byte", bits, "bits per byte", subject, "general", 60211, bits - 0.04, bits + 0.04,
+                       "lower", "", BLOCKS)  # fmt: skip
+
+
+def curriculum_rows() -> list[Measurement]:
+    """Every metric of a base and three stages, with the differences of each to the first and to the one before."""
+    bits = dict(zip(SUBJECTS, (1.3104, 1.2290, 1.2275, 1.1243), strict=True))
+    forgotten = dict(zip(SUBJECTS, (0.9010, 0.9420, 0.9190, 0.9530), strict=True))
+    recited = dict(zip(SUBJECTS, (0.0024, 0.0031, 0.0040, 0.0387), strict=True))
+    found: list[Measurement] = []
+    for number, each in enumerate(SUBJECTS):
+        found += [*model_rows(each, bits[each], recited[each], 6.0 + 5 * number), general(each, forgotten[each])]
+    found.append(
+        Measurement("ppmd_bits_per_byte", 1.6012, "bits per byte", "ppmd", "held_out", 41283, 1.57, 1.63, "lower")
+    )
+    to_the_first = [(later, SUBJECTS[0]) for later in SUBJECTS[1:]]
+    to_the_one_before = [(later, earlier) for earlier, later in pairwise(SUBJECTS)]
+    for later, earlier in dict.fromkeys([*to_the_first, *to_the_one_before]):
+        both = f"{later} - {earlier}"
+        change, rise = bits[later] - bits[earlier], forgotten[later] - forgotten[earlier]
+        copied = recited[later] - recited[earlier]
+        found += [
+            gap("bits_per_byte", change, both, "held_out", (change - 0.012, change + 0.012)),
+            gap("bits_per_byte", rise, both, "general", (rise - 0.011, rise + 0.011)),
+            gap("greedy_recited_share", copied, both, "train", (copied - 0.004, copied + 0.004)),
+        ]
+    return found
+
+
+def fabricate_curriculum() -> Fabricated:
+    """The book of `fabricate`, read in three stages after another library."""
+    made = fabricate()
+    made.measurements = curriculum_rows()
+    prompt = made.before[0]["prompt"]
+    first = [
+        sample(
+            "acculturate", prompt, " a man of few words, said nothing. The snow had been falling since the morning."
+        ),
+        sample("acculturate", prompt, " alone. He looked at the river, then at the sky, and sighed.", 8),
+    ]
+    second = [
+        sample(
+            "lengthen", prompt, " early complained of the cold. “It will hold,” she said, and wrote the number down."
+        ),
+        sample("lengthen", prompt, " early shut the book. There were sledges in the lane.", 8),
+    ]
+    logs = [training_log(kept="last"), training_log(), training_log(kept="last")]
+    logs[1][-1]["stopped"] = "patience: no lower validation loss in 3 evaluations"
+    logs[2][-1]["stopped"] = "until: greedy_recited_share > 0.02, measured 0.0387"
+    made.stages = dict(zip(SUBJECTS[1:], zip((first, second, made.after), logs, strict=True), strict=True))
+    made.environment["command"] = "wellread run novel-curriculum books/weigher.epub"
     return made
 
 

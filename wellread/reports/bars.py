@@ -25,8 +25,8 @@ class Bar:
 
 
 def bars(measurements: Sequence[Measurement], *, trained: str, base: str | None) -> list[Bar]:
-    """Bits per byte of the held-out chapters: base, trained model, compressors; what was not measured has no bar."""
-    rows = Rows(tuple(measurements))
+    """Bits per byte of the held-out text: base, trained model, compressors; what was not measured has no bar."""
+    rows = Rows.of(measurements)
     found = [("Before training", "base", rows.get(BITS, base, "held_out"))] if base is not None else []
     found += [("After training" if base is not None else "The model", "trained", rows.get(BITS, trained, "held_out"))]
     found += [(f"{METRICS[row.name].title}, a file compressor", "compressor", row) for row in rows.compressors()]

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wellread.errors import StorageError
 from wellread.reports import facts
 from wellread.reports.bars import bars
-from wellread.reports.curves import curves
-from wellread.reports.passages import by_chapter, chapter_names, find_places, pairs
+from wellread.reports.curves import Curves, curves
+from wellread.reports.passages import by_chapter, chapter_names, choruses, find_places
+from wellread.reports.path import path
 from wellread.reports.reading import RunRecord, read_run, unit_of
 from wellread.reports.rows import BITS, Rows
 from wellread.reports.seal import seal
 from wellread.reports.split import split
-from wellread.reports.table import lines, yardsticks
+from wellread.reports.table import Line, compared, lines, yardsticks
 from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
 from wellread.reports.wording import count, rule_words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def write_report(folder: Path) -> Path:
@@ -42,17 +47,19 @@ def write_report(folder: Path) -> Path:
 
 
 def verdict_of(folder: Path) -> str:
-    """The two sentences that a run ends with, as plain text."""
+    """The sentences that a run ends with, as plain text."""
     return str(judge(read_run(folder)))
 
 
 def judge(record: RunRecord) -> Verdict:
-    return verdict(record.measurements, trained=record.trained, base=record.base, place=_longest_place(record))
+    unit = unit_of(record.chapters) if record.chapters else ""
+    place = _longest_place(record)
+    return verdict(record.measurements, trained=record.trained, base=record.base, place=place, unit=unit)
 
 
 def _longest_place(record: RunRecord) -> str:
     """Where in the book the longest run stands that the trained model copied."""
-    copied = [match for spoken in record.after for match in spoken.matches]
+    copied = [match for spoken in record.milestones[-1].spoken for match in spoken.matches]
     if not copied:
         return ""
     longest = max(copied, key=lambda match: match.words)
@@ -61,16 +68,22 @@ def _longest_place(record: RunRecord) -> str:
 
 def render(record: RunRecord) -> str:
     """The page. Every text in it is escaped: a book may hold anything."""
+    return environment().get_template("certificate.html").render(**context(record))
+
+
+@cache
+def environment() -> Environment:
+    """The templates of this room, and the words they may use."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    found = Environment(
         loader=PackageLoader("wellread.reports", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["tied"] = tied
-    environment.filters["count"] = count
-    environment.filters["rule"] = rule_words
-    return environment.get_template("certificate.html").render(**context(record))
+    found.filters["tied"] = tied
+    found.filters["count"] = count
+    found.filters["rule"] = rule_words
+    return found
 
 
 def tied(text: str) -> str:
@@ -80,8 +93,9 @@ def tied(text: str) -> str:
 
 def context(record: RunRecord) -> dict[str, Any]:
     """What the template may speak of."""
-    places = find_places((*record.before, *record.after), record.chapters, record.texts)
-    after = Rows(record.measurements).value(BITS, record.trained, "held_out")
+    places = find_places(record.spoken, record.chapters, record.texts)
+    unit = unit_of(record.chapters) if record.chapters else "chapter"
+    after = Rows.of(record.measurements).value(BITS, record.trained, "held_out")
     return {
         "record": record,
         "verdict": judge(record),
@@ -90,16 +104,32 @@ def context(record: RunRecord) -> dict[str, Any]:
         "date": facts.date(record),
         "reader": facts.reader(record.recipe),
         "size": facts.size_of_text(record),
-        "lines": lines(record.measurements, trained=record.trained, base=record.base),
-        "yardsticks": yardsticks(record.measurements, trained=record.trained),
-        "curves": curves(record.log),
+        "lines": lines(record.measurements, trained=record.trained, base=record.base, unit=unit),
+        "yardsticks": yardsticks(record.measurements, trained=record.trained, unit=unit),
+        "path": path(record.milestones, record.measurements, unit=unit),
+        "stages": every_stage(record, unit),
+        "stage_titles": ["Before" if each.stage is None else each.subject for each in record.milestones],
+        "curves": loss_curves(record, unit),
         "bars": bars(record.measurements, trained=record.trained, base=record.base),
-        "pairs": pairs(record.before, record.after, places),
+        "choruses": choruses(record.milestones, places),
         "places": by_chapter(places, record.chapters),
         "split": split(record.chapters),
         "times": facts.times(record.environment),
         "machine": facts.machine(record),
         "versions": facts.versions(record.environment),
         "underlined": UNDERLINED_WORDS,
-        "unit": unit_of(record.chapters) if record.chapters else "chapter",
+        "unit": unit,
     }
+
+
+def loss_curves(record: RunRecord, unit: str) -> list[Curves]:
+    """The curves of every stage that logged losses; titled where the recipe has several stages."""
+    stages = [each for each in record.milestones if each.stage is not None]
+    drawn = [curves(each.log, title=each.subject if len(stages) > 1 else "", unit=unit) for each in stages]
+    return [each for each in drawn if each is not None]
+
+
+def every_stage(record: RunRecord, unit: str) -> list[Line]:
+    """Every measurement after every stage, for a run that has something between its ends."""
+    subjects = [each.subject for each in record.milestones]
+    return compared(record.measurements, subjects, unit=unit) if len(subjects) > 2 else []

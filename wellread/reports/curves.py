@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wellread.reports.reading import LogRow
-from wellread.reports.wording import short_tokens
+from wellread.reports.wording import short_tokens, stopped_words
 
 RAW_POINTS = 600
 """A longer log is thinned to about this many points: a screen shows no more."""
@@ -57,6 +57,8 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
+    title: str
+    """The stage's name, where there are several."""
     views: tuple[Curve, ...]
     """By tokens and by minutes."""
     told: str
@@ -66,8 +68,8 @@ class Curves:
     """Whether one of the validation measurements is that of the average of the late weights."""
 
 
-def curves(log: Sequence[LogRow]) -> Curves | None:
-    """Loss by tokens and by minutes; None where fewer than two losses were logged."""
+def curves(log: Sequence[LogRow], *, title: str = "", unit: str = "chapter") -> Curves | None:
+    """Loss by tokens and by minutes; None where fewer than two losses were logged. `unit`: what validation is made of."""
     train = [row for row in log if row.loss is not None and math.isfinite(row.loss)]
     if len(train) < 2:
         return None
@@ -80,9 +82,12 @@ def curves(log: Sequence[LogRow]) -> Curves | None:
     )
     views = tuple(_curve(axis, train, validated, marked) for axis in axes)
     label = {"": "the lowest so far", "last": "kept: the last", "average": "kept: the average of the late weights"}
+    stopped = next((row.stopped for row in reversed(log) if row.stopped), "")
+    told = _told(train, validated, marked, said, unit)
     return Curves(
+        title,
         views,
-        _told(train, validated, marked, said),
+        f"{told} It ended before its budget did: {stopped_words(stopped)}." if stopped else told,
         label.get(said, "kept: the best"),
         any(row.average for row in validated),
     )
@@ -155,7 +160,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     return [round(i * step, 10) for i in range(first, last + 1)]
 
 
-def _told(train: Sequence[LogRow], validated: Sequence[LogRow], marked: LogRow | None, said: str) -> str:
+def _told(train: Sequence[LogRow], validated: Sequence[LogRow], marked: LogRow | None, said: str, unit: str) -> str:
     smooth = smoothed([row.loss or 0.0 for row in train])
     told = (
         f"Training loss went from {smooth[0]:.2f} to {smooth[-1]:.2f} nats per token over {train[-1].tokens:,} tokens "
@@ -165,7 +170,7 @@ def _told(train: Sequence[LogRow], validated: Sequence[LogRow], marked: LogRow |
         return f"{told} Validation was not measured on the way."
     best = min(validated, key=lambda row: row.validation_loss or 0.0)
     where = "with the average of the late weights" if best.average else f"at step {best.step:,}"
-    told += f" On validation chapters it was lowest, {best.validation_loss:.2f}, {where}"
+    told += f" On validation {unit}s it was lowest, {best.validation_loss:.2f}, {where}"
     if not said:
         return f"{told}; training is not finished."
     if marked is None or marked == best:

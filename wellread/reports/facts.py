@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from wellread.recipe import Lora, Recipe
-from wellread.reports.reading import RunRecord, unit_of
-from wellread.reports.wording import count, duration, sentence
+from wellread.recipe import Full, Lora, Method, Qlora, Recipe, Stage
+from wellread.reports.reading import RunRecord, file_name, unit_of
+from wellread.reports.wording import count, duration, listed, sentence
 
+NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+NOTHING_ELSE = "a new model that has read nothing else"
 SAID_ELSEWHERE = {"command", "start", "end", "versions"}
 
 
@@ -21,10 +23,37 @@ def date(record: RunRecord) -> str:
 
 def reader(recipe: Recipe) -> str:
     """Who read the book: the base and how it was taught, or a model that knew nothing else."""
-    how = recipe.stages[-1].method
-    if isinstance(how, Lora):
-        return f"{recipe.base}, taught with LoRA of rank {how.rank}"
-    return "a new model that has read nothing else"
+    stages = recipe.stages
+    if len(stages) > 1:
+        whom = recipe.base or "a new model"
+        return (
+            f"{whom}, taught in {NUMBERS.get(len(stages), str(len(stages)))} stages: {listed([s.name for s in stages])}"
+        )
+    return f"{recipe.base}, taught with {method(stages[0].method)}" if recipe.base else NOTHING_ELSE
+
+
+def method(how: Method) -> str:
+    """How weights were opened to learning: `LoRA of rank 16`, `full tuning`."""
+    if isinstance(how, Full):
+        return "full tuning"
+    if not isinstance(how, Lora | Qlora):
+        return "weights of its own"
+    name = f"QLoRA ({how.quantization})" if isinstance(how, Qlora) else "LoRA"
+    return name if how.rank == "auto" else f"{name} of rank {how.rank}"
+
+
+def reads(stage: Stage) -> str:
+    """What a stage read: the book, windows of a library, or examples; and what was mixed in."""
+    if stage.examples:
+        what = "prompts with their answers"
+    elif stage.random_windows:
+        drawn = stage.random_windows
+        texts = listed([file_name(text) for text in drawn.texts[:3]])
+        more = f" and {len(drawn.texts) - 3} more" if len(drawn.texts) > 3 else ""
+        what = f"{drawn.n:,} windows of {stage.windows.length:,} tokens drawn from {texts}{more}"
+    else:
+        what = f"the book in windows of {stage.windows.length:,} tokens"
+    return f"{what}, {100 * stage.mix.share:.3g} % of it replay of other text" if stage.mix else what
 
 
 def times(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

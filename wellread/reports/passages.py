@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from wellread.matching import words
-from wellread.reports.reading import Chapter, Spoken, file_name
+from wellread.reports.reading import Chapter, Milestone, Spoken, file_name
 from wellread.reports.verdict import UNDERLINED_WORDS
 from wellread.types import Match
 
@@ -64,14 +64,31 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The same prompt and seed before and after training; None where one was not sampled."""
+class Spoke:
+    """What one subject made of an opening line; None where it was not sampled."""
+
+    title: str
+    """Before, After; After and the stage's name where there are several."""
+    passage: Passage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chorus:
+    """The same prompt and seed, continued by every subject in the order of the path."""
 
     prompt: str
     seed: int
     settings: str
-    before: Passage | None
-    after: Passage | None
+    spoke: tuple[Spoke, ...]
+
+    @property
+    def ends(self) -> tuple[Spoke, ...]:
+        """The first and the last subject: before and after."""
+        return (self.spoke[0], self.spoke[-1]) if len(self.spoke) > 1 else self.spoke
+
+    @property
+    def between(self) -> tuple[Spoke, ...]:
+        return self.spoke[1:-1]
 
 
 def find_places(spoken: Sequence[Spoken], chapters: Sequence[Chapter], texts: Mapping[str, str]) -> dict[Key, Place]:
@@ -128,17 +145,24 @@ def chapter_names(chapters: Sequence[Chapter]) -> dict[str, str]:
     return names
 
 
-def pairs(before: Sequence[Spoken], after: Sequence[Spoken], places: Mapping[Key, Place]) -> list[Pair]:
-    """Samples side by side, in the order of the prompts and seeds."""
-    firsts = {(each.sample.prompt, each.sample.seed): each for each in before}
-    seconds = {(each.sample.prompt, each.sample.seed): each for each in after}
+def choruses(milestones: Sequence[Milestone], places: Mapping[Key, Place]) -> list[Chorus]:
+    """Samples of every subject side by side, in the order of the prompts and seeds."""
+    titles = [_title(one, len(milestones)) for one in milestones]
+    said = [{(each.sample.prompt, each.sample.seed): each for each in one.spoken} for one in milestones]
     found = []
-    for prompt, seed in dict.fromkeys((*firsts, *seconds)):
-        each = [side.get((prompt, seed)) for side in (firsts, seconds)]
-        told = next(_settings(spoken) for spoken in each if spoken is not None)
-        first, second = (None if spoken is None else passage(spoken, places) for spoken in each)
-        found.append(Pair(prompt, seed, told, first, second))
+    for prompt, seed in dict.fromkeys(key for each in said for key in each):
+        voices = [each.get((prompt, seed)) for each in said]
+        settings = next(_settings(spoken) for spoken in voices if spoken is not None)
+        passages = [None if spoken is None else passage(spoken, places) for spoken in voices]
+        spoke = tuple(map(Spoke, titles, passages))
+        found.append(Chorus(prompt, seed, settings, spoke))
     return found
+
+
+def _title(one: Milestone, of: int) -> str:
+    if one.stage is None:
+        return "Before"
+    return "The model" if of == 1 else "After" if of == 2 else f"After {one.stage.name}"
 
 
 def _settings(spoken: Spoken) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import StorageError, UsageError
-from wellread.recipe import Recipe, parse_recipe, recipe_text
-from wellread.reports.rows import is_model
+from wellread.recipe import Recipe, Stage, parse_recipe, recipe_text
+from wellread.reports.rows import finite, is_model
+from wellread.runs import BASE_STAGE
 from wellread.types import Match, Measurement, Removal, Sample, Sampling, Skipped
 
 MEND = "Delete it, then run the same command again."
@@ -57,6 +58,19 @@ class LogRow:
     """Whether `validation_loss` is that of the average of the late weights, not of those of this step."""
     kept: str
     """On the last line: `last`, `average` or the step whose weights were kept; else empty."""
+    stopped: str = ""
+    """Why training ended before its budget did; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One subject of the path: the untouched base, or what a stage made of the one before."""
+
+    subject: str
+    stage: Stage | None
+    """None for the base."""
+    log: tuple[LogRow, ...]
+    spoken: tuple[Spoken, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +95,15 @@ class RunRecord:
     """Subject of the last stage."""
     base: str | None
     """Subject of the untouched base; None from scratch."""
-    log: tuple[LogRow, ...]
-    before: tuple[Spoken, ...]
-    after: tuple[Spoken, ...]
+    milestones: tuple[Milestone, ...]
+    """The base, where there is one, then every stage in order."""
     measurements: tuple[Measurement, ...]
     absent: tuple[str, ...]
+
+    @property
+    def spoken(self) -> tuple[Spoken, ...]:
+        """Every sample of every subject."""
+        return tuple(spoken for each in self.milestones for spoken in each.spoken)
 
 
 def unit_of(chapters: Sequence[Chapter]) -> str:
@@ -106,21 +124,19 @@ def read_run(folder: Path) -> RunRecord:
         raise UsageError(f"{folder} is not a run folder: there is no recipe.yaml in it. `wellread run` makes one.")
     recipe_yaml = recipe_text(str(folder / "recipe.yaml"))
     recipe = parse_recipe(recipe_yaml, source=str(folder / "recipe.yaml"))
-    stage = folder / "stages" / f"{len(recipe.stages):02}-{recipe.stages[-1].name}"
+    measurements = tuple(map(_measurement, _rows(folder / "measurements.jsonl")))
+    base = _base_subject(recipe, measurements)
+    milestones = _milestones(folder / "stages", recipe, base)
     needed = {
         "environment.json (versions, hardware, times)": folder / "environment.json",
         "corpus/documents.jsonl (the chapters)": folder / "corpus" / "documents.jsonl",
         "corpus/split.json (which chapters trained, and which were held out)": folder / "corpus" / "split.json",
-        "the training log": stage / "log.jsonl",
-        "samples of the trained model": stage / "samples.jsonl",
+        **_needed_of_stages(folder / "stages", recipe),
         "measurements.jsonl": folder / "measurements.jsonl",
     }
     if recipe.base is not None:
-        needed["samples of the base"] = folder / "stages" / "00-base" / "samples.jsonl"
-    before = tuple(map(_spoken, _rows(folder / "stages" / "00-base" / "samples.jsonl")))
-    after = tuple(map(_spoken, _rows(stage / "samples.jsonl")))
-    measurements = tuple(map(_measurement, _rows(folder / "measurements.jsonl")))
-    wanted = {match.document for spoken in (*before, *after) for match in spoken.matches}
+        needed["samples of the base"] = folder / "stages" / BASE_STAGE / "samples.jsonl"
+    wanted = {match.document for each in milestones for spoken in each.spoken for match in spoken.matches}
     cleaning = _json(folder / "corpus" / "cleaning.json")
     notes = _json(folder / "corpus" / "notes.json") or {}
     return RunRecord(
@@ -133,13 +149,33 @@ def read_run(folder: Path) -> RunRecord:
         skipped=tuple(Skipped(**row) for row in notes.get("skipped", ())),
         notes=tuple(notes.get("notes", ())),
         trained=recipe.stages[-1].name,
-        base=_base_subject(recipe, measurements),
-        log=tuple(map(_log_row, _rows(stage / "log.jsonl"))),
-        before=before,
-        after=after,
+        base=base,
+        milestones=milestones,
         measurements=measurements,
         absent=tuple(what for what, path in needed.items() if not path.is_file()),
     )
+
+
+def _milestones(stages: Path, recipe: Recipe, base: str | None) -> tuple[Milestone, ...]:
+    def spoken(folder: Path) -> tuple[Spoken, ...]:
+        return tuple(map(_spoken, _rows(folder / "samples.jsonl")))
+
+    found = [] if base is None else [Milestone(base, None, (), spoken(stages / BASE_STAGE))]
+    for number, stage in enumerate(recipe.stages, 1):
+        folder = stages / f"{number:02}-{stage.name}"
+        found.append(Milestone(stage.name, stage, tuple(map(_log_row, _rows(folder / "log.jsonl"))), spoken(folder)))
+    return tuple(found)
+
+
+def _needed_of_stages(stages: Path, recipe: Recipe) -> dict[str, Path]:
+    """What every stage leaves behind, by the name under which the page misses it."""
+    needed = {}
+    for number, stage in enumerate(recipe.stages, 1):
+        folder = stages / f"{number:02}-{stage.name}"
+        several = len(recipe.stages) > 1
+        needed[f"the training log{f' of {stage.name}' if several else ''}"] = folder / "log.jsonl"
+        needed[f"samples {f'after {stage.name}' if several else 'of the trained model'}"] = folder / "samples.jsonl"
+    return needed
 
 
 def _base_subject(recipe: Recipe, measurements: Sequence[Measurement]) -> str | None:
@@ -203,7 +239,7 @@ def _spoken(row: Mapping[str, Any]) -> Spoken:
 
 
 def _measurement(row: Mapping[str, Any]) -> Measurement:
-    return Measurement.from_json({**row, "tallies": ()})
+    return finite(Measurement.from_json({**row, "tallies": ()}))
 
 
 def _log_row(row: Mapping[str, Any]) -> LogRow:
@@ -215,6 +251,7 @@ def _log_row(row: Mapping[str, Any]) -> LogRow:
         validation_loss=row.get("validation_loss"),
         average=row.get("weights") == "average",
         kept=str(row.get("kept", "")),
+        stopped=str(row.get("stopped") or "").removeprefix("budget"),
     )
 
 

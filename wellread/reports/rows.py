@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from wellread.types import Measurement
 
@@ -13,6 +15,17 @@ BITS = "bits_per_byte"
 def is_model(subject: str) -> bool:
     """Whether a row is about a model, not about a compressor or a difference."""
     return bool(subject) and subject not in COMPRESSORS and " - " not in subject
+
+
+def finite(row: Measurement) -> Measurement:
+    """The row, or, where its value is no finite number, one without a value that says so; an interval likewise."""
+    if row.value is not None and not math.isfinite(row.value):
+        note = "; ".join(part for part in ("the value is not finite: the model has diverged", row.note) if part)
+        return replace(row, value=None, low=None, high=None, note=note)
+    ends = (row.low, row.high)
+    if any(end is not None and not math.isfinite(end) for end in ends):
+        return replace(row, low=None, high=None)
+    return row
 
 
 def sign(difference: Measurement) -> int:
@@ -26,6 +39,11 @@ def sign(difference: Measurement) -> int:
 @dataclass(frozen=True, slots=True)
 class Rows:
     all: tuple[Measurement, ...]
+
+    @classmethod
+    def of(cls, measurements: Iterable[Measurement]) -> Rows:
+        """Every value in it is a finite number, or None."""
+        return cls(tuple(map(finite, measurements)))
 
     def get(
         self, name: str, subject: str | None, split: str | None = None, unit: str | None = None
@@ -52,6 +70,11 @@ class Rows:
         paired = self.get(one.name, subject, one.split, one.unit)
         plain = Measurement(one.name, one.value - other.value, one.unit, subject, one.split, better=one.better)
         return paired or plain
+
+    def unit(self) -> str:
+        """What the held-out text is made of, as far as its interval tells: blocks of words tell nothing."""
+        over = {row.interval_over for row in self.all if row.name == BITS and row.split == "held_out"}
+        return "passage" if "passages" in over else "section" if "documents" in over else "chapter"
 
     def compressors(self, split: str = "held_out") -> list[Measurement]:
         """What each file compressor needs for the text of a part, measured or not."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wellread.reports.rows import BITS, Rows, sign
-from wellread.reports.wording import metric_words, number, signed, span, split_words
+from wellread.reports.wording import FORGETTING, metric_words, number, signed, span, split_words
 from wellread.types import Measurement
 
 DIRECTIONS = {"lower": ("↓", "lower is better"), "higher": ("↑", "higher is better")}
@@ -27,6 +27,7 @@ class Cell:
 class Line:
     title: str
     explanation: str
+    """Empty where the line above has said it."""
     name: str
     """As in measurements.jsonl."""
     split: str
@@ -38,41 +39,55 @@ class Line:
     """Before, after and difference; from scratch only after."""
 
 
-def lines(measurements: Sequence[Measurement], *, trained: str, base: str | None) -> list[Line]:
-    """The main table, in the order of the measurements, a metric's splits together."""
-    rows = Rows(tuple(measurements))
+def lines(measurements: Sequence[Measurement], *, trained: str, base: str | None, unit: str = "chapter") -> list[Line]:
+    """The main table, in the order of the measurements, a metric's splits together; `unit` is what the book is made of."""
     subjects = [base, trained] if base is not None else [trained]
+    return compared(measurements, subjects, unit=unit, differences=base is not None)
+
+
+def compared(
+    measurements: Sequence[Measurement], subjects: Sequence[str], *, unit: str = "chapter", differences: bool = False
+) -> list[Line]:
+    """A line for every metric and split, a cell for every subject; of two subjects the difference too, if wanted."""
+    rows = Rows.of(measurements)
     keys = dict.fromkeys((row.name, row.split, row.unit) for row in measurements if row.subject in subjects)
     first_seen = list(dict.fromkeys(name for name, _, _ in keys))
     # A metric that failed as a whole has no split and no unit: its reason stands in the rows of the other subject.
     told = [key for key in keys if key[1] or key[2] or not any(other[0] == key[0] and other != key for other in keys)]
     together = sorted(told, key=lambda key: first_seen.index(key[0]))
-    return [_line([rows.get(name, each, split, unit) for each in subjects], rows) for name, split, unit in together]
+    found: list[Line] = []
+    for name, split, counted in together:
+        line = _line([rows.get(name, each, split, counted) for each in subjects], rows, unit, differences)
+        told_above = bool(found) and found[-1].name == name
+        found.append(replace(line, explanation="") if told_above and line.explanation != FORGETTING else line)
+    return found
 
 
-def yardsticks(measurements: Sequence[Measurement], *, trained: str) -> list[Line]:
-    """What each file compressor needs for the chapters it did not see, the trained model, and the difference."""
-    rows = Rows(tuple(measurements))
+def yardsticks(measurements: Sequence[Measurement], *, trained: str, unit: str = "chapter") -> list[Line]:
+    """What each file compressor needs for text that it did not see, the trained model, and the difference."""
+    rows = Rows.of(measurements)
     return [
-        _line([compressor, rows.get(BITS, trained, split)], rows)
+        _line([compressor, rows.get(BITS, trained, split)], rows, unit, True)
         for split in ("held_out", "validation")
         for compressor in rows.compressors(split)
         if compressor.split or split == "held_out"
     ]
 
 
-def _line(pair: Sequence[Measurement | None], rows: Rows) -> Line:
-    found = [row for row in pair if row is not None]
+def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, difference: bool) -> Line:
+    found = [row for row in cells_of if row is not None]
     measured = [row for row in found if row.value is not None]
     first = (measured or found)[0]
     words = metric_words(first.name, first.unit)
     shared = {row.note for row in measured} if len({row.note for row in measured}) == 1 else set()
     arrow, direction = DIRECTIONS.get(first.better or "", ("", ""))
-    cells = [_cell(row, shared) for row in pair]
-    if len(pair) == 2:
-        cells.append(_difference(pair[0], pair[1], rows))
+    cells = [_cell(row, shared) for row in cells_of]
+    if difference:
+        cells.append(cell_of_difference(cells_of[0], cells_of[1], rows))
+    forgetting = first.name == BITS and first.split == "general"
     return Line(
-        words.title, words.explanation, first.name, split_words(first.split) if first.split else "",
+        words.title, FORGETTING if forgetting else words.explanation, first.name,
+        split_words(first.split, unit) if first.split else "",
         _facts(measured, shared), arrow, direction, tuple(cells),
     )  # fmt: skip
 
@@ -102,17 +117,19 @@ def _interval(row: Measurement) -> str:
     return "" if row.low is None or row.high is None else span(number(row.low, row), number(row.high, row))
 
 
-def _difference(before: Measurement | None, after: Measurement | None, rows: Rows) -> Cell:
+def cell_of_difference(before: Measurement | None, after: Measurement | None, rows: Rows) -> Cell:
+    """The later less the earlier, with its interval and whether it is better or worse."""
     gap = rows.difference(after, before) if before is not None and after is not None else None
     if gap is None or gap.value is None:
         return Cell(note=f"not measured: {gap.note}" if gap is not None else "not measured")
     value = signed(gap.value, gap)
     if gap.low is None or gap.high is None:
         return Cell(value, note=gap.note or "no interval")
-    return Cell(value, span(signed(gap.low, gap), signed(gap.high, gap)), gap.note, _judged(gap, after))
+    return Cell(value, span(signed(gap.low, gap), signed(gap.high, gap)), gap.note, judged(gap, after))
 
 
-def _judged(gap: Measurement, after: Measurement | None) -> str:
+def judged(gap: Measurement, after: Measurement | None = None) -> str:
+    """Better, worse or no clear difference; empty where neither direction is better."""
     better = gap.better or (after.better if after else None)
     if sign(gap) == 0:
         return "no clear difference"

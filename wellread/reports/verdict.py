@@ -1,4 +1,6 @@
-"""Measurements in, two sentences out: was the book learned, and was it copied. Written for the book's author.
+"""Measurements in, two or three sentences out: was the book learned, was it copied, and what was forgotten for it.
+
+Written for the book's author.
 
 The sentences use signs that any terminal can print, and claim nothing that an interval does not carry.
 """
@@ -26,43 +28,68 @@ PERHAPS = "Perhaps learned: no interval was computed"
 class Verdict:
     headline: str
     learning: str
-    """One sentence: how well the held-out chapters are predicted, beside the base and a file compressor."""
+    """One sentence: how well held-out text is predicted, beside the base and a file compressor."""
     copying: str
     """One sentence: what is known by heart, beside the base, and the longest run that was copied."""
+    forgetting: str = ""
+    """One sentence where general text is surely predicted worse than by the base, else empty."""
 
     def __str__(self) -> str:
-        return f"{self.learning} {self.copying}"
+        return " ".join(filter(None, (self.learning, self.copying, self.forgetting)))
 
 
 def verdict(
-    measurements: Sequence[Measurement], *, trained: str | None = None, base: str | None = None, place: str = ""
+    measurements: Sequence[Measurement],
+    *,
+    trained: str | None = None,
+    base: str | None = None,
+    place: str = "",
+    unit: str = "",
 ) -> Verdict:
     """Judge `trained` against `base`, or else the last model among the rows against the first.
 
     Without a base (from scratch) the strongest file compressor takes its place. `place` says where in the book the
-    longest copied run stands. `str()` of the result is the two sentences.
+    longest copied run stands, `unit` what the book is made of: chapters, passages or sections (empty: what the
+    measurements' intervals are over tells it). `str()` of the result is the sentences.
     """
     models = [row.subject for row in measurements if is_model(row.subject)]
     if trained is None and models:
         trained, base = models[-1], models[0] if models[0] != models[-1] else None
-    rows = Rows(tuple(measurements))
-    headline, learning = _learning(rows, trained, base)
+    rows = Rows.of(measurements)
+    units = f"{unit or rows.unit()}s"
+    headline, learning = _learning(rows, trained, base, units)
     heavily, copying = _copying(rows, trained, base, place)
-    return Verdict(f"{headline}, and much of it is known by heart" if heavily else headline, learning, copying)
+    if heavily:
+        headline = f"{headline}, and much of it is known by heart"
+    return Verdict(headline, learning, copying, _forgetting(rows, trained, base))
 
 
-def _learning(rows: Rows, trained: str | None, base: str | None) -> tuple[str, str]:
+def _forgetting(rows: Rows, trained: str | None, base: str | None) -> str:
+    """Whether general text is surely predicted worse than before; silence where it is not, or was not measured."""
+    before, after = rows.get(BITS, base, "general"), rows.get(BITS, trained, "general")
+    if before is None or after is None or before.value is None or after.value is None:
+        return ""
+    gap = _gap(rows, after, before)
+    if gap.low is None or sign(gap) <= 0:
+        return ""
+    return (
+        f"It forgot something on the way: general text, which is not the book, costs it {after.value:.3f} bits per byte "
+        f"where it cost {before.value:.3f}, {_amount(gap)}."
+    )
+
+
+def _learning(rows: Rows, trained: str | None, base: str | None, units: str) -> tuple[str, str]:
     after = rows.get(BITS, trained, "held_out")
     if after is None or after.value is None:
         why = f": {after.note.rstrip('.')}" if after else ""
         return "Not measured", f"How well the book was learned was not measured{why}."
     if base is None:
-        return _from_scratch(rows, after, after.value)
+        return _from_scratch(rows, after, after.value, units)
     before = rows.get(BITS, base, "held_out")
-    beaten, clause = _beside_compressor(rows, after)
+    beaten, clause = _beside_compressor(rows, after, units)
     if before is None or before.value is None:
         return "Learned or not: unknown", (
-            f"The model needs {after.value:.3f} bits per byte for chapters of the book that it never saw, but its base "
+            f"The model needs {after.value:.3f} bits per byte for {units} of the book that it never saw, but its base "
             f"was not measured, so what training changed cannot be said{clause}."
         )
     gap = _gap(rows, after, before)
@@ -74,17 +101,17 @@ def _learning(rows: Rows, trained: str | None, base: str | None) -> tuple[str, s
         if beaten:
             headline = f"{'Better' if sure else 'Perhaps better'} than before, but not learned yet"
         return headline, (
-            f"Chapters of the book that it never saw surprise the model {less} less than before training: {figures}"
+            f"{units.capitalize()} of the book that it never saw surprise the model {less} less than before training: {figures}"
         )
     if sign(gap) > 0:
         more = percent(after.value / before.value - 1)
         made = "made" if sure else "may have made"
         return f"Training {made} it worse", (
-            f"Training {made} the model worse: chapters of the book that it never saw surprise it {more} more than "
+            f"Training {made} the model worse: {units} of the book that it never saw surprise it {more} more than "
             f"before, {figures}"
         )
     return "No difference can be shown", (
-        "On chapters of the book that it never saw, no difference between the model before and after training can be "
+        f"On {units} of the book that it never saw, no difference between the model before and after training can be "
         f"shown: {figures}"
     )
 
@@ -108,7 +135,7 @@ def _amount(gap: Measurement) -> str:
     return f"{size} (95 % interval {near:.3f} to {far:.3f}: it excludes 0)"
 
 
-def _beside_compressor(rows: Rows, after: Measurement) -> tuple[bool, str]:
+def _beside_compressor(rows: Rows, after: Measurement, units: str) -> tuple[bool, str]:
     """Whether a file compressor wins, and a clause about the strongest one to end a sentence with."""
     best = rows.strongest()
     if best is None:
@@ -118,32 +145,32 @@ def _beside_compressor(rows: Rows, after: Measurement) -> tuple[bool, str]:
     if won > 0:
         return True, f"; a file compressor knows the book better ({figure}): this model has not learned it yet"
     how = "does worse" if won < 0 else "does about as well"
-    return False, f"; a file compressor that has read the same chapters {how} ({figure})"
+    return False, f"; a file compressor that has read the same {units} {how} ({figure})"
 
 
-def _from_scratch(rows: Rows, after: Measurement, value: float) -> tuple[str, str]:
+def _from_scratch(rows: Rows, after: Measurement, value: float, units: str) -> tuple[str, str]:
     """Nothing was known before: only a compressor says what the number is worth."""
     best = rows.strongest()
     if best is None:
         return "Measured, but beside nothing", (
-            f"The model needs {value:.3f} bits per byte for chapters of the book that it never saw; no file compressor "
+            f"The model needs {value:.3f} bits per byte for {units} of the book that it never saw; no file compressor "
             "was measured beside it, so whether that is good cannot be said."
         )
     gap = _gap(rows, after, best)
     name = COMPRESSORS[best.subject]
     if sign(gap) < 0:
         return "The book was learned" if gap.low is not None else PERHAPS, (
-            f"From nothing but this book the model learned to foresee chapters that it never saw: it needs {value:.3f} "
-            f"bits per byte where {name}, a file compressor that has read the same chapters, needs {best.value:.3f}, "
+            f"From nothing but this book the model learned to foresee {units} that it never saw: it needs {value:.3f} "
+            f"bits per byte where {name}, a file compressor that has read the same {units}, needs {best.value:.3f}, "
             f"{_amount(gap)}."
         )
     if sign(gap) > 0:
         return "Not learned yet", (
-            f"A file compressor knows the book better: on chapters that neither has seen the model needs {value:.3f} "
+            f"A file compressor knows the book better: on {units} that neither has seen the model needs {value:.3f} "
             f"bits per byte and {name} {best.value:.3f}, {_amount(gap)}; this model has not learned it yet."
         )
     return "No better than a file compressor", (
-        f"The model foresees chapters that it never saw no better than a file compressor does: {value:.3f} bits per "
+        f"The model foresees {units} that it never saw no better than a file compressor does: {value:.3f} bits per "
         f"byte against {best.value:.3f} ({name}), {_amount(gap)}."
     )
 

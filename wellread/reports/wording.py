@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wellread.conditions import read_condition
 from wellread.types import Measurement
 
 
@@ -48,20 +49,19 @@ METRICS = {
     ),
     "ppmd_bits_per_byte": Words(
         "PPMd",
-        "A file compressor that predicts each byte from the ones before it, fed the training chapters first.",
+        "A file compressor that predicts each byte from the ones before it, fed the training part first.",
     ),
     "xz_bits_per_byte": Words(
         "xz",
-        "A file compressor that looks for repetitions, fed the training chapters first.",
+        "A file compressor that looks for repetitions, fed the training part first.",
     ),
 }
 
-SPLITS = {
-    "train": "training chapters",
-    "validation": "validation chapters",
-    "held_out": "held-out chapters",
-    "general": "general text",
-}
+SPLITS = {"train": "training", "validation": "validation", "held_out": "held-out"}
+"""Parts of the book; what they are parts in (chapters, passages) is said after the name."""
+FORGETTING = (
+    "Text of other kinds, which was not what it was taught: where surprise rises here, something was forgotten."
+)
 
 RULES = {
     "characters": "Control and zero-width characters, and spaces that only lay out",
@@ -94,8 +94,11 @@ def metric_words(name: str, unit: str = "") -> Words:
     return Words(METRICS[known].title + told, METRICS[known].explanation)
 
 
-def split_words(split: str) -> str:
-    return SPLITS.get(split, sentence(split).lower())
+def split_words(split: str, unit: str = "chapter") -> str:
+    """`held-out chapters`, or passages where the book has no chapters; `general text`."""
+    if split == "general":
+        return "general text"
+    return f"{SPLITS[split]} {unit}s" if split in SPLITS else sentence(split).lower()
 
 
 def rule_words(rule: str) -> str:
@@ -177,3 +180,19 @@ def short_tokens(tokens: float) -> str:
         if tokens >= size:
             return f"{tokens / size:.3g} {unit}"
     return f"{tokens:.3g}"
+
+
+def stopped_words(why: str) -> str:
+    """Why training ended early, in words, from `patience: …` or `until: CONDITION, measured NUMBER` of the log."""
+    kind, _, told = why.partition(": ")
+    if kind == "patience" and told:
+        return told
+    condition, _, measured = told.partition(", measured ")
+    try:
+        dose = read_condition(condition if kind == "until" else why)
+    except ValueError:
+        return why.rstrip(".")
+    shown = Measurement(dose.metric, dose.limit)
+    side = "above" if ">" in dose.comparison else "below"
+    where = f" at {number(float(measured), shown)}," if measured else ""
+    return f"the dose was reached, “{metric_words(dose.metric).title}”{where} {side} {number(dose.limit, shown)}"
