@@ -100,9 +100,10 @@ def test_from_scratch_windows_grow_with_the_budget() -> None:
 
 
 def test_planned_steps() -> None:
-    assert planned_steps(Budget(epochs=2.5), 10, 4) == 7
-    assert planned_steps(Budget(steps=9), 10, 4) == 9
-    assert planned_steps(Budget(minutes=1), 10, 4) is None
+    assert planned_steps(Budget(epochs=2.5), 10, 4, 64) == 7
+    assert planned_steps(Budget(steps=9), 10, 4, 64) == 9
+    assert planned_steps(Budget(tokens=4 * 64 * 3 + 1), 10, 4, 64) == 4
+    assert planned_steps(Budget(minutes=1), 10, 4, 64) is None
 
 
 def test_schedule_rises_stays_and_falls() -> None:
@@ -114,7 +115,7 @@ def test_schedule_rises_stays_and_falls() -> None:
 
 def test_minutes_share_is_the_clock_s_and_leaves_time_for_the_last_validation() -> None:
     now = 100.0
-    course = Course(Budget(minutes=1), windows=10, batch=4, clock=lambda: now)
+    course = Course(Budget(minutes=1), windows=10, batch=4, length=64, clock=lambda: now)
     now += 15
     assert course.share == pytest.approx(0.25)
     course.reserve = 10
@@ -176,7 +177,9 @@ def test_weight_decay_shrinks_hidden_matrices_only(tmp_path: Path, kind: str) ->
 def test_muon_and_adamw_each_have_their_rate(tmp_path: Path) -> None:
     model, _ = toy_model(toy_stage(), tmp_path)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
-    optimizer = make_optimizer(model, Optimizer(kind="muon", learning_rate=1e-4, muon_learning_rate=0.5))
+    optimizer = make_optimizer(
+        model, Optimizer(kind="muon", learning_rate=1e-4, muon_learning_rate=0.5, weight_decay=0)
+    )
     generator = torch.Generator().manual_seed(0)
     for weight in model.parameters():
         weight.grad = torch.randn(weight.shape, generator=generator)
@@ -219,7 +222,8 @@ def test_batch_and_clip_and_length(tmp_path: Path) -> None:
     """A batch is so many windows; a gradient clipped to almost nothing moves almost nothing."""
     moved = {}
     for clip in (1.0, 1e-13):
-        settings = {"kind": "adamw", "batch": 2, "clip": clip, "learning_rate": 1e-3, "warmup": 0, "decay": 0}
+        settings = {"kind": "adamw", "batch": 2, "clip": clip, "learning_rate": 1e-3, "warmup": 0, "decay": 0,
+                    "weight_decay": 0}  # fmt: skip
         folder = tmp_path / str(clip)
         stage = toy_stage(method={"kind": "scratch"}, budget={"steps": 1}, optimizer=settings)
         toy_train(folder, stage)

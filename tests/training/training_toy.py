@@ -19,7 +19,7 @@ import torch
 from wellread import weights
 from wellread.recipe import Lora, Stage
 from wellread.testing import byte_tokenizer, tiny_model
-from wellread.training import train
+from wellread.training import processes, train
 from wellread.types import Checkpoint
 
 LENGTH = 64
@@ -54,7 +54,8 @@ class ToyWindows:
 
 def toy_stage(**changes: Any) -> Stage:
     """Twelve steps of Muon with dropout, in float32; `changes` are fields of Stage, `optimizer` those of Optimizer."""
-    optimizer = {"kind": "muon", "batch": BATCH, **changes.pop("optimizer", {})}
+    settled = {"kind": "muon", "batch": BATCH, "learning_rate": 3e-3, "weight_decay": 0.1}
+    optimizer = {**settled, **changes.pop("optimizer", {})}
     plain = {
         "name": "read",
         "method": {"kind": "scratch", "dropout": 0.1},
@@ -84,7 +85,8 @@ def toy_train(
 ) -> Checkpoint:  # fmt: skip
     """Train into `folder`; the base or tokenizer is beside it, in `base`."""
     base = base or folder.parent / f"{folder.name}-base"
-    made, tokenizer = toy_model(stage, base)
+    with processes.first_goes_first():
+        made, tokenizer = toy_model(stage, base)
     return train(
         model if model is not None else made,
         tokenizer,
@@ -125,15 +127,16 @@ def in_child(work: Callable[[], None]) -> int:
     return child.exitcode
 
 
-def die_at(count: int) -> Callable[[int, int], None]:
-    """A watcher of windows that kills its own process, as `kill -9` would, at the given reading of a window."""
+def die_at(count: int, number: int = 9) -> Callable[[int, int], None]:
+    """A watcher of windows that kills its own process, as `kill -9` would, at the given reading of a window; or sends
+    it another signal, once."""
     seen = 0
 
     def watch(epoch: int, place: int) -> None:
         nonlocal seen
         seen += 1
-        if seen >= count:
-            os.kill(os.getpid(), 9)
+        if seen == count:
+            os.kill(os.getpid(), number)
 
     return watch
 

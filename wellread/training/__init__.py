@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wellread.training.estimate import Foreseen as Foreseen
     from wellread.training.estimate import foresee as foresee
+    from wellread.training.foreseen import Foreseen as Foreseen
     from wellread.training.log import Progress as Progress
     from wellread.training.loop import train as train
 
-_HOMES = {"Foreseen": "estimate", "foresee": "estimate", "Progress": "log", "train": "loop"}
+_HOMES = {"Foreseen": "foreseen", "foresee": "estimate", "Progress": "log", "train": "loop"}
 __all__ = ["Foreseen", "Progress", "foresee", "train"]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wellread.errors import RecipeError
+from wellread.training.goldfish import leave_out
 
 if TYPE_CHECKING:
     import torch
@@ -39,16 +41,29 @@ class FixedWindows(Protocol):
 
 
 class Batches:
-    """Endless batches of `size` windows. A batch that an epoch cannot fill takes its last windows from the next one.
+    """Endless micro-batches of the windows that are this process's share of every optimizer step.
 
-    `share` tells how much of the budget is spent, where windows are to be read in pieces first.
+    A step reads `size` windows, over all of the `world` processes; a step that an epoch cannot fill takes its last
+    windows from the next one. Each process takes its slice of them, in order, `micro` windows at a time, in `parts`
+    micro-batches; where a slice is short, windows without labels fill it up. `share` tells how much of the budget is
+    spent, where windows are to be read in pieces first; one label in `goldfish` is left out.
     """
 
     def __init__(
-        self, windows: Windows, size: int, *, epoch: int = 0, place: int = 0, share: Callable[[], float] = lambda: 1.0
-    ) -> None:
-        self.epoch, self.place, self._size, self._windows, self._share = epoch, place, size, windows, share
+        self, windows: Windows, size: int, *, epoch: int = 0, place: int = 0, tokens: int = 0,
+        share: Callable[[], float] = lambda: 1.0, micro: int | None = None, rank: int = 0, world: int = 1,
+        goldfish: int = 0,
+    ) -> None:  # fmt: skip
+        self.epoch, self.place, self.tokens = epoch, place, tokens
+        self._size, self._windows, self._share, self._goldfish = size, windows, share, goldfish
+        slice_size = math.ceil(size / world)
+        self._mine = range(rank * slice_size, min((rank + 1) * slice_size, size))
+        self.micro = min(micro or slice_size, slice_size)
+        """Windows in a micro-batch."""
+        self.parts = math.ceil(slice_size / self.micro)
+        """Micro-batches in an optimizer step."""
         windows.set_epoch(epoch)
+        self._cut = epoch
         if len(windows) == 0:
             raise RecipeError("the training part does not fill one window; lower windows.length or add text.")
 
@@ -59,15 +74,44 @@ class Batches:
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         while True:
-            rows: list[Mapping[str, Any]] = []
-            while len(rows) < self._size:
-                if self.place >= len(self._windows):
-                    self.epoch, self.place = self.epoch + 1, 0
-                    self._windows.set_epoch(self.epoch)
-                rows.append(self._windows[self.place])
-                self.place += 1
-            batch = collate(rows)
-            yield cut(batch, pieces_at(self._share(), batch["labels"].shape[1]))
+            rows = [self._row(number) for number in self._mine] or [unlabelled(self._row(0))]
+            rows += [unlabelled(rows[0])] * (self.micro * self.parts - len(rows))
+            turns, self.place = divmod(self.place + self._size, len(self._windows))
+            self.epoch += turns
+            self.tokens += self._size * len(rows[0]["input_ids"])
+            pieces = pieces_at(self._share(), len(rows[0]["input_ids"]))
+            for start in range(0, len(rows), self.micro):
+                batch = collate(rows[start : start + self.micro])
+                if self._goldfish:
+                    leave_out(batch, self._goldfish)
+                yield cut(batch, pieces)
+
+    def _row(self, number: int) -> Mapping[str, Any]:
+        """The window so many places after where the step begins."""
+        turns, place = divmod(self.place + number, len(self._windows))
+        if self.epoch + turns != self._cut:
+            self._cut = self.epoch + turns
+            self._windows.set_epoch(self._cut)
+        return self._windows[place]
+
+
+class Slice:
+    """Every `world`-th window for one of `world` processes; as many for each, the last without labels where needed."""
+
+    def __init__(self, windows: FixedWindows, rank: int, world: int) -> None:
+        self._windows, self._rank, self._world = windows, rank, world
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._windows) / self._world)
+
+    def __getitem__(self, place: int) -> Mapping[str, Any]:
+        wanted = place * self._world + self._rank
+        return self._windows[wanted] if wanted < len(self._windows) else unlabelled(self._windows[0])
+
+
+def unlabelled(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same window with nothing in it to learn or to count."""
+    return {**row, "labels": [IGNORED] * len(row["input_ids"])}
 
 
 def in_order(windows: FixedWindows, size: int) -> Iterator[dict[str, torch.Tensor]]:

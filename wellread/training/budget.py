@@ -9,10 +9,12 @@ from collections.abc import Callable
 from wellread.recipe import Budget
 
 
-def planned_steps(budget: Budget, windows: int, batch: int) -> int | None:
-    """Optimizer steps of a budget in epochs or steps; None for one in minutes."""
+def planned_steps(budget: Budget, windows: int, batch: int, length: int) -> int | None:
+    """Optimizer steps of `batch` windows of `length` tokens, where an epoch has `windows`; None for one in minutes."""
     if budget.epochs is not None:
         return max(1, math.ceil(budget.epochs * windows / batch))
+    if budget.tokens is not None:
+        return math.ceil(budget.tokens / (batch * length))
     return budget.steps
 
 
@@ -27,12 +29,12 @@ class Course:
     """A stage's way through its budget. `clock` counts seconds from anywhere."""
 
     def __init__(
-        self, budget: Budget, *, windows: int, batch: int, clock: Callable[[], float] = time.monotonic
+        self, budget: Budget, *, windows: int, batch: int, length: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.step = 0
         self.reserve = 0.0
         """Seconds at the end of a budget in minutes that the last validation will need."""
-        self._steps = planned_steps(budget, windows, batch)
+        self._steps = planned_steps(budget, windows, batch, length)
         self._seconds = budget.minutes * 60 if budget.minutes is not None else math.inf
         self._clock = clock
         self._before, self._began, self._first = 0.0, clock(), 0

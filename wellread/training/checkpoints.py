@@ -41,7 +41,7 @@ def write_state(folder: Path, state: State) -> None:
 
     with new_folder(folder / f"step-{state.step:08d}") as unfinished:
         tensors = unfinished / "state.safetensors"
-        save_file({name: tensor.contiguous() for name, tensor in state.tensors.items()}, tensors)
+        save_file(_apart(state.tensors), tensors)
         record = {"step": state.step, "fingerprint": state.fingerprint, "bytes": tensors.stat().st_size,
                   "sha256": _digest(tensors), "facts": state.facts}  # fmt: skip
         (unfinished / "state.json").write_text(json.dumps(record), encoding="utf-8")
@@ -65,6 +65,18 @@ def read_state(folder: Path, fingerprint: str, say: Callable[[str], None]) -> St
             raise StorageError(f"{folder}: unfinished work of another recipe; remove it, or choose another --out.")
         return state
     return None
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors, each with memory of its own, as safetensors wants them: an optimizer may share tables."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        whole = tensor.contiguous()
+        place = whole.untyped_storage().data_ptr()
+        apart[name] = whole.clone() if place in seen else whole
+        seen.add(place)
+    return apart
 
 
 def _read(place: Path) -> State:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wellread import weights
@@ -11,144 +14,195 @@ from wellread.recipe import Scratch, Stage
 from wellread.training.batches import Batches, FixedWindows, Windows
 from wellread.training.budget import planned_steps
 from wellread.training.checkpoints import KEPT
+from wellread.training.foreseen import COPIES, Foreseen, Memory, peak
 
 if TYPE_CHECKING:
     import torch
 
-PATIENCE = 4.0
-"""Seconds that one timed step may take; a longer one is timed with fewer windows."""
+PATIENCE = 6.0
+"""Seconds that one timed micro-batch may take; of a slower one, fewer windows are computed, and multiplied."""
+CONTEXT = 700 * 2**20
+"""Bytes that a process takes of a GPU before it holds a tensor: CUDA's context, cuBLAS's workspace. From memory of
+other programs: this version has not run on a GPU."""
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    steps: int
-    tokens: int
-    """Tokens that training reads, all epochs together."""
-    tokens_per_second: float
-    seconds: float
-    """Training with its validation."""
-    memory_bytes: int
-    """At the peak: of this process, or of the GPU where there is one."""
-    disk_bytes: int
-    """At the peak: the finished checkpoint, the checkpoints of an unfinished run and the one that is being written."""
+class Blank:
+    """A window of one token over and over: as costly as any other of its length."""
+
+    def __init__(self, length: int, token: int = 0) -> None:
+        self._ids = [token] * length
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, place: int) -> dict[str, list[int]]:
+        return {"input_ids": self._ids, "labels": list(self._ids)}
+
+    def set_epoch(self, epoch: int) -> None: ...
 
 
-def foresee(model: Any, windows: Windows, stage: Stage, *, validation: FixedWindows | None = None) -> Foreseen:
-    """Time two optimizer steps, count what they keep in memory, and multiply.
+def foresee(
+    model: Any, windows: Windows, stage: Stage, *, validation: FixedWindows | None = None,
+    epoch: float | None = None, opening: int = 0,
+) -> Foreseen:  # fmt: skip
+    """Take two optimizer steps, watch what is alive in memory while the second is taken, time it, and multiply.
 
-    Memory is what the process (on a GPU: the model) takes now, plus gradients, optimizer state and the copies that
-    `keep` holds (their exact sizes), plus what backward keeps (every tensor that autograd saves is counted, for one
-    window and for two, and extended to the batch) and one more tensor of logits, its gradient. `model` trains a few
-    steps: throw it away.
+    `epoch` is how many windows make an epoch, where they are more than `windows` holds (replay, a library not yet
+    drawn); `opening` the most memory the process held while the model was opened, where that is known. `model` trains a
+    few steps: throw it away.
     """
     from wellread.training.dropout import dropout
     from wellread.training.optimizers import make_optimizer
 
+    import_module("wellread.training.trainer")  # what training loads counts as the process's own
     model.to(weights.device()).train()
     settings = stage.optimizer
-    batches = Batches(windows, settings.batch)
+    batches = Batches(windows, settings.batch, micro=settings.micro_batch, goldfish=stage.goldfish)
     batch = next(iter(batches))
     autocast = weights.precision(stage.precision, model.device).autocast
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
-    resident = _resident(model)
+    process = process_bytes(model)
     with dropout(model, share):
-        activations = _saved_bytes(model, batch, autocast)
         optimizer = make_optimizer(model, settings)
-        step_seconds = _step_seconds(model, optimizer, batch, autocast)
+        step = _Step(model, optimizer, batch, batches.parts, autocast)
+        parts, step_seconds = step.watched(), step.seconds()
     trained = sum(weight.numel() * 4 for weight in model.parameters() if weight.requires_grad)
-    state = _state_bytes(optimizer)
-    copies = trained * {"last": 0, "average": 2, "best": 3}[stage.keep]
-    length = batch["labels"].shape[1]
-    logits = settings.batch * length * model.get_output_embeddings().weight.shape[0] * 4
-    memory = resident + trained + state + copies + activations + logits
-    steps, seconds = _duration(stage, windows, validation, step_seconds)
-    whole = trained if stage.method.kind != "scratch" else sum(weight.numel() * 4 for weight in model.parameters())
-    # a checkpoint never holds the third copy of `best`: that exists only while the last weights are compared
-    kept = trained * {"last": 0, "average": 1, "best": 2}[stage.keep]
-    disk = whole + (KEPT + 1) * (trained + state + kept)
-    tokens = steps * settings.batch * length
-    return Foreseen(steps, tokens, settings.batch * length / step_seconds, seconds, int(memory), int(disk))
+    resting = {"process": process, "weights": held_bytes(model), "optimizer": _state_bytes(optimizer)}
+    stepping, comparing = COPIES[stage.keep]
+    memory = peak(
+        Memory(**resting, **parts, copies=stepping * trained),
+        Memory(**resting, copies=comparing * trained),
+        Memory(process, resting["weights"], opening=max(0, opening - process - resting["weights"])),
+    )
+    length = stage.windows.length
+    rate = settings.batch * length / step_seconds
+    steps, seconds = duration(stage, len(windows) if epoch is None else epoch, validation, rate)
+    disk, kept = disk_bytes(model, stage, resting["optimizer"])
+    tokens = None if steps is None else steps * settings.batch * length
+    return Foreseen(steps, tokens, rate, seconds, memory, disk, kept)
 
 
-def _duration(stage: Stage, windows: Windows, validation: FixedWindows | None, step: float) -> tuple[int, float]:
-    """Steps and seconds of a budget. A forward pass is taken for a third of a step."""
+def duration(
+    stage: Stage, epoch: float, validation: FixedWindows | None, rate: float | None
+) -> tuple[int | None, float | None]:
+    """Steps and seconds of a budget at `rate` tokens a second; None for what an unknown rate leaves open.
+
+    A forward pass is taken for a third of a step.
+    """
+    batch, length = stage.optimizer.batch, stage.windows.length
+    steps = planned_steps(stage.budget, math.ceil(epoch), batch, length)
     passes = stage.evaluations + (1 if stage.keep == "last" else 2)
-    validating = passes * (0 if validation is None else len(validation)) / stage.optimizer.batch * step / 3
-    steps = planned_steps(stage.budget, len(windows), stage.optimizer.batch)
+    windows = 0 if validation is None else len(validation)
+    minutes = None if stage.budget.minutes is None else stage.budget.minutes * 60
+    if rate is None:
+        return steps, minutes
+    validating = passes * windows * length / rate / 3
+    step = batch * length / rate
     if steps is not None:
         return steps, steps * step + validating
-    seconds = (stage.budget.minutes or 0.0) * 60
-    return max(1, int((seconds - validating) / step)), seconds
+    return max(1, int(((minutes or 0.0) - validating) / step)), minutes
 
 
-def _step_seconds(
-    model: Any, optimizer: torch.optim.Optimizer, batch: dict[str, torch.Tensor], autocast: torch.dtype | None
-) -> float:
-    """Seconds of an optimizer step: timed on the whole batch, or where that is slow on one window and multiplied."""
-    one = {name: ids[:1] for name, ids in batch.items()}
-    _backward(model, one, autocast)
-    single = _timed(model, lambda: _backward(model, one, autocast))
-    windows = len(batch["labels"])
-    update = _timed(model, optimizer.step)
-    if single * windows > PATIENCE:
-        return single * windows + update
-    return min(_timed(model, lambda: _backward(model, batch, autocast)) for _ in range(2)) + update
+def disk_bytes(model: Any, stage: Stage, state: int) -> tuple[int, int]:
+    """Bytes of a stage on disk: at the peak, and when it is done."""
+    trained = sum(weight.numel() * 4 for weight in model.parameters() if weight.requires_grad)
+    # a checkpoint never holds the third copy of `best`: that exists only while the last weights are compared
+    kept = trained * {"last": 0, "average": 1, "best": 2}[stage.keep]
+    return trained + (KEPT + 1) * (trained + state + kept), trained
 
 
-def _timed(model: Any, work: Any) -> float:
-    import torch
-
-    began = time.perf_counter()
-    work()
-    if model.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
-
-
-def _backward(model: Any, batch: dict[str, torch.Tensor], autocast: torch.dtype | None) -> None:
-    import torch
-
-    from wellread.training.loss import causal_loss
-
-    model.zero_grad()
-    here = {name: ids.to(model.device) for name, ids in batch.items()}
-    loss = causal_loss(model, here, autocast) / here["labels"].numel()
-    torch.autograd.backward(loss)
-
-
-def _saved_bytes(model: Any, batch: dict[str, torch.Tensor], autocast: torch.dtype | None) -> float:
-    """Bytes that autograd keeps for the backward pass of the whole batch."""
-    first, second = (_saved_for(model, {n: ids[:1].repeat(k, 1) for n, ids in batch.items()}, autocast) for k in (1, 2))
-    return first + (second - first) * (len(batch["labels"]) - 1)
-
-
-def _saved_for(model: Any, batch: dict[str, torch.Tensor], autocast: torch.dtype | None) -> int:
-    import torch
-
-    from wellread.training.loss import causal_loss
-
-    storages = {}
-    owned = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in owned:
-            storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = causal_loss(model, {name: ids.to(model.device) for name, ids in batch.items()}, autocast)
-    del loss
+def held_bytes(model: Any) -> int:
+    """Bytes of a model's parameters and buffers, storage by storage: what is tied or shared counts once."""
+    tensors = [*model.parameters(), *model.buffers()]
+    storages = {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}
     return sum(storages.values())
+
+
+def process_bytes(model: Any) -> int:
+    """What this process takes beside the model; on a GPU, what a process takes there before it holds a tensor."""
+    if model.device.type == "cuda":
+        return CONTEXT
+    import psutil
+
+    for weight in model.parameters():
+        weight.detach().reshape(-1)[:: 4096 // weight.element_size()].sum()  # pages of a mapped file count once read
+    return max(0, int(psutil.Process().memory_info().rss) - held_bytes(model))
+
+
+def most_memory() -> int:
+    """The most memory that this process has held so far."""
+    import psutil
+
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class _Step:
+    """An optimizer step of some micro-batches: what it holds, and how long it takes."""
+
+    def __init__(
+        self, model: Any, optimizer: torch.optim.Optimizer, batch: dict[str, torch.Tensor], parts: int,
+        autocast: torch.dtype | None,
+    ) -> None:  # fmt: skip
+        self._model, self._optimizer, self._autocast = model, optimizer, autocast
+        self._batch, self._parts = batch, parts
+        self._windows = len(batch["labels"])
+        # once for what is made only once: the optimizer's state, buffers of kernels
+        self._backward(1)
+        self._optimizer.step()
+        slow = self._timed(lambda: self._backward(1))
+        self._most = self._windows if slow * self._windows <= PATIENCE else max(1, int(PATIENCE / slow))
+
+    def watched(self) -> dict[str, int]:
+        """Bytes at the peak by part, beside weights and optimizer state."""
+        if self._most >= self._windows:
+            return self._watch(self._windows)
+        first, second = self._watch(1), self._watch(2)
+        return {part: first[part] + (second[part] - first[part]) * (self._windows - 1) for part in first}
+
+    def seconds(self) -> float:
+        """Of the whole step, all its micro-batches."""
+        update = self._timed(self._optimizer.step)
+        times = 1 if self._most < self._windows else 2
+        found = min(self._timed(lambda: self._backward(self._most)) for _ in range(times))
+        return found * self._windows / self._most * self._parts + update
+
+    def _watch(self, windows: int) -> dict[str, int]:
+        from wellread.training.estimate_live import Live
+
+        if self._parts == 1:
+            self._model.zero_grad()
+        state = [value for entries in self._optimizer.state.values() for value in entries.values()]
+        known = [*self._model.buffers(), *(value for value in state if hasattr(value, "untyped_storage"))]
+        vocabulary = len(self._model.get_output_embeddings().weight)
+        live = Live(self._model.parameters(), vocabulary=vocabulary, known=known)
+        with live:
+            self._backward(windows)
+            self._optimizer.step()
+        return live.peak
+
+    def _backward(self, windows: int) -> None:
+        import torch
+
+        from wellread.training.loss import causal_loss
+
+        here = {name: ids[:windows].to(self._model.device) for name, ids in self._batch.items()}
+        loss = causal_loss(self._model, here, self._autocast) / here["labels"].numel()
+        torch.autograd.backward(loss)
+
+    def _timed(self, work: Callable[[], Any]) -> float:
+        import torch
+
+        began = time.perf_counter()
+        work()
+        if self._model.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
 
 
 def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
     entries = (value for state in optimizer.state.values() for value in state.values())
     return sum(value.numel() * value.element_size() for value in entries if hasattr(value, "element_size"))
-
-
-def _resident(model: Any) -> int:
-    """Bytes of the process before a first step; on a GPU those of the model."""
-    from wellread.training.session import memory_bytes
-
-    return memory_bytes(model.device)

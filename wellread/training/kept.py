@@ -1,6 +1,9 @@
 """Which weights a stage ends with: the last, the average of the late ones, or whichever did best on validation.
 
 `average` is the mean of the weights after every step of the last fifth of the budget (Izmailov et al., 1803.05407).
+A stage that may stop before its budget is spent does not know when its last fifth begins: its average runs from the
+first step, each weighing about as the eighth power of its number, so that whenever it stops the late ones make it up
+(polynomial-decay averaging: Shamir and Zhang 2013, 1212.1824).
 `best` chooses by validation loss among the weights at every evaluation and, at the end, that same average; so on
 validation it is never worse than `last` or `average`.
 """
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 LATE = 0.2
 """The share of the budget, at its end, whose weights are averaged."""
+POWER = 8
+"""Of the running average: the mean age of its weights is then a tenth of the course, as that of the last fifth's."""
 
 
 @dataclass(slots=True)
@@ -23,6 +28,8 @@ class Kept:
     """The copies that a stage may end with, of the parameters that train; in memory, and in every checkpoint."""
 
     keep: Literal["best", "last", "average"]
+    early: bool = False
+    """Whether the stage may stop before its budget is spent."""
     average: dict[str, torch.Tensor] = field(default_factory=dict)
     averaged: int = 0
     best: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -31,16 +38,17 @@ class Kept:
     """What the best weights are: `step 120` or `average`."""
 
     def follow(self, parameters: Mapping[str, Any], share: float) -> None:
-        """Take the weights of a step into the average, once the budget's last part has begun."""
+        """Take the weights of a step into the average, if it is one of those that count."""
         import torch
 
-        if self.keep == "last" or share <= 1 - LATE:
+        if self.keep == "last" or (share <= 1 - LATE and not self.early):
             return
         self.averaged += 1
+        weight = (POWER + 1) / (self.averaged + POWER) if self.early else 1 / self.averaged
         with torch.no_grad():
             for name, parameter in parameters.items():
                 if name in self.average:
-                    self.average[name].lerp_(parameter, 1 / self.averaged)
+                    self.average[name].lerp_(parameter, weight)
                 else:
                     self.average[name] = parameter.detach().clone()
 

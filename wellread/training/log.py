@@ -7,8 +7,9 @@ the training part so far) and `elapsed_seconds` (training and validation, before
   the step just done), `tokens_per_second` (since the line before) and `memory_bytes` (resident now; on a GPU the most
   that was allocated).
 - A line of validation adds `validation_loss` (nats per token), `validation_tokens` (predicted) and `weights`:
-  `current` or, once at the end, `average`.
-- The last line adds `kept`: `last`, `average`, or the `step N` whose weights were best.
+  `current` or, once at the end, `average`; and `dose`, where the stage has an `until`.
+- The last line adds `kept`: `last`, `average`, or the `step N` whose weights were best; and `stopped`: `budget`, or
+  `patience: …` or `until: …` with what was found.
 """
 
 from __future__ import annotations
@@ -34,13 +35,22 @@ class Progress:
     """The latest; None before the first."""
     tokens_per_second: float
     seconds_left: float
+    stopped: str = ""
+    """What ended the stage, in the last report: `budget`, `patience: …` or `until: …`."""
 
 
 class Log:
-    """`log.jsonl`, open for appending; of what an interrupted run had written, the first `lines` lines are kept."""
+    """`log.jsonl`, open for appending; of what an interrupted run had written, the first `lines` lines are kept.
 
-    def __init__(self, path: Path, *, lines: int = 0) -> None:
-        self._path = path
+    Not `written`, it is the log of a process that is not the first: it counts lines and leaves the file alone.
+    """
+
+    def __init__(self, path: Path, *, lines: int = 0, written: bool = True) -> None:
+        self._path, self._written = path, written
+        self.lines = lines
+        """How many lines there are: part of a checkpoint."""
+        if not written:
+            return
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             kept = path.read_text(encoding="utf-8", errors="replace").splitlines()[:lines] if path.exists() else []
@@ -48,10 +58,10 @@ class Log:
             rewritten.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
             rewritten.replace(path)
         self.lines = len(kept)
-        """How many lines there are: part of a checkpoint."""
 
     def write(self, **row: Any) -> None:
         """Append one line; it is in the file when this returns."""
-        with storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
         self.lines += 1
+        if self._written:
+            with storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")

@@ -1,26 +1,34 @@
 """The one training loop: the same for weights created from nothing and for an adapter on a base.
 
 What differs between methods is which parameters exist and which of them ask for gradients (`weights`). Killed at any
-moment and called again, it goes on from its last checkpoint; with a budget in epochs or steps it then ends with the
-very weights, bit for bit, of a run that nothing disturbed (same machine, same number of threads).
+moment and called again, it goes on from its last checkpoint; with a budget in epochs, steps or tokens it then ends with
+the very weights, bit for bit, of a run that nothing disturbed (same machine, same numbers of threads and processes).
+
+Under `torchrun` every process calls it with the same arguments: each reads its slice of every step's windows, the first
+writes the files and talks.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wellread import weights
 from wellread.errors import RunError
 from wellread.recipe import Scratch, Stage
+from wellread.training import processes
 from wellread.training.batches import Batches, FixedWindows, Windows
 from wellread.training.budget import Course
-from wellread.training.checkpoints import read_clock, read_state
+from wellread.training.checkpoints import State, read_clock, read_state
 from wellread.training.log import Log, Progress
+from wellread.training.sharding import gather, shard
 from wellread.types import Checkpoint
+
+if TYPE_CHECKING:
+    from wellread.training.session import Session
 
 
 def train(
@@ -34,34 +42,50 @@ def train(
     base: str | None,
     seed: int,
     fingerprint: str,
+    dose: Callable[[Any], float] | None = None,
+    report_to: Sequence[str] = (),
+    run_name: str = "",
     progress: Callable[[Progress], None] = lambda now: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Checkpoint:
     """Train what asks for gradients in `model`, within the stage's budget, and save it to `folder/checkpoint`.
 
+    `stage` is settled (`recipe.settle`). `dose` measures what `stage.until` speaks of, on the model in evaluation mode,
+    with every validation. `report_to` names trackers of transformers', which hear what the log says under `run_name`.
+
     `folder/log.jsonl` is the curve (see log.py); `folder/resume` holds what an interrupted run goes on from, and is
     removed at the end. `fingerprint` says which work this is: a finished checkpoint with the same one is returned as it
-    stands. `progress` hears of every line of training in the log, `say` of a damaged checkpoint that was passed over.
+    stands. `progress` hears of every line of training in the log and of the end, `say` of a damaged checkpoint that was
+    passed over and of a stop before the budget's end.
 
     Ctrl-C saves the state and raises KeyboardInterrupt. Raises StorageError (full disk, read-only folder; the
     checkpoint before it stays), RunError (the loss is no number, memory does not suffice), RecipeError (no window to
-    train on).
+    train on, what cannot be had together), MissingPackage (an optimizer's, a tracker's).
     """
+    if stage.until and dose is None:
+        raise ValueError(f"stage {stage.name} stops at {stage.until!r}, and nobody measures it: give a dose")
     finished = weights.read_checkpoint(folder / "checkpoint")
     if finished is not None:
         if finished.fingerprint != fingerprint:
             raise RunError(f"{finished.path}: the finished work of another recipe; remove it, or choose another --out.")
         return finished
-    with _memory(stage):
-        _train(
-            model, windows, validation, stage,
-            folder=folder, seed=seed, fingerprint=fingerprint, progress=progress, say=say,
-        )  # fmt: skip
-    saved = weights.save(
-        model, tokenizer, folder / "checkpoint", method=stage.method.kind, base=base, fingerprint=fingerprint
-    )
-    shutil.rmtree(folder / "resume", ignore_errors=True)
-    return saved
+    together = processes.Together()
+    try:
+        with _memory(stage):
+            _train(
+                model, windows, validation, stage, together, folder=folder, seed=seed, fingerprint=fingerprint,
+                dose=dose, report_to=report_to, run_name=run_name, progress=progress,
+                say=say if together.first else lambda line: None,
+            )  # fmt: skip
+        if together.first:
+            weights.save(
+                model, tokenizer, folder / "checkpoint", method=stage.method.kind, base=base, fingerprint=fingerprint
+            )
+            shutil.rmtree(folder / "resume", ignore_errors=True)
+        together.meet()
+    finally:
+        together.close()
+    return Checkpoint(folder / "checkpoint", stage.method.kind, base, fingerprint)
 
 
 def _train(
@@ -69,48 +93,83 @@ def _train(
     windows: Windows,
     validation: FixedWindows,
     stage: Stage,
+    together: processes.Together,
     *,
     folder: Path,
     seed: int,
     fingerprint: str,
+    dose: Callable[[Any], float] | None,
+    report_to: Sequence[str],
+    run_name: str,
     progress: Callable[[Progress], None],
     say: Callable[[str], None],
 ) -> None:
     """From the last checkpoint, or the beginning, to the end of the budget; the model has the kept weights then."""
-    from wellread.training.dropout import dropout
-    from wellread.training.optimizers import make_optimizer
-    from wellread.training.session import Session
-    from wellread.training.trainer import EveryStep, StageTrainer, interruptible
+    from wellread.training.resuming import restore
+    from wellread.training.tracking import check_trackers
+    from wellread.training.trainer import StageTrainer, interruptible
+    from wellread.training.twins import dressed
 
-    resume = folder / "resume"
-    state = read_state(resume, fingerprint, say)
-    log = Log(folder / "log.jsonl", lines=state.facts["lines"] if state else 0)
-    model.to(weights.device())
-    size = stage.optimizer.batch
-    windows.set_epoch(0)
-    course = Course(stage.budget, windows=len(windows), batch=size)
-    place = {} if state is None else {"epoch": state.facts["epoch"], "place": state.facts["place"]}
-    scratch = isinstance(stage.method, Scratch)
-    batches = Batches(windows, size, **place, share=lambda: course.share if scratch else 1.0)
-    session = Session(
-        model, make_optimizer(model, stage.optimizer), batches, validation, stage,
-        folder=resume, fingerprint=fingerprint, course=course, log=log,
-        autocast=weights.precision(stage.precision, model.device).autocast, progress=progress,
-    )  # fmt: skip
+    check_trackers(report_to)
+    sharded = stage.shard and together.world > 1
+    if sharded:
+        shard(model, stage, weights.device(), together.world)
+    else:
+        model.to(weights.device())
+    with processes.first_goes_first():
+        state = read_state(folder / "resume", fingerprint, say)
+    session = _session(model, windows, validation, stage, together, state,
+                       folder=folder, fingerprint=fingerprint, dose=dose, progress=progress)  # fmt: skip
     if state is not None:
-        session.restore(state, max(state.facts["seconds"], read_clock(resume)))
+        restore(session, state, together.of_first(max(state.facts["seconds"], read_clock(folder / "resume"))))
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
-    with interruptible(session), dropout(model, share):
+    with interruptible(session), dressed(model, share, world=together.world, sharded=sharded) as twins:
+        if twins is not None:
+            session.share_work(twins.crew)
         session.begin()
-        if session.course.step == 0 or not session.course.over:
-            trainer = StageTrainer(session, stage.optimizer, folder=folder, seed=seed)
-            trainer.add_callback(EveryStep(session, state.tensors if state else None, seed))
-            trainer.train()
+        if not session.over:
+            StageTrainer(session, stage.optimizer, folder=folder, seed=seed, sharded=sharded, twins=twins,
+                         report_to=report_to, run_name=run_name).train()  # fmt: skip
         session.finish()
     if session.interrupted:
         raise KeyboardInterrupt
+    if session.brakes.why:
+        say(f"stage {stage.name} stopped before its budget was spent ({session.brakes.why})")
     model.config.use_cache = True
-    model.to("cpu").eval()
+    if sharded:
+        gather(model, keep=together.first)
+    else:
+        model.to("cpu").eval()
+
+
+def _session(
+    model: Any, windows: Windows, validation: FixedWindows, stage: Stage, together: processes.Together,
+    state: State | None, *, folder: Path, fingerprint: str, dose: Callable[[Any], float] | None,
+    progress: Callable[[Progress], None],
+) -> Session:  # fmt: skip
+    """A session at the beginning, whose batches and log are where the state says."""
+    from wellread.training.optimizers import make_optimizer
+    from wellread.training.session import Session
+
+    facts = state.facts if state else {"lines": 0, "epoch": 0, "place": 0, "tokens": 0}
+    settings = stage.optimizer
+    windows.set_epoch(0)
+    course = Course(
+        stage.budget, windows=len(windows), batch=settings.batch, length=stage.windows.length, clock=together.now
+    )
+    scratch = isinstance(stage.method, Scratch)
+    batches = Batches(
+        windows, settings.batch, epoch=facts["epoch"], place=facts["place"], tokens=facts["tokens"],
+        share=lambda: course.share if scratch else 1.0, micro=settings.micro_batch,
+        rank=together.rank, world=together.world, goldfish=stage.goldfish,
+    )  # fmt: skip
+    return Session(
+        model, make_optimizer(model, settings), batches, validation, stage,
+        folder=folder / "resume", fingerprint=fingerprint, course=course,
+        log=Log(folder / "log.jsonl", lines=facts["lines"], written=together.first),
+        autocast=weights.precision(stage.precision, model.device).autocast,
+        progress=progress, dose=dose, together=together,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -118,7 +177,8 @@ def _memory(stage: Stage) -> Iterator[None]:
     """Say in one line what to do when memory does not suffice."""
     import torch
 
-    advice = f"lower optimizer.batch ({stage.optimizer.batch}) or windows.length ({stage.windows.length})."
+    windows = stage.optimizer.micro_batch or stage.optimizer.batch
+    advice = f"lower optimizer.micro_batch ({windows} windows at once now) or windows.length ({stage.windows.length})."
     try:
         yield
     except torch.OutOfMemoryError as error:

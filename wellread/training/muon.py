@@ -3,7 +3,7 @@
 Muon: Keller Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024,
 https://kellerjordan.github.io/posts/muon/. The momentum is replaced by about the nearest semi-orthogonal matrix, found
 with a quintic Newton-Schulz iteration. torch.optim.Muon iterates in bfloat16, which a CPU without matrix units emulates
-tens of times slower; this one stays in float32. Weight decay is decoupled (Loshchilov and Hutter, 1711.05101). The
+tens of times slower; this one does so only where asked (`half`). Weight decay is decoupled (Loshchilov and Hutter, 1711.05101). The
 update is scaled by sqrt(max(1, rows / columns)), so that one learning rate serves every width.
 """
 
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+
+from wellread.training.crew import Crew, shares
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Jordan's coefficients: five steps bring singular values to 0.7 to 1.2; three, to 0.3 to 1.2, learn as much a step."""
@@ -39,19 +41,32 @@ class Muon(torch.optim.Optimizer):
                     "betas": (0.9, 0.95), "eps": 1e-10, "rise": rise}  # fmt: skip
         super().__init__(groups, defaults)
 
+    crew: Crew | None = None
+    """Threads that share the work, one matrix each at a time."""
+    half = False
+    """Iterate in bfloat16, as Jordan does: for processors that multiply it faster."""
+
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                (self._muon if group["muon"] else self._adamw)(parameter, parameter.grad, group)
+        due = [(parameter, group) for group in self.param_groups for parameter in group["params"]
+               if parameter.grad is not None]  # fmt: skip
+        if self.crew is None:
+            self._update(due)
+        else:
+            costs = [(each, float(each[0].numel()) * (min(each[0].shape) if each[1]["muon"] else 1)) for each in due]
+            self.crew.each(self._update, shares(costs, self.crew.size))
         return loss
+
+    @torch.no_grad()
+    def _update(self, due: Iterable[tuple[torch.Tensor, dict[str, Any]]]) -> None:
+        for parameter, group in due:
+            assert parameter.grad is not None
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            (self._muon if group["muon"] else self._adamw)(parameter, parameter.grad, group)
 
     def _muon(self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
@@ -62,7 +77,8 @@ class Muon(torch.optim.Optimizer):
         state["momentum"].lerp_(gradient, 1 - beta)
         nesterov = torch.lerp(gradient, state["momentum"], beta)
         scale = max(1.0, parameter.size(0) / parameter.size(1)) ** 0.5
-        parameter.add_(orthogonalise(nesterov, group["steps"]), alpha=-group["lr"] * scale)
+        update = orthogonalise(nesterov.bfloat16() if self.half else nesterov, group["steps"])
+        parameter.add_(update.to(parameter.dtype), alpha=-group["lr"] * scale)
 
     def _adamw(self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]

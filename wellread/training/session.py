@@ -1,86 +1,128 @@
-"""One stage in training: what is done after every step, and all of its state, to keep and to return to."""
+"""One stage in training: what is done after every step, and what is said of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wellread.errors import RunError, StorageError
+from wellread.errors import RunError
 from wellread.recipe import Stage
-from wellread.training.batches import Batches, FixedWindows
+from wellread.training.batches import Batches, FixedWindows, Slice
+from wellread.training.brakes import BUDGET, Brakes
 from wellread.training.budget import Course
-from wellread.training.checkpoints import State, write_clock, write_state
+from wellread.training.checkpoints import write_clock, write_state
 from wellread.training.kept import Kept, put
 from wellread.training.log import Log, Progress
 from wellread.training.loss import validation_loss
+from wellread.training.processes import Together
+from wellread.training.resuming import snapshot
+from wellread.training.sharding import let_go
 
 if TYPE_CHECKING:
     import torch
 
+    from wellread.training.crew import Crew
+
 LOG_SECONDS = 1.0
 CLOCK_SECONDS = 5.0
 
+Dose = Callable[[Any], float]
+"""The model in evaluation mode in, a measured number out."""
+
 
 class Session:
-    """Holds the model, its optimizer, the copies kept, the log and the course through the budget."""
+    """Holds the model, its optimizer, the copies kept, the log and the course through the budget.
+
+    Every one of several processes has a session, and all do the same at the same step; the first writes and reports.
+    """
 
     def __init__(
         self, model: Any, optimizer: torch.optim.Optimizer, batches: Batches, validation: FixedWindows, stage: Stage,
         *, folder: Path, fingerprint: str, course: Course, log: Log, autocast: torch.dtype | None,
-        progress: Callable[[Progress], None],
+        progress: Callable[[Progress], None], dose: Dose | None, together: Together,
     ) -> None:  # fmt: skip
         self.model, self.optimizer, self.batches, self.course = model, optimizer, batches, course
         self.parameters = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        self.autocast, self.interrupted = autocast, False
-        self._stage, self._validation, self._folder, self._fingerprint = stage, validation, folder, fingerprint
-        self._log, self._report = log, progress
-        self._kept = Kept(stage.keep)
-        self._tokens, self._evaluated = 0, 0
-        self._latest: float | None = None
+        self.autocast, self.interrupted, self.together = autocast, False, together
+        self.fingerprint, self.log, self.folder = fingerprint, log, folder
+        self.kept = Kept(stage.keep, early=bool(stage.patience or stage.until))
+        self.brakes = Brakes(stage.patience, stage.until)
+        self.evaluated = 0
+        self.latest: float | None = None
+        """The latest validation loss."""
+        self.untold: list[dict[str, float]] = []
+        """What trackers have not heard of yet."""
+        self._stage, self._report, self._dose = stage, progress, dose
+        self._validation = Slice(validation, together.rank, together.world)
         self._loss_sum: torch.Tensor | None = None
         self._losses, self._rate = 0, 0.0
-        self._logged = (course.seconds, 0)
-        self._saved = self._ticked = course.seconds
+        self._resting: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._said = Progress(0, 0.0, math.nan, None, 0.0, 0.0)
+        self.start_clocks()
+
+    def start_clocks(self) -> None:
+        """Count from here what is done every so many seconds."""
+        self._logged = (self.course.seconds, self.batches.tokens)
+        self._saved = self._ticked = self.course.seconds
+
+    @property
+    def over(self) -> bool:
+        return self.course.over or bool(self.brakes.why)
+
+    def share_work(self, crew: Crew) -> None:
+        """Have a crew of threads at work while steps are taken; what is done between them has all cores again."""
+        import torch
+
+        from wellread.training.muon import Muon
+
+        self._resting = crew.resting
+        if isinstance(self.optimizer, Muon):
+            self.optimizer.crew, self.optimizer.half = crew, self.autocast is torch.bfloat16
 
     def begin(self) -> None:
         """Measure validation before the first step, for the curve; a resumed session has done so."""
         if self.course.step == 0:
             self._evaluate()
 
-    def saw(self, loss: torch.Tensor, tokens: int) -> None:
-        """Take in a batch's loss (mean, detached) without waiting for the device to compute it."""
+    def saw(self, loss: torch.Tensor) -> None:
+        """Take in a micro-batch's part of the step's mean loss (detached) without waiting for the device."""
         self._loss_sum = loss if self._loss_sum is None else self._loss_sum + loss
+
+    def stepped(self) -> None:
+        """The optimizer has taken a step, before the scheduler looks at the course for the next one."""
         self._losses += 1
-        self._tokens += tokens
         self._rate = float(self.optimizer.param_groups[0]["lr"])
+        self.course.step += 1
 
     def after_step(self) -> None:
         """Average, evaluate, log and save, each when it is due. Raises KeyboardInterrupt once state is safe."""
+        self.interrupted = self.together.meet(self.interrupted)
         share, now = self.course.share, self.course.seconds
-        self._kept.follow(self.parameters, share)
-        due = share * self._stage.evaluations >= self._evaluated + 1 - 1e-9
+        self.kept.follow(self.parameters, share)
+        due = share * self._stage.evaluations >= self.evaluated + 1 - 1e-9
         if due or now - self._logged[0] >= LOG_SECONDS:
             self._log_training(share)
         if due:
-            self._evaluated = math.floor(share * self._stage.evaluations + 1e-9)
+            self.evaluated = math.floor(share * self._stage.evaluations + 1e-9)
             loss = self._evaluate()
-            self._kept.consider(self.parameters, loss, f"step {self.course.step}")
+            self.kept.consider(self.parameters, loss, f"step {self.course.step}")
         if due or self.interrupted or now - self._saved >= self._stage.checkpoint_minutes * 60:
             self._save()
             if due:
                 # neither validation nor saving counts against the speed of the next steps
-                self._logged = (self.course.seconds, self._tokens)
+                self._logged = (self.course.seconds, self.batches.tokens)
         elif now - self._ticked >= CLOCK_SECONDS:
-            write_clock(self._folder, now)
-            self._ticked = now
+            self._tick(now)
         if self.interrupted:
             raise KeyboardInterrupt
 
     def finish(self) -> None:
-        """Give the model the weights that the stage keeps, and say which."""
-        kept = self._kept
+        """Give the model the weights that the stage keeps, and say which, and what stopped it."""
+        kept = self.kept
         name = "last"
         if kept.average:
             last = {key: parameter.detach().clone() for key, parameter in self.parameters.items()}
@@ -93,90 +135,81 @@ class Session:
         if kept.best:
             put(self.parameters, kept.best)
             name = kept.best_name
-        self._log.write(**self._place(), kept=name)
-
-    def state(self) -> State:
-        import torch
-
-        tensors = {f"weights/{name}": weight.detach() for name, weight in self.parameters.items()}
-        tensors |= self._kept.tensors()
-        numbers: dict[str, dict[str, Any]] = {}
-        for index, entries in self.optimizer.state_dict()["state"].items():
-            for key, value in entries.items():
-                if isinstance(value, torch.Tensor):
-                    tensors[f"optimizer/{index}/{key}"] = value
-                else:
-                    numbers.setdefault(str(index), {})[key] = value
-        tensors["random/cpu"] = torch.get_rng_state()
-        kind = self.model.device.type
-        if kind != "cpu":
-            tensors[f"random/{kind}"] = getattr(torch, kind).get_rng_state()
-        facts = {
-            "seconds": self.course.seconds,
-            "reserve": self.course.reserve,
-            "epoch": self.batches.epoch,
-            "place": self.batches.place,
-            "tokens": self._tokens,
-            "lines": self._log.lines,
-            "evaluated": self._evaluated,
-            "validation_loss": self._latest,
-            "kept": self._kept.facts(),
-            "optimizer": numbers,
-        }
-        return State(self.course.step, self._fingerprint, tensors, facts)
-
-    def restore(self, state: State, seconds: float) -> None:
-        """Return to a state, `seconds` into the budget. Raises StorageError where it does not fit this model."""
-        facts, device = state.facts, self.model.device
-        tensors = {name: t.to(device, copy=True) for name, t in state.tensors.items() if not name.startswith("random/")}
-        weights = {name.removeprefix("weights/"): t for name, t in tensors.items() if name.startswith("weights/")}
-        shapes = {name: weight.shape for name, weight in self.parameters.items()}
-        if {name: weight.shape for name, weight in weights.items()} != shapes:
-            raise StorageError(f"{self._folder}: the checkpoint of a model of another shape; remove it and run again.")
-        put(self.parameters, weights)
-        entries: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in facts["optimizer"].items()}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer/"):
-                _, index, key = name.split("/")
-                entries.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({"state": entries, "param_groups": self.optimizer.state_dict()["param_groups"]})
-        self._kept.restore(tensors, facts["kept"])
-        self._tokens, self._evaluated, self._latest = facts["tokens"], facts["evaluated"], facts["validation_loss"]
-        self.course.reserve = facts["reserve"]
-        self.course.resume(state.step, seconds)
-        self._logged = (self.course.seconds, self._tokens)
-        self._saved = self._ticked = self.course.seconds
+        why = self.brakes.why or BUDGET
+        self.log.write(**self._place(), kept=name, stopped=why)
+        self._tell(stopped=why)
 
     def _evaluate(self, weights: str = "current") -> float:
+        """Validation loss, and the dose where one is measured; each process reads its slice of the windows."""
         before = self.course.seconds
-        loss, count = validation_loss(self.model, self._validation, self._stage.optimizer.batch, self.autocast)
+        with self._resting():
+            mean, count = validation_loss(self.model, self._validation, self.batches.micro, self.autocast)
+            measured = {} if self._dose is None else {"dose": self._measure(self._dose)}
+        total, number = self.together.total(mean * count, count)
+        # alone, the mean as it was measured: multiplied and divided again, its last digit may differ
+        loss = mean if self.together.world == 1 else total / max(1.0, number)
+        row: dict[str, Any] = {
+            "validation_loss": loss, "validation_tokens": int(number), "weights": weights, **measured
+        }  # fmt: skip
+        let_go(self.model)
+        if weights == "current":
+            self.latest = loss
+            self.brakes.look(loss, row.get("dose"))
+            self.untold.append({"eval_loss": loss, **({"eval_dose": row["dose"]} if "dose" in row else {})})
+        self.together.meet()
         # the measurement of the average comes on top of the last weights'
         self.course.reserve = (self.course.seconds - before) * (1 if self._stage.keep == "last" else 2)
-        self._latest = loss
-        self._log.write(**self._place(), validation_loss=loss, validation_tokens=count, weights=weights)
+        self.log.write(**self._place(), **row)
         return loss
+
+    def _measure(self, dose: Dose) -> float:
+        import torch
+
+        training = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            # float: a measured share may come as numpy's
+            found = self.together.of_first(float(dose(self.model)))
+        self.model.train(training)
+        return found
 
     def _log_training(self, share: float) -> None:
         if self._loss_sum is None:
             return
-        loss = float(self._loss_sum) / self._losses
+        [total] = self.together.total(float(self._loss_sum))
+        loss = total / self._losses
         if not math.isfinite(loss):
             raise RunError(f"the loss became {loss} at step {self.course.step}; lower the learning rate and run again.")
         now = self.course.seconds
-        speed = (self._tokens - self._logged[1]) / max(now - self._logged[0], 1e-9)
-        self._log.write(**self._place(), loss=loss, learning_rate=self._rate, tokens_per_second=round(speed, 1),
-                        memory_bytes=memory_bytes(self.model.device))  # fmt: skip
-        self._report(Progress(self.course.step, share, loss, self._latest, speed, self.course.seconds_left))
-        self._loss_sum, self._losses, self._logged = None, 0, (now, self._tokens)
+        speed = (self.batches.tokens - self._logged[1]) / max(now - self._logged[0], 1e-9)
+        row = {"loss": loss, "learning_rate": self._rate, "tokens_per_second": round(speed, 1),
+               "memory_bytes": memory_bytes(self.model.device)}  # fmt: skip
+        self.log.write(**self._place(), **row)
+        self.untold.append(row)
+        self._said = Progress(self.course.step, share, loss, self.latest, speed, self.course.seconds_left)
+        self._tell()
+        self._loss_sum, self._losses, self._logged = None, 0, (now, self.batches.tokens)
+
+    def _tell(self, **changes: Any) -> None:
+        if self.together.first:
+            self._report(replace(self._said, **changes))
 
     def _place(self) -> dict[str, Any]:
-        return {"step": self.course.step, "tokens": self._tokens, "epochs": round(self.batches.epochs, 4),
+        return {"step": self.course.step, "tokens": self.batches.tokens, "epochs": round(self.batches.epochs, 4),
                 "elapsed_seconds": round(self.course.seconds, 3)}  # fmt: skip
 
     def _save(self) -> None:
-        write_state(self._folder, self.state())
-        write_clock(self._folder, self.course.seconds)
-        self._saved = self._ticked = self.course.seconds
+        state = snapshot(self)
+        if self.together.first:
+            write_state(self.folder, state)
+        self.together.meet()
+        self._saved = self.course.seconds
+        self._tick(self.course.seconds)
+
+    def _tick(self, now: float) -> None:
+        if self.together.first:
+            write_clock(self.folder, now)
+        self._ticked = now
 
 
 def memory_bytes(device: torch.device) -> int:

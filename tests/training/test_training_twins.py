@@ -1,0 +1,111 @@
+"""Steps taken side by side: the same gradients as one after another, the same bits each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from wellread.testing import tiny_model
+from wellread.training.crew import Crew, shares
+from wellread.training.loss import causal_loss
+from wellread.training.muon import Muon
+from wellread.training.twins import Twins, dressed, twins_help
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(tiny_model(tmp_path / "tiny")).train()
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    crew = Crew(2)
+    yield crew
+    crew.close()
+
+
+def batch(rows: int = 5) -> dict[str, torch.Tensor]:
+    ids = torch.randint(0, 250, (rows, 24), generator=torch.Generator().manual_seed(1))
+    labels = ids.clone()
+    labels[:, 0] = -100
+    labels[1, 5:9] = -100
+    return {"input_ids": ids, "labels": labels}
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    found = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    return found
+
+
+def test_the_gradients_are_those_of_the_whole_batch(model: Any, crew: Crew) -> None:
+    loss = causal_loss(model, batch(), None) / 100
+    loss.backward()
+    expected = gradients(model)
+    found = Twins(model, crew).backward(batch(), 100, None)
+    assert float(found) == pytest.approx(float(loss.detach()), rel=1e-5)
+    for name, gradient in gradients(model).items():
+        assert torch.allclose(gradient, expected[name], atol=1e-6), name
+
+
+def test_frozen_weights_are_not_copied_and_trained_ones_are_shared(model: Any, crew: Crew) -> None:
+    model.model.embed_tokens.weight.requires_grad_(False)
+    one, two = Twins(model, crew).models
+    assert two.model.embed_tokens.weight is one.model.embed_tokens.weight
+    ours, theirs = one.model.layers[0].mlp.up_proj.weight, two.model.layers[0].mlp.up_proj.weight
+    assert ours is not theirs
+    with torch.no_grad():
+        ours.add_(1)
+    assert torch.equal(ours, theirs)
+
+
+def test_dropped_shares_follow_the_seed_alone(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with dressed(model, 0.5) as twins:
+        assert twins is not None
+        losses = []
+        for seed in (1, 1, 2):
+            twins.begin(seed)
+            losses.append(float(twins.backward(batch(), 100, None)))
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_draws_of_the_models_own_and_one_core_keep_a_step_whole(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert twins_help(model)
+    model.extra = torch.nn.Dropout(0.1)
+    assert not twins_help(model)
+    del model.extra
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert not twins_help(model)
+
+
+def test_work_is_shared_by_cost_and_errors_come_back(crew: Crew) -> None:
+    assert shares([("a", 1), ("b", 5), ("c", 2), ("d", 2)], 2) == [["b"], ["c", "d", "a"]]
+    assert crew.each(lambda number: number * 2, [1, 2, 3]) == [2, 4, 6]
+    with pytest.raises(ZeroDivisionError):
+        crew.each(lambda number: 1 / number, [1, 0])
+
+
+def test_muon_steps_are_the_same_with_a_crew_and_close_in_bfloat16(crew: Crew) -> None:
+    def stepped(crew: Crew | None, half: bool = False) -> list[torch.Tensor]:
+        generator = torch.Generator().manual_seed(3)
+        weights = [torch.nn.Parameter(torch.randn(n, 16, generator=generator)) for n in (16, 32, 8)]
+        optimizer = Muon([{"params": weights, "lr": 0.1, "muon": True}])
+        optimizer.crew, optimizer.half = crew, half
+        for weight in weights:
+            weight.grad = torch.randn(weight.shape, generator=generator)
+        optimizer.step()
+        return [weight.detach() for weight in weights]
+
+    alone, shared, half = stepped(None), stepped(crew), stepped(crew, half=True)
+    for one, two, three in zip(alone, shared, half, strict=True):
+        assert torch.equal(one, two)
+        assert not torch.equal(one, three)
+        assert torch.allclose(one, three, atol=0.02)
