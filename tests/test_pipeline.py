@@ -11,10 +11,12 @@ from books import write_book
 
 from wellread import pipeline, runs
 from wellread.errors import UsageError
+from wellread.gathering import with_matches
 from wellread.measuring import measure_model
 from wellread.planning import plan
 from wellread.recipe import Recipe, parse_recipe
 from wellread.runs import Run
+from wellread.texts import digest
 from wellread.types import Measurement
 
 SCRATCH = """
@@ -214,7 +216,7 @@ def test_samples_tell_where_their_words_stand_in_the_book(scratch_run: Run) -> N
 
     corpus = read_corpus(scratch_run.corpus)
     borrowed = " ".join(corpus.documents[3].text.split()[10:22])
-    [row] = pipeline.with_matches([Sample("He said: ", borrowed, Sampling(), 0)], Index(corpus.documents))
+    [row] = with_matches([Sample("He said: ", borrowed, Sampling(), 0)], Index(corpus.documents))
     [match] = row["matches"]
     assert match["document"] == corpus.documents[3].id
     assert match["words"] >= 12
@@ -272,11 +274,11 @@ def test_a_run_folder_inside_a_folder_of_texts_is_no_text(book: Path, tmp_path: 
     texts = tmp_path / "texts"
     texts.mkdir()
     write_book(texts / "book.txt")
-    before = pipeline.digest(texts)
+    before = digest(texts)
     (texts / "runs" / "x-1" / "corpus").mkdir(parents=True)
     (texts / "runs" / "x-1" / "recipe.yaml").write_text("name: x", encoding="utf-8")
     (texts / "runs" / "x-1" / "report.html").write_text("<p>words", encoding="utf-8")
-    assert pipeline.digest(texts) == before
+    assert digest(texts) == before
     assert {document.source for document in load([texts])[0]} == {(texts / "book.txt").as_posix()}
     (texts / "more.txt").write_text("words", encoding="utf-8")
-    assert pipeline.digest(texts) != before
+    assert digest(texts) != before

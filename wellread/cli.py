@@ -76,20 +76,27 @@ def run(
     """Teach a text and measure how well it was read; run it again to resume."""
     from wellread.pipeline import run as run_recipe
     from wellread.reports import verdict_of
+    from wellread.training import processes
 
     recipes = _recipes(recipe, settings, seed, minutes, quick)
     if len(recipes) > 1 and out is not None:
         raise UsageError(f"--out names one run folder, and this grid has {len(recipes)} runs: leave --out away.")
+    folders = []
     for each in recipes:
         with _watch() as watch:
             done = run_recipe(
                 each, texts or (), out=out, offline=offline, strict=strict, command=" ".join(sys.argv), watch=watch
             )
+        if not processes.is_first():
+            continue
+        folders.append(str(done.path))
         verdict = verdict_of(done.path)
         if as_json:
             print_json({"run": str(done.path), "report": str(done.report), "verdict": verdict})
         else:
             echo(f"\n{verdict}\n\nreport: {done.report}\nrun: {done.path}")
+    if len(folders) > 1:
+        note(f"\nside by side: wellread compare {' '.join(folders)}")
 
 
 @app.command()
@@ -97,6 +104,11 @@ def plan(
     recipe: RecipeName,
     texts: Texts = None,
     settings: Settings = None,
+    gpu: Annotated[str, typer.Option(metavar="SIZE", help="Foresee for a GPU of so much memory, such as 12GB.")] = "",
+    price_per_hour: Annotated[float | None, typer.Option(min=0, help="What an hour of the machine costs.")] = None,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Foresee time from this rate, rather than from steps taken here.")
+    ] = None,
     seed: Seed = None,
     minutes: Minutes = None,
     offline: Offline = False,
@@ -104,23 +116,21 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Foresee tokens, steps, time, memory and disk; trains nothing."""
+    from wellread.planning import gigabytes
     from wellread.planning import plan as foresee
+    from wellread.plans import plan_lines
 
+    size = gigabytes(gpu) if gpu else None
     for each in _recipes(recipe, settings, seed, minutes, None):
-        planned = foresee(each, texts or (), offline=offline, strict=strict)
+        with _watch() as watch:
+            planned = foresee(
+                each, texts or (), gpu=size, price_per_hour=price_per_hour, tokens_per_second=tokens_per_second,
+                offline=offline, strict=strict, say=watch.say,
+            )  # fmt: skip
         if as_json:
-            print_json(asdict(planned))
-            continue
-        parts = ", ".join(f"{name.replace('_', '-')} {count}" for name, count in planned.parts.items())
-        echo(
-            f"{planned.recipe}: {planned.characters:,} characters in {planned.documents} chapters or passages ({parts})"
-        )
-        for stage in planned.stages:
-            echo(
-                f"  {stage.stage}: {stage.train_tokens:,} tokens of text, {stage.steps:,} steps, {stage.tokens:,} tokens read, "
-                f"about {_duration(stage.seconds)} at {stage.tokens_per_second:,.0f} tokens/s, "
-                f"{stage.memory_bytes / 2**30:.1f} GB of memory, {stage.disk_bytes / 2**20:.0f} MB of disk"
-            )
+            print_json(planned.as_json())
+        else:
+            echo("\n".join(plan_lines(planned)))
 
 
 @app.command()
@@ -208,6 +218,56 @@ def write(
             print_json(asdict(sample))
         elif out is None:
             echo(sample.prompt + sample.completion)
+
+
+@app.command()
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="A B…", help="Runs, RUN:stage, folders of runs, or models with --text or --run."),
+    ],
+    metrics: Annotated[str, typer.Option(help="Names, comma-separated; default: the main ones.")] = "",
+    text: Annotated[list[Path] | None, typer.Option(help="Measure them all on these files, whole; repeatable.")] = None,
+    run_folder: Annotated[Path | None, typer.Option("--run", help="Measure models on the parts of this run.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Draw the comparison in one page, written to this file.")] = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Runs or models side by side, each with its paired difference to the first; --json: one object a line for each."""
+    from wellread.comparing import compare as compare_all
+    from wellread.measuring import measure_model
+    from wellread.reports import comparison_lines, comparison_page
+    from wellread.runs import write_text
+
+    if text and run_folder:
+        raise UsageError("compare takes a text or a run: leave --text or --run away.")
+    with _watch() as watch:
+
+        def measured(model: str, wanted: Sequence[str], quick: bool) -> list[Measurement]:
+            return measure_model(
+                model,
+                run_folder=run_folder,
+                texts=text or (),
+                metrics=wanted,
+                quick=quick,
+                offline=offline,
+                watch=watch,
+            )
+
+        chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
+        comparison = compare_all(
+            names, metrics=chosen, on=run_folder, measured=measured if text or run_folder else None
+        )
+    if html is not None:
+        write_text(html, comparison_page(comparison))
+        note(f"wrote {html}")
+    if as_json:
+        for each in comparison.compared:
+            print_json(each.as_json())
+        for line in comparison.notes:
+            note(line)
+    else:
+        echo("\n".join(comparison_lines(comparison)))
 
 
 @app.command()
@@ -315,7 +375,7 @@ def _recipes(
 @contextmanager
 def _watch() -> Iterator[Any]:
     """A Watch that prints to stderr; the progress line is redrawn in place, and only on a terminal."""
-    from wellread.pipeline import Watch
+    from wellread.gathering import Watch
 
     live = sys.stderr.isatty()
     drawn = 0
@@ -348,6 +408,8 @@ def _watch() -> Iterator[Any]:
 def progress_line(now: Any, width: int = 20) -> str:
     """A bar, the step, the losses, the speed and the time left, in one line."""
     full = round(now.share * width)
+    if now.stopped:
+        return f"stopped after step {now.step:,}: {now.stopped}"
     validation = f"  validation {now.validation_loss:.3f}" if now.validation_loss is not None else ""
     return (
         f"[{'█' * full}{'░' * (width - full)}] {now.share:4.0%}  step {now.step:,}  loss {now.loss:.3f}{validation}"

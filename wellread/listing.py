@@ -11,8 +11,8 @@ from wellread.errors import UsageError
 def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
     """Names with one line about each. Raises UsageError for a kind there is not."""
     from wellread import corpus, metrics
-    from wellread.pipeline import library_texts
     from wellread.recipe import load_recipe, shipped
+    from wellread.texts import library_texts
 
     if kind == "recipes":
         return [(name, load_recipe(name).about) for name in shipped()]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from wellread import runs
 from wellread.errors import UsageError
+from wellread.gathering import SILENT, Watch, evidence, opening_lines, sampling
 from wellread.models import open_model
-from wellread.pipeline import Watch, evidence, opening_lines, sampling
 from wellread.recipe import CorpusSettings, MeasureSettings, parse_recipe
 from wellread.types import Corpus, Evidence, Measurement
 
@@ -24,7 +24,7 @@ def measure_model(
     quick: bool = False,
     seed: int | None = None,
     offline: bool = False,
-    watch: Watch = Watch(),  # noqa: B008 (frozen)
+    watch: Watch = SILENT,
 ) -> list[Measurement]:
     """Measurements of one model; on `texts` all of them are held out, on a run its own parts are used.
 

@@ -212,6 +212,12 @@ class Stage(Record):
     shard: bool = False
     """With several processes: each holds a share of the weights (FSDP) rather than all of them."""
 
+    @field_validator("gradient_checkpointing", mode="before")
+    @classmethod
+    def on_and_off_are_words(cls, value: object) -> object:
+        """YAML reads a bare `on` or `off` as a truth value."""
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
     @model_validator(mode="after")
     def fits_together(self) -> Stage:
         if self.random_windows and self.examples:

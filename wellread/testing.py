@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wellread.types import Corpus, Document, Evidence, LanguageModel, Part, Sample, Sampling, Scored
+from wellread.types import Corpus, Document, Evidence, LanguageModel, Part, Prompt, Sample, Sampling, Scored, last_words
 
 SEPARATOR = "<|endoftext|>"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz      "
@@ -23,7 +23,7 @@ class UniformBytes:
     name = "uniform"
     tokenizer_name = "bytes"
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> list[Sample]:
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
         """Random letters, one a token."""
         return [
             Sample(
@@ -33,7 +33,7 @@ class UniformBytes:
                 sampling.seed + place,
                 self.name,
             )
-            for prompt in prompts
+            for prompt in map(last_words, prompts)
             for place in range(sampling.n)
         ]
 
@@ -55,11 +55,11 @@ class Memorised:
     def __init__(self, *texts: str | Document) -> None:
         self._texts = [text.text if isinstance(text, Document) else text for text in texts]
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> list[Sample]:
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
         """What follows the prompt in the first text that holds it, a letter a token, the same for every seed; random
         letters after any other prompt."""
         samples = []
-        for prompt in prompts:
+        for prompt in map(last_words, prompts):
             known = next((text.partition(prompt)[2] for text in self._texts if prompt in text), None)
             for seed in range(sampling.seed, sampling.seed + sampling.n):
                 text = _letters(f"{prompt}{seed}", sampling.max_tokens) if known is None else known

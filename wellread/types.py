@@ -9,6 +9,15 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 Part = Literal["train", "validation", "held_out"]
 Better = Literal["higher", "lower"]
+Message = Mapping[str, str]
+"""One turn of a chat: `role` (system, user, assistant) and `content`."""
+Prompt = str | Sequence[Message]
+"""A beginning to go on from, or a chat to answer."""
+
+
+def last_words(prompt: Prompt) -> str:
+    """A prompt as text: of a chat, what was said last."""
+    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class Sample:
     """What a model said."""
 
     prompt: str
+    """The beginning; of a chat, what was said last."""
     completion: str
     settings: Sampling
     seed: int
@@ -116,8 +126,11 @@ class LanguageModel(Protocol):
         """Named beside every perplexity: perplexities of two tokenizers do not compare."""
         ...
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> list[Sample]:
-        """`sampling.n` samples for each prompt, prompt by prompt; the same seed gives the same text."""
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
+        """`sampling.n` samples for each prompt, prompt by prompt; the same seed gives the same text.
+
+        A chat is written as the model's own template has it; a model without one reads what was said, line by line.
+        """
         ...
 
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
@@ -205,6 +218,8 @@ class Evidence:
     corpus: Corpus
     model: LanguageModel | None = None
     samples: Sequence[Sample] = ()
+    general: Sequence[Document] = ()
+    """Text of other kinds, by which forgetting is measured: the split `general`."""
     quick_words: int | None = None
     """Measure at most about this many words of each part (a stated sample, spread evenly); None measures all."""
     seed: int = 0

@@ -90,6 +90,27 @@ def test_training_again_gives_the_same_file(folder, tmp_path):
         assert (again / name).read_bytes() == (folder / name).read_bytes()
 
 
+def test_a_tokenizer_of_the_same_texts_is_left_as_it_is(tmp_path):
+    place = tmp_path / "t"
+
+    def stamp(texts, vocabulary=300) -> int:
+        train_tokenizer(texts, place, vocabulary=vocabulary)
+        return (place / "tokenizer.json").stat().st_ino
+
+    first = stamp([TALE])
+    assert stamp([TALE]) == first
+    assert stamp((TALE,), "auto") != first
+    second = stamp([TALE, "more"])
+    assert stamp([TALE + "m", "ore"]) != second
+    (place / "trained.json").unlink()
+    third = stamp([TALE])
+    assert stamp(iter([TALE])) != third
+    (place / "diary.txt").write_text("x")
+    with pytest.raises(StorageError, match=r"it holds diary\.txt"):
+        train_tokenizer(["other"], place, vocabulary="auto")
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
 def test_learns_from_these_texts_only(tmp_path):
     from tokenizers import Tokenizer
 

@@ -25,6 +25,9 @@ LOADERS = {
     ".pdf": "wellread.corpus.pdf:load",
     ".docx": "wellread.corpus.docx:load",
     ".odt": "wellread.corpus.odt:load",
+    ".jsonl": "wellread.corpus.examples:load",
+    ".json": "wellread.corpus.examples:load",
+    ".csv": "wellread.corpus.examples:load",
 }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import count, groupby, pairwise
 from pathlib import PurePath
 from statistics import median
 from typing import NamedTuple
 
+from wellread.corpus.examples import is_example
 from wellread.corpus.marks import Mark, find_marks
 from wellread.corpus.passages import LEAST_WORDS, cut, passage_words, words_in
 from wellread.corpus.sections import slug
@@ -41,7 +43,7 @@ def divide(documents: Iterable[Document]) -> list[Document]:
     `offset` counts characters in the source's text, its documents joined by `SEPARATOR`, so that
     `text[offset:offset + len(document.text)] == document.text`. `metadata["kind"]` is "chapter" or "passage".
     Sources without chapters, with fewer than eight, or chapters that hold over 15 % of their source, are cut into
-    contiguous passages of about 1,500 words, fewer where that would make less than thirty.
+    contiguous passages of about 1,500 words, fewer where that would make less than thirty. An example stays whole.
     """
     divided: list[Document] = []
     taken: set[str] = set()
@@ -52,7 +54,10 @@ def divide(documents: Iterable[Document]) -> list[Document]:
         while name in taken:
             name = f"{stem}-{next(copies)}"
         taken.add(name)
-        divided += _divided(name, parts)
+        if is_example(parts[0]):
+            divided += [replace(part, id=f"{name}-{number:04d}") for number, part in enumerate(parts, 1)]
+        else:
+            divided += _divided(name, parts)
     return divided
 
 

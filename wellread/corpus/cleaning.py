@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
 
+from wellread.corpus.examples import is_example
 from wellread.corpus.rules import Rule
 from wellread.corpus.rules.characters import characters, trailing_blanks
 from wellread.corpus.rules.contents import contents
@@ -35,13 +36,16 @@ def clean(documents: Iterable[Document]) -> tuple[list[Document], list[Removal]]
     A prose paragraph is one line afterwards, paragraphs are separated by one blank line. The documents of one source
     (neighbours with the same `source`) are judged together. Cleaning cleaned documents changes nothing. A document of
     which nothing stays is dropped. Where the source set a paragraph off by more space than usual, `metadata["breaks"]`
-    holds the offset of that paragraph: evidence for chapters.
+    holds the offset of that paragraph: evidence for chapters. Examples stay as they are.
     """
     counts = {name: 0 for name, _ in RULES}
     examples: dict[str, str] = {}
     cleaned: list[Document] = []
     for _, group in groupby(documents, key=lambda document: document.source):
         source = list(group)
+        if is_example(source[0]):
+            cleaned += source
+            continue
         texts = [document.text for document in source]
         for name, rule in RULES:
             outcome = rule(texts)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from wellread.corpus.examples import asked_alike, is_example, said
 from wellread.corpus.near import Twins
 from wellread.corpus.near import near_duplicates as find_twins
 from wellread.corpus.passages import words_in
@@ -15,6 +16,8 @@ from wellread.types import Document, Part
 
 LEAST_WORDS = 2_000
 """Words that a text needs: below, there is too little to learn from and too little left to measure on."""
+LEAST_EXAMPLES = 20
+"""Examples that take the place of those words."""
 LEAST_PART = 200
 """Words that validation and held-out need each: on under about a thousand characters bits per byte is mostly noise."""
 FEW = 4
@@ -41,12 +44,47 @@ def split(
     The text (of all sources, one after the other) is cut into as many equal strata as a part wants chapters; each gives
     one, drawn by the seed. Sizes count in characters; a part is off its share by about half a chapter at most. Passages
     of texts without chapters go in runs, so that few boundaries lie between parts. Documents that share passages (see
-    `near.py`) stay together in train. Raises CorpusError for a text too short, or shares that leave train too little,
-    ValueError where two documents have one id: parts name documents by id, so one would be read in two parts.
+    `near.py`) stay together in train, examples with one prompt in one part. Examples beside a text are divided by the
+    same shares; one that quotes a passage of the text goes where that stands. Raises CorpusError for a text too short,
+    or shares that leave train too little, ValueError where two documents have one id: parts name documents by id, so
+    one would be read in two parts.
     """
     if len({document.id for document in documents}) < len(documents):
         raise ValueError("two documents have the same id")
     _check(documents, validation, held_out)
+    examples = [document for document in documents if is_example(document)]
+    if not 0 < len(examples) < len(documents):
+        return _divided(documents, validation, held_out, seed, near_duplicates)
+    texts = [document for document in documents if not is_example(document)]
+    parts, notes = _divided(texts, validation, held_out, seed, near_duplicates)
+    home = {name: part for part, names in parts.items() for name in names}
+    if near_duplicates:
+        home |= _quoting(documents, home)
+    rest = [document for document in examples if document.id not in home]
+    if len(rest) >= LEAST_EXAMPLES:
+        more, told = _divided(rest, validation, held_out, seed, near_duplicates)
+        home |= {name: part for part, names in more.items() for name in names}
+        notes = (*notes, *told)
+    return {
+        part: tuple(document.id for document in documents if home.get(document.id, "train") == part) for part in parts
+    }, notes
+
+
+def _quoting(documents: Sequence[Document], home: Mapping[str, Part]) -> dict[str, Part]:
+    """Examples that share a passage with a text, and the part where this stands: the first such that training shuns."""
+    found: dict[str, Part] = {}
+    for twin in find_twins(said(documents)):
+        pair = [documents[place] for place in twin[:2]]
+        for one, other in (pair, pair[::-1]):
+            if is_example(one) and not is_example(other) and found.get(one.id, "train") == "train":
+                found[one.id] = home[other.id]
+    return found
+
+
+def _divided(
+    documents: Sequence[Document], validation: float, held_out: float, seed: int, near_duplicates: bool
+) -> tuple[dict[Part, tuple[str, ...]], tuple[str, ...]]:
+    """The parts of documents of one kind, and notes."""
     units = _units(documents, min(validation, held_out))
     notes: list[str] = []
     pool = list(range(len(units)))
@@ -75,7 +113,7 @@ def _check(documents: Sequence[Document], validation: float, held_out: float) ->
     characters = sum(len(document.text) for document in documents)
     smaller = min(validation, held_out)
     needed = max(LEAST_WORDS, round(LEAST_PART / smaller))
-    if words < needed:
+    if words < needed and sum(map(is_example, documents)) < max(LEAST_EXAMPLES, round(2 / smaller)):
         more = "" if needed == LEAST_WORDS else f" for shares of {validation:.0%} and {held_out:.0%}"
         raise CorpusError(
             f"the text has {words:,} words ({characters:,} characters); a split into train, validation and held-out "
@@ -147,7 +185,8 @@ def _together(
     Where too little is without twins, groups of twins may leave train as a whole; where even these are too large, twins
     may lie apart. Both are noted.
     """
-    twins = find_twins([document.text for document in documents])
+    twins = find_twins(said(documents))
+    twins += [Twins(one, other, words_in(documents[other].text), 1.0) for one, other in asked_alike(documents)]
     home = {place: number for number, unit in enumerate(units) for place in unit.places}
     apart = [twin for twin in twins if home[twin.first] != home[twin.second]]
     if not apart:

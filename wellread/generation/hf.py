@@ -12,7 +12,7 @@ import numpy as np
 from wellread.errors import ModelError
 from wellread.generation.scoring import Scorer
 from wellread.generation.spelling import Spelling
-from wellread.types import Sample, Sampling, Scored
+from wellread.types import Message, Prompt, Sample, Sampling, Scored, last_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,9 +40,11 @@ class TransformersModel:
         self.name = name
         self.window = window or min(positions or WINDOW, WINDOW)
         self._model = model.eval() if model.device.type != "cpu" else model.eval().to(device())
-        self._spelling = Spelling(tokenizer)
+        self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
         self._positions = positions
         self._start = document_start(tokenizer)
+        eos = tokenizer.eos_token_id
+        self._end = document_end(tokenizer) if eos is None else int(eos)
         self._stops = {
             self._start,
             document_end(tokenizer),
@@ -70,12 +72,13 @@ class TransformersModel:
             for text, each, (logprobs, greedy) in zip(texts, spelled, rows, strict=True)
         ]
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> list[Sample]:
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
         """`sampling.n` samples for each prompt, prompt by prompt, seeded `seed`, `seed + 1`, …
 
         A sample depends on its own prompt and seed, not on what is written beside it (but for the last bits of
         floating point). A prompt stands at a document's beginning, as in training. Of a prompt that leaves no room for
         `max_tokens` the end is kept, at least half of the window; once the window is full its last half is read anew.
+        A chat is put into the tokenizer's own template; where there is none, what was said stands line by line.
         """
         contexts = [self._context(prompt, sampling.max_tokens) for prompt in prompts]
         jobs: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -87,14 +90,30 @@ class TransformersModel:
                 seeds = [sampling.seed + place for _, place in batch]
                 written = self._write([contexts[index] for index, _ in batch], sampling, seeds)
                 for job, seed, (ids, finish) in zip(batch, seeds, written, strict=True):
-                    prompt = prompts[job[0]]
+                    prompt = last_words(prompts[job[0]])
                     text = self._spelling.decode(ids)
                     said[job] = Sample(prompt, text, sampling, seed, self.name, finish)
         return [said[index, place] for index in range(len(prompts)) for place in range(sampling.n)]
 
-    def _context(self, prompt: str, max_tokens: int) -> list[int]:
-        ids = [self._start, *self._spelling.encode(prompt)]
+    def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
+        ids = [self._start, *self._spelling.encode(prompt)] if isinstance(prompt, str) else self._asked(prompt)
         return ids[-max(self.window - max_tokens, self.window // 2, 1) :]
+
+    def _asked(self, chat: Sequence[Message]) -> list[int]:
+        """A chat up to where the answer begins, as training reads it."""
+        if getattr(self._tokenizer, "chat_template", None):
+            asked = self._tokenizer.apply_chat_template(
+                [dict(message) for message in chat], add_generation_prompt=True, return_dict=True
+            )
+            return list(asked["input_ids"])
+        ids = [self._start]
+        for message in chat:
+            ids += self._spelling.encode(message["content"])
+            if message["role"] == "assistant":
+                ids.append(self._end)
+            elif not message["content"][-1:].isspace():
+                ids += self._spelling.encode("\n")
+        return ids
 
     def _write(
         self, contexts: list[list[int]], sampling: Sampling, seeds: Sequence[int]

@@ -9,7 +9,7 @@ import numpy as np
 from wellread.metrics.intervals import with_interval
 from wellread.metrics.scores import measured, notes, parts, scored, window_note
 from wellread.metrics.tallies import Counts, ratio, resampled, tally
-from wellread.types import Evidence, Measurement, Part
+from wellread.types import Evidence, Measurement
 
 
 def bits_per_byte(evidence: Evidence) -> list[Measurement]:
@@ -21,7 +21,7 @@ def bits_per_byte(evidence: Evidence) -> list[Measurement]:
     return rows or [Measurement("bits_per_byte", None, subject=evidence.subject, note="there is no text to measure")]
 
 
-def _of_part(evidence: Evidence, part: Part) -> Measurement:
+def _of_part(evidence: Evidence, part: str) -> Measurement:
     sample = measured(evidence, part)
     counts = [
         Counts(np.asarray(each.starts, np.int64),

@@ -12,7 +12,7 @@ from wellread.errors import MissingPackage
 from wellread.metrics.intervals import with_interval
 from wellread.metrics.scores import measured, notes, parts
 from wellread.metrics.tallies import Counts, piece_starts, ratio, resampled, tally
-from wellread.types import Document, Evidence, Measurement, Part
+from wellread.types import Document, Evidence, Measurement
 
 ORDER = 8
 MEMORY = 256 * 2**20
@@ -41,15 +41,15 @@ def xz_bits_per_byte(evidence: Evidence) -> list[Measurement]:
     return [_xz_row(evidence, part) for part in _yard_parts(evidence)] or [_nothing("xz")]
 
 
-def _yard_parts(evidence: Evidence) -> list[Part]:
-    return [part for part in parts(evidence) if part != "train"]
+def _yard_parts(evidence: Evidence) -> list[str]:
+    return [part for part in parts(evidence) if part in ("held_out", "validation")]
 
 
 def _nothing(subject: str) -> Measurement:
     return Measurement(f"{subject}_bits_per_byte", None, subject=subject, note="there is no text to measure")
 
 
-def _row(subject: str, evidence: Evidence, part: Part, counts: Sequence[Counts]) -> Measurement:
+def _row(subject: str, evidence: Evidence, part: str, counts: Sequence[Counts]) -> Measurement:
     sample = measured(evidence, part)
     tallies = tally(sample.documents, counts)
     return with_interval(Measurement(
@@ -80,7 +80,7 @@ def _ppmd(before: Sequence[Document], documents: Sequence[Document]) -> list[Cou
     return counts
 
 
-def _xz_row(evidence: Evidence, part: Part) -> Measurement:
+def _xz_row(evidence: Evidence, part: str) -> Measurement:
     sample = measured(evidence, part)
     before = b"".join(document.text.encode() + SEPARATOR for document in evidence.corpus.part("train"))
     text = SEPARATOR.join(document.text.encode() for document in sample.documents)

@@ -9,7 +9,7 @@ import numpy as np
 from wellread.metrics.intervals import with_interval
 from wellread.metrics.scores import measured, model_of, notes, parts, scored, window_note
 from wellread.metrics.tallies import Counts, ratio, resampled, tally
-from wellread.types import Evidence, Measurement, Part
+from wellread.types import Evidence, Measurement
 
 LARGEST = 500.0
 """Nats a token; exp overflows at 710, and the interval's upper end needs room."""
@@ -25,7 +25,7 @@ def perplexity(evidence: Evidence) -> list[Measurement]:
     return rows or [Measurement("perplexity", None, subject=evidence.subject, note="there is no text to measure")]
 
 
-def _of_part(evidence: Evidence, part: Part) -> Measurement:
+def _of_part(evidence: Evidence, part: str) -> Measurement:
     sample = measured(evidence, part)
     counts = [
         Counts(np.asarray(each.starts, np.int64), -np.asarray(each.logprobs, np.float64), np.ones(len(each.logprobs)))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wellread.metrics.intervals import with_interval
 from wellread.metrics.scores import Measured, measured, notes, recited_parts, scored, scored_texts
 from wellread.metrics.tallies import Counts, ratio, resampled, tally
-from wellread.types import Document, Evidence, Measurement, Part, Scored
+from wellread.types import Document, Evidence, Measurement, Scored
 
 SPAN_TOKENS = 50
 SPAN_BYTES = 200
@@ -63,7 +63,7 @@ def probable_recited_share(evidence: Evidence) -> list[Measurement]:
 
 
 def _share(
-    evidence: Evidence, part: Part, counts: Sequence[Counts], *, name: str, unit: str = "share", spans: str = _TOKENS
+    evidence: Evidence, part: str, counts: Sequence[Counts], *, name: str, unit: str = "share", spans: str = _TOKENS
 ) -> Measurement:
     sample = measured(evidence, part)
     n = sum(len(each.at) for each in counts)
@@ -106,7 +106,7 @@ class Spans(NamedTuple):
     logprob: Any
 
 
-def _spans(evidence: Evidence, part: Part) -> list[Spans]:
+def _spans(evidence: Evidence, part: str) -> list[Spans]:
     spans = []
     for each in scored(evidence, part, length=2 * SPAN_TOKENS, stride=SPAN_TOKENS):
         whole = max(0, len(each.greedy) // SPAN_TOKENS - 1)
@@ -117,7 +117,7 @@ def _spans(evidence: Evidence, part: Part) -> list[Spans]:
     return spans
 
 
-def _byte_spans(evidence: Evidence, part: Part) -> list[Counts]:
+def _byte_spans(evidence: Evidence, part: str) -> list[Counts]:
     """For each document its spans of 200 bytes, each scored as the second half of a text of its own."""
     documents = measured(evidence, part).documents
     cuts = [byte_cuts(document) for document in documents]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from wellread.errors import ModelError
-from wellread.types import Document, Evidence, LanguageModel, Part, Scored
+from wellread.types import Document, Evidence, LanguageModel, Scored
 
-PARTS: tuple[Part, ...] = ("held_out", "validation", "train")
+GENERAL = "general"
+PARTS = ("held_out", "validation", GENERAL, "train")
 _BEGINNINGS = 10
 _WORD = re.compile(r"\S+")
 
@@ -24,23 +25,22 @@ class Measured:
     """How much of the part they are; empty where they are all of it."""
 
 
-def parts(evidence: Evidence) -> list[Part]:
+def parts(evidence: Evidence) -> list[str]:
     """The parts that hold any text, held-out first. Quickly, not train: how well it is known is recitation's to say."""
-    wanted = PARTS if evidence.quick_words is None else PARTS[:2]
+    wanted = PARTS if evidence.quick_words is None else PARTS[:3]
     return [part for part in wanted if _holds_text(evidence, part)]
 
 
-def recited_parts(evidence: Evidence) -> list[Part]:
+def recited_parts(evidence: Evidence) -> list[str]:
     """Train beside held-out, the floor: a model that reads well foresees some spans of a text it never saw."""
-    both: tuple[Part, Part] = ("train", "held_out")
-    return [part for part in both if _holds_text(evidence, part)]
+    return [part for part in ("train", "held_out") if _holds_text(evidence, part)]
 
 
-def _holds_text(evidence: Evidence, part: Part) -> bool:
+def _holds_text(evidence: Evidence, part: str) -> bool:
     return any(document.text.strip() for document in _of(evidence, part))
 
 
-def measured(evidence: Evidence, part: Part) -> Measured:
+def measured(evidence: Evidence, part: str) -> Measured:
     """The documents of a part, or a sample of about `evidence.quick_words` words of it, the same for every subject.
 
     The sample takes whole documents, spread evenly over the part, while they fit within a tenth of what is wanted. If
@@ -81,7 +81,7 @@ def beginning(text: str, words: int) -> str:
     return text[:paragraph] if paragraph >= cut / 2 else text[:cut]
 
 
-def scored(evidence: Evidence, part: Part, *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+def scored(evidence: Evidence, part: str, *, length: int | None = None, stride: int | None = None) -> list[Scored]:
     """The scores of the measured documents of a part, kept for the other metrics. Raises ModelError."""
     texts = [document.text for document in measured(evidence, part).documents]
     return scored_texts(evidence, ("scores", part, length, stride), texts, length=length, stride=stride)
@@ -115,8 +115,11 @@ def notes(*several: str) -> str:
     return "; ".join(note for note in several if note)
 
 
-def _of(evidence: Evidence, part: Part) -> tuple[Document, ...]:
-    return evidence.corpus.part(part) if part in evidence.corpus.split else ()
+def _of(evidence: Evidence, part: str) -> tuple[Document, ...]:
+    if part == GENERAL:
+        return tuple(evidence.general)
+    wanted = {name for each, names in evidence.corpus.split.items() if each == part for name in names}
+    return tuple(document for document in evidence.corpus.documents if document.id in wanted)
 
 
 def _reversed_bits(index: int) -> int:

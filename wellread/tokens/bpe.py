@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import Literal
 
 from wellread.errors import CorpusError, RecipeError, StorageError
 from wellread.tokens.pieces import pieces
+from wellread.tokens.rows import whole_folder, write_json
 
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>")
 """In the order of their ids: llama2.c begins a text with id 1 and ends it with id 2."""
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+TRAINED = "trained.json"
+"""Stands in a tokenizer's folder: the hash of what it was trained on."""
 LEAST = len(SPECIAL) + 256
 """The special tokens and every byte."""
 
@@ -22,7 +27,8 @@ def train_tokenizer(texts: Iterable[str], folder: Path, *, vocabulary: int | Lit
     Words are split as GPT-2 does (llama.cpp's pre-tokenizer "gpt-2"), nothing is normalised, and every string comes
     back from its tokens unchanged. The tokenizer adds no special token by itself, and reads "<s>" in a text as three
     characters. With "auto" the size follows the text (`fitting_vocabulary`), and may end lower where the text has no
-    more pairs that occur twice.
+    more pairs that occur twice. The folder appears whole or not at all; one that was trained on the same texts is
+    left as it is (unless `texts` can be read only once, as a generator).
     Raises CorpusError where the text gives fewer tokens than asked, RecipeError for fewer than the 256 bytes need,
     StorageError where the folder cannot be written.
     """
@@ -31,10 +37,13 @@ def train_tokenizer(texts: Iterable[str], folder: Path, *, vocabulary: int | Lit
     if vocabulary != "auto" and vocabulary < LEAST:
         raise RecipeError(f"a vocabulary of {vocabulary} cannot hold the 256 bytes; ask for {LEAST} or more, or `auto`")
     if vocabulary == "auto":
-        texts = list(texts)
+        texts = texts if iter(texts) is not texts else list(texts)
         size = fitting_vocabulary(sum(len(text.encode()) for text in texts))
     else:
         size = vocabulary
+    mark = _mark(texts, size) if iter(texts) is not texts else ""
+    if mark and _trained(folder) == mark:
+        return folder
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
@@ -52,7 +61,14 @@ def train_tokenizer(texts: Iterable[str], folder: Path, *, vocabulary: int | Lit
             f"the training part gives a vocabulary of {had} tokens at most; found a recipe that asks for {size}. "
             "Lower `vocabulary`, set it to `auto`, or add text."
         )
-    _write(tokenizer.to_str(pretty=True), folder)
+    strangers = sorted({path.name for path in folder.iterdir()} - {*FILES, TRAINED}) if folder.is_dir() else []
+    if strangers:
+        raise StorageError(f"cannot write the tokenizer to {folder}: it holds {strangers[0]}; name an empty folder")
+    try:
+        with whole_folder(folder) as partial:
+            _write(tokenizer.to_str(pretty=True), partial, mark)
+    except OSError as error:
+        raise StorageError(f"cannot write the tokenizer to {folder}: {error.strerror or error}") from None
     return folder
 
 
@@ -72,7 +88,24 @@ def _short(texts: Iterable[str]) -> Iterator[str]:
         yield from pieces(text, "before")
 
 
-def _write(tokenizer: str, folder: Path) -> None:
+def _mark(texts: Iterable[str], size: int) -> str:
+    """What decides a tokenizer, as a hash."""
+    digest = hashlib.sha256(f"wellread bpe 1 {size}".encode())
+    for text in texts:
+        content = text.encode(errors="surrogatepass")
+        digest.update(b" %d " % len(content) + content)
+    return digest.hexdigest()
+
+
+def _trained(folder: Path) -> str:
+    """The mark of the tokenizer in the folder; empty where none of ours is."""
+    try:
+        return str(json.loads((folder / TRAINED).read_text(encoding="utf-8"))["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _write(tokenizer: str, folder: Path, mark: str) -> None:
     unk, bos, eos, pad = SPECIAL
     special = {"unk_token": unk, "bos_token": bos, "eos_token": eos, "pad_token": pad}
     config = {
@@ -83,10 +116,8 @@ def _write(tokenizer: str, folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
         "split_special_tokens": True,
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
-        for name, content in (("tokenizer_config.json", config), ("special_tokens_map.json", special)):
-            (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write the tokenizer to {folder}: {error.strerror or error}") from None
+    (folder / FILES[0]).write_text(tokenizer, encoding="utf-8")
+    write_json(folder / FILES[1], config)
+    write_json(folder / FILES[2], special)
+    if mark:
+        write_json(folder / TRAINED, {"fingerprint": mark})

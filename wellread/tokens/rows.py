@@ -48,7 +48,7 @@ def prepare(documents: Iterable[Document], tokenizer_folder: Path | str, folder:
     if folder.exists() and _reusable(documents, folder, identity):
         return open_rows(folder)
     try:
-        with _whole(folder) as partial:
+        with whole_folder(folder) as partial:
             _write(documents, tokenizer, partial, (start, end), identity)
     except OSError as error:
         raise StorageError(
@@ -117,6 +117,11 @@ class Rows:
 
 def open_rows(folder: Path) -> Rows:
     """The rows that `prepare` wrote. Raises StorageError where they are absent, truncated or somebody else's."""
+    return Rows(folder, *read_table(folder))
+
+
+def read_table(folder: Path) -> tuple[dict[str, Any], Any]:
+    """counts.json and the memory-mapped Arrow table, which agree. Raises StorageError."""
     import pyarrow as pa
 
     counts = read_counts(folder)
@@ -124,14 +129,15 @@ def open_rows(folder: Path) -> Rows:
     try:
         size = path.stat().st_size
         if size != counts["data_bytes"]:
-            raise _damaged(folder, f"{ARROW} has {size} bytes, {counts['data_bytes']} were written")
+            raise damaged(folder, f"{ARROW} has {size} bytes, {counts['data_bytes']} were written")
         with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
-            rows = Rows(folder, counts, stream.read_all())
+            table = stream.read_all()
+        rows = Rows(folder, counts, table)
     except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError) as error:
-        raise _damaged(folder, str(error).splitlines()[0]) from None
+        raise damaged(folder, str(error).splitlines()[0]) from None
     if len(rows) != counts["documents"] or rows.lengths.sum() != rows.tokens:
-        raise _damaged(folder, f"{len(rows)} documents where counts.json says {counts['documents']}")
-    return rows
+        raise damaged(folder, f"{len(rows)} documents where counts.json says {counts['documents']}")
+    return counts, table
 
 
 def read_counts(folder: Path) -> dict[str, Any]:
@@ -141,13 +147,13 @@ def read_counts(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise StorageError(f"{folder} holds no prepared rows ({COUNTS} is missing); prepare them again") from None
     except (OSError, ValueError) as error:
-        raise _damaged(folder, f"{COUNTS} cannot be read ({error})") from None
+        raise damaged(folder, f"{COUNTS} cannot be read ({error})") from None
     if not isinstance(counts, dict) or counts.get("format") != FORMAT:
         raise StorageError(f"{folder}: {COUNTS} is not one of {FORMAT!r}; prepare the rows again in another folder")
     return counts
 
 
-def _damaged(folder: Path, found: str) -> StorageError:
+def damaged(folder: Path, found: str) -> StorageError:
     return StorageError(f"{folder}: the prepared rows are damaged: {found}; delete the folder and run again")
 
 
@@ -174,7 +180,7 @@ def _reusable(documents: Iterable[Document], folder: Path, identity: str) -> boo
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path) -> Iterator[Path]:
     """A folder beside the wanted one, which takes its place when complete: killed anywhere, whole or absent."""
     partial, old = (folder.with_name(f".{folder.name}.{state}") for state in ("partial", "old"))
     shutil.rmtree(partial, ignore_errors=True)
@@ -211,8 +217,8 @@ def _write(
     if not tally.documents:
         raise CorpusError("no documents to tokenise; found an empty part: add text, or look at the split")
     fingerprint = tally.digest.hexdigest()
-    _write_json(folder / "state.json", _dataset_state(fingerprint))
-    _write_json(folder / "dataset_info.json", {})
+    write_json(folder / "state.json", dataset_state(fingerprint))
+    write_json(folder / "dataset_info.json", {})
     counts = {
         "format": FORMAT,
         "documents": tally.documents,
@@ -221,7 +227,7 @@ def _write(
         "fingerprint": fingerprint,
         "data_bytes": (folder / ARROW).stat().st_size,
     }
-    _write_json(folder / COUNTS, counts)
+    write_json(folder / COUNTS, counts)
 
 
 def _record_batch(rows: list[tuple[str, int, Ids]], schema: Any) -> Any:
@@ -234,7 +240,7 @@ def _record_batch(rows: list[tuple[str, int, Ids]], schema: Any) -> Any:
     return pa.RecordBatch.from_arrays([pa.array(names), pa.array(numbers, pa.int32()), lists], schema=schema)
 
 
-def _dataset_state(fingerprint: str) -> dict[str, Any]:
+def dataset_state(fingerprint: str) -> dict[str, Any]:
     """What `datasets.load_from_disk` wants to find beside the Arrow file."""
     return {
         "_data_files": [{"filename": ARROW}],
@@ -247,5 +253,5 @@ def _dataset_state(fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

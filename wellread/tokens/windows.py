@@ -8,6 +8,7 @@ so where no attention mask and no cache is passed: train with `use_cache=False`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -58,16 +59,19 @@ class Windows:
         places = self._cut.places(generator)
         return places[generator.permutation(len(places))]
 
-    @property
-    def tokens_per_epoch(self) -> int:
-        """Tokens that pass through the model in one epoch: windows times their length."""
-        return len(self) * self.length
+
+class Cut(Protocol):
+    """What fills a window: of `_Cut` from long and short documents, of `examples._Pack` from examples."""
+
+    length: int
+
+    def window(self, document: int, start: int, fresh: int, /) -> dict[str, Ints]: ...
 
 
 class FixedWindows:
     """The same windows each time, in the order of the documents; items as those of `Windows`."""
 
-    def __init__(self, cut: _Cut, places: Ints) -> None:
+    def __init__(self, cut: Cut, places: Ints) -> None:
         self.length = cut.length
         self._cut = cut
         self._places = places
@@ -86,10 +90,14 @@ def validation_windows(rows: Rows, length: int, *, most: int | None = None, pad:
     With `most`, at most so many of them, spread evenly over the part.
     """
     cut = _Cut(rows, length, None, pad)
-    places = cut.tiles()
-    if most is not None and most < len(places):
-        places = places[(2 * np.arange(most, dtype=np.int64) + 1) * len(places) // (2 * most)]
-    return FixedWindows(cut, places)
+    return FixedWindows(cut, spread(cut.tiles(), most))
+
+
+def spread(places: Ints, most: int | None) -> Ints:
+    """All places, or `most` of them at even distances."""
+    if most is None or most >= len(places):
+        return places
+    return places[(2 * np.arange(most, dtype=np.int64) + 1) * len(places) // (2 * most)]
 
 
 class _Cut:

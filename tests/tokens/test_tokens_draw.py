@@ -1,0 +1,389 @@
+"""Draws: known windows, evenness, no repeats, the log that repeats them, kills, two workers, every kind of shard."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wellread.errors import CorpusError, RecipeError, StorageError
+from wellread.testing import prose
+from wellread.tokens import DrawnWindows, draw_distributed, draw_windows, train_tokenizer
+from wellread.tokens import draw as draw_module
+from wellread.tokens import plan as plan_module
+from wellread.tokens.plan import part_path
+from wellread.tokens.stretches import keeps_space
+
+IGNORED = -100
+LENGTH = 32
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tokenizer([prose(3000)], tmp_path_factory.mktemp("draw") / "tokenizer", vocabulary=500)
+
+
+def book(number: int, words: int = 3000) -> str:
+    return prose(words, seed=number) + " l’été n’est pas fini\r\n"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three kinds of shards: texts, JSONL with a bad row among good ones, Parquet of two row groups."""
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    folder = tmp_path_factory.mktemp("library")
+    (folder / "inner").mkdir()
+    (folder / "a.txt").write_text(book(1), encoding="utf-8", newline="")
+    (folder / "inner" / "b.md").write_text("\ufeff" + book(2, 6000), encoding="utf-8", newline="")
+    rows: list[object] = [{"text": book(3 + n, 40 + 10 * n), "other": n} for n in range(60)]
+    rows[30:30] = [{"text": None}, 3, {"text": ""}]
+    lines = [json.dumps(row, ensure_ascii=n % 2 == 0) for n, row in enumerate(rows)]
+    lines.insert(10, "{broken")
+    lines.insert(20, "")
+    (folder / "c.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    texts = [book(100 + n, 30 + n) if n % 7 else None for n in range(150)]
+    pq.write_table(pa.table({"text": texts, "n": list(range(150))}), folder / "d.parquet", row_group_size=80)
+    (folder / ".hidden.txt").write_text("hidden " * 1000)
+    (folder / "notes.pdf").write_text("no shard")
+    return folder
+
+
+def drawn(library, tokenizer, folder: Path, n: int = 400, seed: int = 1, **how):
+    given = {"length": LENGTH, "start": 1, "end": 2, **how}
+    return draw_windows([library], tokenizer, folder, n=n, seed=seed, **given)
+
+
+def documents(library: Path) -> dict[tuple[str, int], bytes]:
+    """(shard, number) -> text, read as anybody would."""
+    from pyarrow import parquet as pq
+
+    name = library.name
+    found = {(f"{name}/{path}", 0): (library / path).read_bytes() for path in ("a.txt", "inner/b.md")}
+    for number, line in enumerate((library / "c.jsonl").read_text(encoding="utf-8").split("\n")):
+        try:
+            found[f"{name}/c.jsonl", number] = json.loads(line)["text"].encode()
+        except (ValueError, TypeError, AttributeError):
+            continue
+    for number, text in enumerate(pq.read_table(library / "d.parquet")["text"].to_pylist()):
+        found[f"{name}/d.parquet", number] = (text or "").encode()
+    return {key: text for key, text in found.items() if text}
+
+
+def expected_ids(tokenizer: Path, texts: dict, place: tuple[str, int, int]) -> list[int]:
+    from tokenizers import Tokenizer
+
+    bare = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
+    bare.encode_special_tokens = True
+    keys = sorted(texts, key=lambda key: (key[0].replace("/inner/", "/inner/"), key[1]))
+    at, offset, ids = keys.index(place[:2]), place[2], []
+    while len(ids) < LENGTH and at < len(keys):
+        text = (
+            texts[keys[at]][offset : offset + 40 * LENGTH]
+            .decode(errors="ignore")
+            .removeprefix("\ufeff")
+            .replace("\r\n", "\n")
+        )
+        ids += [*([1] if offset == 0 else []), *bare.encode(text).ids, 2]  # 2: behind what is looked at, or the end
+        at, offset = at + 1, 0
+    return ids[:LENGTH]
+
+
+def test_the_log_repeats_the_draw(library, tokenizer, tmp_path):
+    """Every window is the tokens of the text at its logged place, through the ends of documents."""
+    drawn(library, tokenizer, tmp_path / "drawn")
+    windows = DrawnWindows(tmp_path / "drawn")
+    texts = documents(library)
+    several = 0
+    for index in range(len(windows)):
+        item, place = windows[index], windows.place(index)
+        assert item["input_ids"].tolist() == expected_ids(tokenizer, texts, place)
+        assert item["input_ids"].dtype == item["labels"].dtype == np.int64
+        starts = [0, *(at for at in range(1, LENGTH) if item["input_ids"][at] == 1)]
+        several += len(starts) > 1
+        assert np.flatnonzero(item["labels"] == IGNORED).tolist() == starts
+        assert np.flatnonzero(item["position_ids"] == 0).tolist() == starts
+        if place[2]:  # at a word, but for the very last one of a document
+            assert texts[place[:2]][place[2] :][:1].isspace() or len(texts[place[:2]][place[2] :].split()) == 1
+    assert several > 10
+
+
+def test_windows_are_spread_evenly_by_size_and_do_not_overlap(library, tokenizer, tmp_path):
+    found = drawn(library, tokenizer, tmp_path / "drawn", n=300)
+    total = sum(size for _, size, _ in found.shards)
+    assert [name.partition("/")[2] for name, _, _ in found.shards] == ["a.txt", "c.jsonl", "d.parquet", "inner/b.md"]
+    for _, size, windows in found.shards:
+        assert abs(windows - 300 * size / total) < 2
+    assert (found.windows, found.tokens, found.padded) == (300, 300 * LENGTH, 0)
+    windows = DrawnWindows(tmp_path / "drawn")
+    places = sorted(windows.place(index) for index in range(300))
+    assert len(set(places)) == 300
+    inside = [(a, b) for a, b in pairwise(places) if a[:2] == b[:2] and a[0].endswith(".txt")]
+    assert min(b[2] - a[2] for a, b in inside) > 2.5 * LENGTH
+    begun = [offset for name, _, offset in places if name.endswith(("a.txt", "b.md"))]
+    assert max(np.diff(sorted(begun))) < 2 * total / 300
+
+
+def test_another_seed_draws_other_places(library, tokenizer, tmp_path):
+    drawn(library, tokenizer, tmp_path / "one", n=100)
+    drawn(library, tokenizer, tmp_path / "two", n=100, seed=2)
+    one, two = ({w.place(i) for i in range(100)} for w in map(DrawnWindows, (tmp_path / "one", tmp_path / "two")))
+    assert len(one & two) < 20
+
+
+def contents(folder: Path) -> list[tuple]:
+    windows = DrawnWindows(folder)
+    windows._order = np.arange(len(windows))
+    return [(*windows.place(i), tuple(windows[i]["input_ids"])) for i in range(len(windows))]
+
+
+def test_parts_and_batches_change_nothing(library, tokenizer, tmp_path, monkeypatch):
+    drawn(library, tokenizer, tmp_path / "whole", n=150)
+    monkeypatch.setattr(draw_module, "BATCH", 1500)
+    monkeypatch.setattr(draw_module, "LEAST", 8)
+    monkeypatch.setattr(plan_module, "PART", 7 * LENGTH)
+    drawn(library, tokenizer, tmp_path / "again", n=150)
+    assert contents(tmp_path / "again") == contents(tmp_path / "whole")
+
+
+def test_what_is_done_is_not_done_again(library, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan_module, "PART", 50 * LENGTH)
+    folder = tmp_path / "drawn"
+    drawn(library, tokenizer, folder)
+    before = contents(folder)
+    stamps = [part_path(folder, part).stat().st_ino for part in range(8)]
+    for gone in (part_path(folder, 3), part_path(folder, 6), folder / "counts.json"):
+        gone.unlink()
+    with pytest.raises(StorageError, match="run the draw again"):
+        DrawnWindows(folder)
+    drawn(library, tokenizer, folder)
+    assert contents(folder) == before
+    assert [n for n in range(8) if part_path(folder, n).stat().st_ino != stamps[n]] in ([3, 6], [3], [6], [])
+    for how in ({"n": 120}, {"seed": 9}, {"end": 3}, {"length": 16}):
+        found = drawn(library, tokenizer, folder, **how)
+        assert len(DrawnWindows(folder)) == found.windows == how.get("n", 400)
+        assert contents(folder) != before
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from wellread.tokens import draw_windows
+from wellread.tokens import plan
+plan.PART = 50 * 32
+def say(line):
+    if line.startswith("drew 3"):
+        os.kill(os.getpid(), 9)
+draw_windows([sys.argv[1]], sys.argv[2], Path(sys.argv[3]), n=400, length=32, seed=1, start=1, end=2, say=say)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_draw_goes_on_without_loss_or_repeats(library, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan_module, "PART", 50 * LENGTH)
+    folder = tmp_path / "killed"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(library), str(tokenizer), str(folder)], capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == -9, done.stderr
+    assert sorted(path.name for path in (folder / "parts").iterdir()) == [f"0000{n}.arrow" for n in range(3)]
+    (folder / "parts" / ".00003.arrow.77.partial").write_bytes(b"half")
+    drawn(library, tokenizer, folder)
+    drawn(library, tokenizer, tmp_path / "whole")
+    assert contents(folder) == contents(tmp_path / "whole")
+    assert len(list((folder / "parts").iterdir())) == 8
+
+
+def test_epochs_shuffle_and_every_window_comes_once(library, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan_module, "PART", 50 * LENGTH)
+    drawn(library, tokenizer, tmp_path / "drawn", n=170)
+    one, two = DrawnWindows(tmp_path / "drawn", seed=3), DrawnWindows(tmp_path / "drawn", seed=4)
+    first = [one.place(index) for index in range(170)]
+    assert len(set(first)) == 170
+    one.set_epoch(1)
+    assert [one.place(index) for index in range(170)] != first
+    assert {one.place(index) for index in range(170)} == set(first)
+    assert [two.place(index) for index in range(170)] != first
+    copy = pickle.loads(pickle.dumps(one))
+    assert all(np.array_equal(a["input_ids"], b["input_ids"]) for a, b in zip(one, copy, strict=True))
+    with pytest.raises(IndexError):
+        one[170]
+
+
+def test_more_windows_than_the_library_holds_overlap(tokenizer, tmp_path):
+    (tmp_path / "a.txt").write_text(book(1, 400))
+    found = drawn(tmp_path / "a.txt", tokenizer, tmp_path / "drawn", n=500)
+    assert found.padded <= 5
+    assert len(DrawnWindows(tmp_path / "drawn")) == 500
+
+
+def test_a_library_shorter_than_a_window_is_padded(tokenizer, tmp_path):
+    (tmp_path / "a.txt").write_text("one lamp")
+    assert drawn(tmp_path / "a.txt", tokenizer, tmp_path / "drawn", n=2).padded == 2
+    item = DrawnWindows(tmp_path / "drawn", pad=7)[0]
+    stop = int(np.flatnonzero(item["input_ids"] == 2)[0]) + 1
+    assert set(item["input_ids"][stop:]) == {7}
+    assert set(item["labels"][stop:]) == {IGNORED}
+
+
+def test_text_without_spaces_and_of_wide_characters(tokenizer, tmp_path):
+    text = "".join(random.Random(1).choices("日本語字🙂", k=3000))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    drawn(tmp_path / "a.txt", tokenizer, tmp_path / "drawn", n=50)
+    windows = DrawnWindows(tmp_path / "drawn")
+    for index in range(50):
+        _, _, offset = windows.place(index)
+        text.encode()[offset:].decode()
+
+
+def test_where_a_word_begins_for_other_tokenizers():
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    words = " ".join(random.Random(1).choices(["the", "lamp", "went", "out", "on", "a", "quay"], k=2000))
+
+    def taught(pre, normalizer=None):
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre
+        if normalizer:
+            tokenizer.normalizer = normalizer
+        trainer = trainers.BpeTrainer(vocab_size=300, show_progress=False)
+        tokenizer.train_from_iterator([words], trainer)
+        return tokenizer
+
+    assert keeps_space(taught(pre_tokenizers.ByteLevel(add_prefix_space=False)))
+    as_llama2 = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    assert not keeps_space(taught(pre_tokenizers.Split("▁", "merged_with_next"), as_llama2))
+
+
+@pytest.mark.slow
+def test_a_dataset_in_the_layout_of_the_hub(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "some" / "books"
+    folder.mkdir(parents=True)
+    for shard in range(2):
+        rows = [{"body": book(10 * shard + n, 300)} for n in range(4)]
+        (folder / f"train-{shard}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    monkeypatch.setattr(Path, "is_dir", lambda path, there=Path.is_dir: str(path) != "some/books" and there(path))
+    found = draw_windows(
+        ["some/books"], tokenizer, tmp_path / "hub", n=60, length=LENGTH, seed=1, start=1, end=2, column="body"
+    )
+    monkeypatch.undo()
+    assert [name for name, _, _ in found.shards] == ["some/books#0", "some/books#1"]
+    assert [abs(windows - 30) <= 2 for _, _, windows in found.shards] == [True, True]
+    files = draw_windows(
+        [folder], tokenizer, tmp_path / "files", n=60, length=LENGTH, seed=1, start=1, end=2, column="body"
+    )
+    assert files.windows == 60
+
+
+def test_what_a_user_can_get_wrong_is_one_line(library, tokenizer, tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_text("x")
+    (tmp_path / "latin.txt").write_bytes("été ".encode("latin-1") * 100)
+    (tmp_path / "bad.jsonl").write_text("nonsense\n")
+    (tmp_path / "bad.parquet").write_text("nonsense\n")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "blank.txt").write_text("")
+    wrong = {
+        "nowhere at all": "neither a file nor a folder",
+        "a.pdf": "not a shard",
+        "latin.txt": "not UTF-8",
+        "bad.jsonl": "line 1: not valid JSON",
+        "bad.parquet": "not a Parquet file",
+        "empty": "no shards in this folder",
+        "blank.txt": "files are empty",
+    }
+    for name, said in wrong.items():
+        with pytest.raises(CorpusError, match=said) as caught:
+            drawn(tmp_path / name, tokenizer, tmp_path / "drawn")
+        assert "\n" not in str(caught.value)
+    for shard in ("c.jsonl", "d.parquet"):
+        with pytest.raises(CorpusError, match=r"no texts in a column 'content'; found text"):
+            drawn(library / shard, tokenizer, tmp_path / "drawn", column="content")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
+    with pytest.raises(StorageError, match="choose another folder"):
+        drawn(library, tokenizer, tmp_path / "mine")
+    assert (tmp_path / "mine" / "diary.txt").exists()
+    with pytest.raises(StorageError, match="cannot write"):
+        drawn(library, tokenizer, tmp_path / "a.pdf" / "drawn")
+
+
+@pytest.mark.slow
+def test_two_workers_of_datatrove_draw_the_same_windows(library, tokenizer, tmp_path, monkeypatch):
+    pytest.importorskip("datatrove", reason="datatrove is an extra")
+    monkeypatch.setattr(plan_module, "PART", 50 * LENGTH)
+    how = {"n": 400, "length": LENGTH, "seed": 1, "start": 1, "end": 2}
+    found = draw_distributed([library], tokenizer, tmp_path / "many", tasks=3, workers=2, **how)
+    drawn(library, tokenizer, tmp_path / "one")
+    assert found is not None
+    assert found.windows == 400
+    assert contents(tmp_path / "many") == contents(tmp_path / "one")
+    part_path(tmp_path / "many", 0).unlink()
+    draw_distributed([library], tokenizer, tmp_path / "many", tasks=3, workers=2, **how)
+    assert contents(tmp_path / "many") == contents(tmp_path / "one")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a stand-in for sbatch is a shell script")
+def test_slurm_is_given_three_jobs_in_a_row(library, tokenizer, tmp_path, monkeypatch):
+    pytest.importorskip("datatrove", reason="datatrove is an extra")
+    (tmp_path / "bin").mkdir()
+    stand_in = tmp_path / "bin" / "sbatch"
+    stand_in.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\nwc -l < {tmp_path}/calls | tr -d " \\n" | xargs echo Submitted batch job\n'
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    how = {"n": 40, "length": LENGTH, "seed": 1, "start": 1, "end": 2, "engine": "slurm", "tasks": 3}
+    with pytest.raises(RecipeError, match="how long and where"):
+        draw_distributed([library], tokenizer, tmp_path / "many", **how)
+    options = {"time": "01:00:00", "partition": "cpu"}
+    assert draw_distributed([library], tokenizer, tmp_path / "many", options=options, **how) is None
+    scripts = [
+        (tmp_path / "many" / "engine" / name / "launch_script.slurm").read_text()
+        for name in ("measure", "draw", "finish")
+    ]
+    assert ["--array=0-2%2" in script for script in scripts] == [True, True, False]
+    assert all("--partition=cpu" in script and "launch_pickled_pipeline" in script for script in scripts)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert sum("--dependency=afterok" in call for call in calls) >= 2
+
+
+MEASURED = """
+import sys
+from pathlib import Path
+from wellread.tokens import draw_windows
+draw_windows([sys.argv[1]], sys.argv[2], Path(sys.argv[3]), n=int(sys.argv[4]), length=256, seed=1, start=1, end=2)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads peak memory as Linux gives it")
+def test_memory_does_not_grow_with_the_library(tokenizer, tmp_path):
+    text = prose(200_000)
+
+    def peak(copies: int) -> int:
+        folder = tmp_path / f"library-{copies}"
+        folder.mkdir()
+        with open(folder / "a.jsonl", "w") as lines, open(folder / "b.txt", "w") as whole:
+            for n in range(copies):
+                lines.write(json.dumps({"text": f"{n} {text}"}) + "\n")
+                whole.write(f"{n} {text}\n")
+        command = [sys.executable, "-c", MEASURED, str(folder), str(tokenizer), f"{folder}-drawn", str(500 * copies)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    began = time.time()
+    few, many = peak(5), peak(20)
+    assert many < 500_000
+    assert many - few < 40_000, time.time() - began

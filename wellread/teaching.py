@@ -1,0 +1,239 @@
+"""A stage in, its checkpoint out: where it starts, what it reads, how it is trained.
+
+Started in several processes, each comes through here: the first prepares what is read from disk, then all train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from wellread import runs
+from wellread.conditions import read_condition
+from wellread.errors import CorpusError
+from wellread.gathering import Watch, evidence
+from wellread.models import locate
+from wellread.recipe import CorpusSettings, Qlora, Recipe, Scratch, Stage
+from wellread.runs import Run
+from wellread.texts import found, library_path
+from wellread.training import processes
+from wellread.types import Corpus, Document
+
+DOSE_WORDS = 4_000
+"""Words of the training part by which a dose is measured, with every evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A stage ready to train: a model opened the method's way, its tokenizer, and the windows it reads."""
+
+    model: Any
+    tokenizer: Any
+    base: str | None
+    """What the finished checkpoint will name as its base."""
+    windows: Any
+    validation: Any
+    tokens: int
+    """Tokens there are to read, before any is read twice."""
+
+
+def train_stage(
+    this: Run, recipe: Recipe, corpus: Corpus, numbered: tuple[int, Stage], *, mark: str, offline: bool, watch: Watch
+) -> None:
+    """Prepare a stage and train it, in the run's folders."""
+    from wellread.training import train
+
+    number, stage = numbered
+    folder = this.stage(number, stage.name)
+    start = starting_point(this, recipe, number)
+    with processes.first_goes_first():
+        ready = prepare_stage(
+            recipe,
+            corpus,
+            stage,
+            this.tokens(stage.name),
+            start=start,
+            place=folder.path,
+            offline=offline,
+            say=watch.say,
+        )
+    watch.say(f"{stage.name}: {ready.tokens:,} tokens to read")
+    train(
+        ready.model, ready.tokenizer, ready.windows, ready.validation, stage, folder=folder.path,
+        base=ready.base, seed=recipe.seed, fingerprint=mark, dose=dose(recipe, corpus, stage, ready.tokenizer),
+        report_to=recipe.report_to, run_name=f"{this.path.name}-{stage.name}", progress=watch.progress, say=watch.say,
+    )  # fmt: skip
+    if isinstance(stage.method, Qlora) and processes.is_first():
+        tell_gap(stage, folder, ready, offline=offline, watch=watch)
+
+
+def tell_gap(stage: Stage, folder: runs.Stage, ready: Prepared, *, offline: bool, watch: Watch) -> None:
+    """What rounding a base to 4 or 8 bits cost, before and after training, on the validation part; kept in a file."""
+    from wellread import weights
+    from wellread.training.loss import validation_loss
+
+    def loss(model: Any) -> float:
+        return validation_loss(model.to(weights.device()), ready.validation, stage.optimizer.batch, None)[0]
+
+    gap = weights.quantisation_gap(folder.checkpoint, loss, offline=offline)
+    runs.write_json(folder.path / "quantization.json", asdict(gap))
+    watch.say(str(gap))
+
+
+def starting_point(this: Run, recipe: Recipe, number: int) -> str | None:
+    """The MODEL that a stage starts from: the base, or the checkpoint of the stage before it, or of the one it names.
+
+    None for a stage from scratch.
+    """
+    stage = recipe.stages[number - 1]
+    if isinstance(stage.method, Scratch):
+        return None
+    if stage.start == "base" or (stage.start == "previous" and number == 1):
+        return str(locate(str(recipe.base)))
+    names = [each.name for each in recipe.stages]
+    before = number - 1 if stage.start == "previous" else names.index(stage.start) + 1
+    return str(this.stage(before, names[before - 1]).checkpoint)
+
+
+def prepare_stage(
+    recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, *, start: str | None, place: Path, offline: bool,
+    say: Callable[[str], None] = lambda line: None,
+) -> Prepared:  # fmt: skip
+    """The tokenizer (the base's, or one trained on the training part only), token ids in `tokens`, windows over them,
+    and the model: opened at `start`, or created. `place` is where a base that had to be merged first is kept."""
+    from wellread import weights
+    from wellread.tokens.bpe import train_tokenizer
+
+    size = sum(len(document.text.encode()) for document in corpus.part("train"))
+    base = None
+    if isinstance(stage.method, Scratch):
+        texts = [document.text for document in corpus.part("train")]
+        folder = train_tokenizer(texts, tokens / "tokenizer", vocabulary=stage.method.vocabulary)
+        tokenizer = weights.open_tokenizer(folder)
+        model = weights.create(stage, tokenizer, text_bytes=size, seed=recipe.seed)
+    else:
+        opened = weights.open_to_train(
+            stage, str(start), folder=place, text_bytes=size, seed=recipe.seed, offline=offline
+        )
+        model, tokenizer, base = opened.model, opened.tokenizer, opened.base
+        for line in opened.notes:
+            say(line)
+        if processes.is_first():
+            weights.save_tokenizer(tokenizer, tokens / "tokenizer")
+    windows, validation, count = stage_windows(recipe, corpus, stage, tokens, tokenizer, say=say)
+    return Prepared(model, tokenizer, base, windows, validation, count)
+
+
+def stage_windows(
+    recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, say: Callable[[str], None]
+) -> tuple[Any, Any, int]:
+    """What a stage reads, what it is validated on, and how many tokens there are to read.
+
+    The book's own windows, windows drawn from a library, or examples; with replay of other text beside them.
+    """
+    from wellread import weights
+    from wellread.tokens.mixed import Mixed
+    from wellread.tokens.rows import Rows, prepare
+    from wellread.tokens.windows import Windows, validation_windows
+
+    start, end = weights.document_start(tokenizer), weights.document_end(tokenizer)
+    length, stride, seed = stage.windows.length, stage.windows.stride, recipe.seed
+
+    def rows(documents: Sequence[Document], name: str) -> Rows:
+        return prepare(documents, tokens / "tokenizer", tokens / name, start=start, end=end)
+
+    windows: Any
+    validation: Any
+    if stage.examples is not None:
+        windows, validation, count = _examples(corpus, stage, tokens, tokenizer, seed=seed, say=say)
+    else:
+        validation = validation_windows(
+            rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows
+        )
+        if stage.random_windows is not None:
+            windows, count = _drawn(stage, tokens, (start, end), seed=seed, say=say)
+        else:
+            own = rows(corpus.part("train"), "train")
+            windows, count = Windows(own, length=length, stride=stride, seed=seed), own.tokens
+    if stage.mix is not None:
+        replay = Windows(rows(_documents(stage.mix.texts), "mix"), length=length, seed=seed)
+        windows = Mixed(windows, replay, share=stage.mix.share, seed=seed)
+    return windows, validation, count
+
+
+def _documents(names: Iterable[str], *, clean: bool = True) -> list[Document]:
+    from wellread.corpus.ingest import read_documents
+
+    documents, _, skipped = read_documents(found(names), CorpusSettings(clean=clean))
+    if skipped:
+        raise CorpusError(f"{skipped[0].source}: {skipped[0].reason}")
+    return documents
+
+
+def _examples(
+    corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, seed: int, say: Callable[[str], None]
+) -> tuple[Any, Any, int]:
+    from wellread.tokens.examples import ExampleWindows, prepare_examples, validation_examples
+
+    assert stage.examples is not None
+    extra = _documents(stage.examples.files, clean=False) if stage.examples.files else []
+    parts = {"train": [*corpus.part("train"), *extra], "validation": list(corpus.part("validation"))}
+    read = {}
+    for part, documents in parts.items():
+        chats = [document for document in documents if "messages" in document.metadata]
+        if not chats:
+            raise CorpusError(f"stage {stage.name} reads examples, and the {part} part of the text has none: give JSONL "
+                              "rows of `prompt` and `completion`, or of `messages`.")  # fmt: skip
+        read[part] = prepare_examples(chats, tokenizer, tokens / part, length=stage.windows.length)
+    for line in read["train"].notes:
+        say(line)
+    length = stage.windows.length
+    windows = ExampleWindows(read["train"], length=length, seed=seed)
+    return windows, validation_examples(read["validation"], length, most=stage.validation_windows), read["train"].tokens
+
+
+def _drawn(
+    stage: Stage, tokens: Path, ends: tuple[int, int], *, seed: int, say: Callable[[str], None]
+) -> tuple[Any, int]:
+    from wellread.tokens.draw import DrawnWindows, draw
+
+    asked = stage.random_windows
+    assert asked is not None
+    sources = [library_path(text) for text in asked.texts]
+    draw(
+        sources, tokens / "tokenizer", tokens / "drawn", n=asked.n, length=stage.windows.length, seed=seed,
+        column=asked.column, start=ends[0], end=ends[1], say=say,
+    )  # fmt: skip
+    return DrawnWindows(tokens / "drawn", seed=seed), asked.n * stage.windows.length
+
+
+def doses(recipe: Recipe) -> list[str]:
+    """The metrics that stages stop by."""
+    return [read_condition(stage.until).metric for stage in recipe.stages if stage.until]
+
+
+def dose(recipe: Recipe, corpus: Corpus, stage: Stage, tokenizer: Any) -> Callable[[Any], float] | None:
+    """How a stage's `until` is measured on the model in training: on a few thousand words, greedily, in memory."""
+    if stage.until is None:
+        return None
+    from dataclasses import replace
+
+    from wellread.generation.hf import TransformersModel
+    from wellread.metrics import measure
+
+    wanted = read_condition(stage.until)
+    gathered = replace(evidence(recipe, corpus, stage.name), quick_words=DOSE_WORDS)
+
+    def measured(model: Any) -> float:
+        gathered.cache.clear()
+        gathered.model = TransformersModel(model, tokenizer, stage.name)
+        for row in measure(gathered, [wanted.metric]):
+            if row.split == wanted.split and row.name == wanted.metric and row.value is not None:
+                return row.value
+        raise CorpusError(
+            f"stage {stage.name}: {wanted.metric} was not measured on {wanted.split}, so `until` cannot be."
+        )
+
+    return measured

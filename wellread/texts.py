@@ -1,0 +1,82 @@
+"""Names of texts in, paths out: files, folders, and the texts that wellread brings along (`library:NAME`)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+
+from wellread import runs
+from wellread.errors import UsageError
+from wellread.recipe import Recipe
+from wellread.registry import unknown
+
+LIBRARY = "library:"
+
+
+def text_paths(recipe: Recipe, texts: Sequence[str | Path]) -> list[Path]:
+    """The files to read: those of the command line, else the recipe's. Raises UsageError where there are none."""
+    given = [str(text) for text in texts] or list(recipe.corpus.texts)
+    if not given:
+        raise UsageError(f"recipe {recipe.name!r} brings no text of its own: name a file or a folder after it.")
+    return found(given)
+
+
+def found(names: Iterable[str | Path]) -> list[Path]:
+    """The paths of files, folders and `library:NAME`. Raises UsageError for one that is not there."""
+    paths = [Path(library_path(str(name))) for name in names]
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"there is no file or folder {path}")
+    return paths
+
+
+def further_paths(recipe: Recipe) -> list[Path]:
+    """What a recipe reads beside its text: general text, replay, files of examples. Raises UsageError."""
+    stages = recipe.stages
+    names = [*recipe.general, *(text for stage in stages if stage.mix for text in stage.mix.texts),
+             *(file for stage in stages if stage.examples for file in stage.examples.files)]  # fmt: skip
+    return found(dict.fromkeys(names))
+
+
+def shards(recipe: Recipe) -> list[str]:
+    """Name and size of every file of the libraries that windows are drawn from: too large to be hashed."""
+    names = [text for stage in recipe.stages if stage.random_windows for text in stage.random_windows.texts]
+    paths = [Path(name) for name in names if not name.startswith(LIBRARY)]
+    files = [each for path in paths for each in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return [*names, *(f"{each.name} {each.stat().st_size}" for each in files if each.is_file())]
+
+
+def library_texts() -> list[str]:
+    """Names of the embedded texts; files in capitals are about them."""
+    folder = Path(str(resources.files("wellread"))) / "library"
+    return sorted(path.stem for path in folder.glob("*.md") if path.stem.islower())
+
+
+def library_path(name: str) -> str:
+    """The path that `library:NAME` stands for; any other name as it is."""
+    return str(library_text(name.removeprefix(LIBRARY))) if name.startswith(LIBRARY) else name
+
+
+def library_text(name: str) -> Path:
+    """The path of an embedded text."""
+    if name not in library_texts():
+        raise UsageError(unknown(f"embedded text {name!r}", name, library_texts()))
+    return Path(str(resources.files("wellread"))) / "library" / f"{name}.md"
+
+
+def digest(path: Path) -> str:
+    """A hash of a file's name and bytes, or of all files below a folder."""
+    whole = hashlib.sha256()
+    for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if not each.is_file() or any(runs.is_run(folder) for folder in each.parents):
+            continue
+        whole.update(each.relative_to(path.parent).as_posix().encode())
+        try:
+            with each.open("rb") as file:
+                while block := file.read(1 << 20):
+                    whole.update(block)
+        except OSError as error:  # reading the text will say so, or pass the file over
+            whole.update(f"unreadable {error.errno}".encode())
+    return whole.hexdigest()
