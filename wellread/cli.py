@@ -7,6 +7,7 @@ before a verb runs: `wellread --help` answers at once.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -95,6 +96,7 @@ def run(
             print_json({"run": str(done.path), "report": str(done.report), "verdict": verdict})
         else:
             echo(f"\n{verdict}\n\nreport: {done.report}\nrun: {done.path}")
+    processes.leave()
     if len(folders) > 1:
         note(f"\nside by side: wellread compare {' '.join(folders)}")
 
@@ -321,6 +323,8 @@ def main() -> None:
     """The console script: one clear line and an exit code for whatever goes wrong."""
     # Threads that spin while they wait crawl, tens of times slower, as soon as another program wants a core.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    # where it is installed, peft loads it, and it speaks of kernels that nothing here needs
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         app(standalone_mode=True)
     except WellreadError as error:

@@ -53,6 +53,8 @@ class Rendering:
         its rendering answer.
         """
         answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+        if not answers:
+            raise CorpusError(f"{name}: an example without an answer (role assistant) teaches nothing; leave it out")
         messages = [dict(message) for message in messages[: answers[-1] + 1]]
         if not self.template:
             return [self._plain(messages)]
@@ -62,7 +64,7 @@ class Rendering:
         ids, counts = turns[0]
         for longer, counting in turns[1:]:
             if longer[: len(ids)] != ids:
-                return [self._ended(*turn) for turn in turns]
+                return [self._ended(*turn) for turn in turns if any(turn[1])]
             ids, counts = longer, [*counts, *counting[len(counts) :]]
         return [self._ended(ids, counts)]
 

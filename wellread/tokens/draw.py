@@ -6,8 +6,8 @@
     parts/N.arrow       windows: input_ids, begins, tokens, shard, document, offset
     counts.json         windows of every shard; written last
 
-`draw` runs the three steps; `distributed.py` runs the same
-steps in many processes.
+`plan.py` says where the windows lie. `draw` measures the shards, draws the parts and counts them; `distributed.py` runs
+the same steps in many processes.
 """
 
 from __future__ import annotations

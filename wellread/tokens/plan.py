@@ -197,8 +197,8 @@ def storage(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot write the drawn windows to {folder}: {error.strerror or error}; free space or choose another "
-            "folder, then run again: it goes on"
+            f"the draw into {folder} stopped: {error.filename or folder}: {error.strerror or error}; mend that, free "
+            "space or choose another folder, then run again: it goes on"
         ) from None
 
 

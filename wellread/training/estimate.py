@@ -19,6 +19,8 @@ from wellread.training.foreseen import COPIES, Foreseen, Memory, peak
 if TYPE_CHECKING:
     import torch
 
+    from wellread.training.twins import Twins
+
 PATIENCE = 6.0
 """Seconds that one timed micro-batch may take; of a slower one, fewer windows are computed, and multiplied."""
 CONTEXT = 700 * 2**20
@@ -51,8 +53,8 @@ def foresee(
     drawn); `opening` the most memory the process held while the model was opened, where that is known. `model` trains a
     few steps: throw it away.
     """
-    from wellread.training.dropout import dropout
     from wellread.training.optimizers import make_optimizer
+    from wellread.training.twins import dressed
 
     import_module("wellread.training.trainer")  # what training loads counts as the process's own
     model.to(weights.device()).train()
@@ -62,9 +64,9 @@ def foresee(
     autocast = weights.precision(stage.precision, model.device).autocast
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
     process = process_bytes(model)
-    with dropout(model, share):
-        optimizer = make_optimizer(model, settings)
-        step = _Step(model, optimizer, batch, batches.parts, autocast)
+    optimizer = make_optimizer(model, settings)
+    with dressed(model, share) as twins:
+        step = _Step(model, optimizer, batch, batches.parts, autocast, twins)
         parts, step_seconds = step.watched(), step.seconds()
     trained = sum(weight.numel() * 4 for weight in model.parameters() if weight.requires_grad)
     resting = {"process": process, "weights": held_bytes(model), "optimizer": _state_bytes(optimizer)}
@@ -145,9 +147,9 @@ class _Step:
 
     def __init__(
         self, model: Any, optimizer: torch.optim.Optimizer, batch: dict[str, torch.Tensor], parts: int,
-        autocast: torch.dtype | None,
+        autocast: torch.dtype | None, twins: Twins | None,
     ) -> None:  # fmt: skip
-        self._model, self._optimizer, self._autocast = model, optimizer, autocast
+        self._model, self._optimizer, self._autocast, self._twins = model, optimizer, autocast, twins
         self._batch, self._parts = batch, parts
         self._windows = len(batch["labels"])
         # once for what is made only once: the optimizer's state, buffers of kernels
@@ -180,18 +182,29 @@ class _Step:
         vocabulary = len(self._model.get_output_embeddings().weight)
         live = Live(self._model.parameters(), vocabulary=vocabulary, known=known)
         with live:
-            self._backward(windows)
+            # not side by side, for what other threads make is not seen; it is as much, but for the gradients
+            self._backward_alone(self._first(windows))
             self._optimizer.step()
-        return live.peak
+        copies = len(self._twins.models) - 1 if self._twins else 0
+        trained = sum(weight.numel() * 4 for weight in self._model.parameters() if weight.requires_grad)
+        return {**live.peak, "gradients": live.peak["gradients"] + copies * trained}
+
+    def _first(self, windows: int) -> dict[str, torch.Tensor]:
+        return {name: ids[:windows].to(self._model.device) for name, ids in self._batch.items()}
 
     def _backward(self, windows: int) -> None:
+        batch = self._first(windows)
+        if self._twins is None:
+            self._backward_alone(batch)
+        else:
+            self._twins.backward(batch, batch["labels"].numel(), self._autocast)
+
+    def _backward_alone(self, batch: dict[str, torch.Tensor]) -> None:
         import torch
 
         from wellread.training.loss import causal_loss
 
-        here = {name: ids[:windows].to(self._model.device) for name, ids in self._batch.items()}
-        loss = causal_loss(self._model, here, self._autocast) / here["labels"].numel()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(causal_loss(self._model, batch, self._autocast) / batch["labels"].numel())
 
     def _timed(self, work: Callable[[], Any]) -> float:
         import torch
