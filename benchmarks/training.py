@@ -3,8 +3,8 @@
     python benchmarks/training.py --model embedded --method lora
     python benchmarks/training.py --model gemma --method full --precision auto
 
-Same model, same windows, same batch, threads and precision (`--precision auto`: ours as a user gets it, the stock way
-in float32); each variant in processes of its own, in turn. Prints tokens per second and peak memory, and their ratios.
+Same model, same windows, same batch, threads and precision (with `--precision auto` not: ours as a user gets it, the
+stock way in float32); each variant in processes of its own, in turn. Prints tokens per second and peak memory, and their ratios.
 Memory is the process's while it trains: in total, and above weights, gradients and optimizer state.
 """
 
@@ -121,13 +121,8 @@ def train_ours(model: Any, windows: Windows, given: argparse.Namespace, folder: 
         parameter.requires_grad_(True)
     one = Windows(1000, 16, 1, 1)
     forget_peak()
-    with contextlib.ExitStack() as stack:
-        if not given.fat:
-            from wellread.training.lean import lean
-
-            stack.enter_context(lean(model))
-        with contextlib.suppress(StopTraining):
-            train(model, Unsaved(), windows, one, stage, folder=folder, base=None, seed=0, fingerprint="0")
+    with contextlib.suppress(StopTraining):
+        train(model, Unsaved(), windows, one, stage, folder=folder, base=None, seed=0, fingerprint="0")
     return windows.times, windows.peak, model
 
 
@@ -177,7 +172,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4, help="of each process; the first is not timed")
     parser.add_argument("--rounds", type=int, default=2, help="processes of each variant")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--fat", action="store_true", help="ours with the chunked loss alone")
     parser.add_argument("--worker", choices=["stock", "ours"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:

@@ -63,7 +63,7 @@ def train_stage(
     train(
         ready.model, ready.tokenizer, ready.windows, ready.validation, stage, folder=folder.path,
         base=ready.base, seed=recipe.seed, fingerprint=mark, dose=dose(recipe, corpus, stage, ready.tokenizer),
-        report_to=recipe.report_to, run_name=f"{this.path.name}-{stage.name}", progress=watch.progress, say=watch.say,
+        report_to=recipe.report_to, run_name=f"{this.name}-{stage.name}", progress=watch.progress, say=watch.say,
     )  # fmt: skip
     if isinstance(stage.method, Qlora) and processes.is_first():
         tell_gap(stage, folder, ready, offline=offline, watch=watch)

@@ -182,6 +182,8 @@ def test_what_a_template_cannot_do_is_one_line(folder):
     with pytest.raises(ModelError, match=r"can be told from the prompt; choose") as caught:
         counting(tokenizer_of(folder, UNSPLITTABLE), CHAT)
     assert "\n" not in str(caught.value)
+    with pytest.raises(CorpusError, match="row: an example without an answer"):
+        counting(tokenizer_of(folder), CHAT[:1])
     with pytest.raises(
         CorpusError, match=r"row: the chat template of .* refuses .*System role not supported"
     ) as caught:

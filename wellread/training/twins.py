@@ -71,7 +71,8 @@ class Twins:
             with torch.enable_grad(), recomputing():
                 loss = causal_loss(model, rows, autocast) / count
                 torch.autograd.backward(loss)
-            return loss.detach()
+            found: torch.Tensor = loss.detach()
+            return found
 
         parts = _split(batch, len(self.models))
         losses = self.crew.each(part, zip(self.models, parts, strict=False))
@@ -80,7 +81,8 @@ class Twins:
                 torch._foreach_add_([weight.grad for weight in self._own], [weight.grad for weight in others])
                 for weight in others:
                     weight.grad = None
-        return torch.stack(losses).sum()
+        total: torch.Tensor = torch.stack(losses).sum()
+        return total
 
 
 def _copy(model: Any) -> Any:
