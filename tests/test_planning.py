@@ -124,7 +124,7 @@ def test_shapes_alone_foresee_what_real_steps_hold(base: Path, method: str, micr
     shaped = Shapes(AutoConfig.from_pretrained(base), Machine("cpu", 2**40, 0, None), text_bytes=1000).sizes(one)
     for part in ("weights", "optimizer", "activations", "logits", "gradients"):
         expected = getattr(real.memory, part)
-        assert getattr(shaped.memory, part) == pytest.approx(expected, rel=0.15, abs=3000), part
+        assert getattr(shaped.memory, part) == pytest.approx(expected, rel=0.2, abs=3000), part
     assert (shaped.disk_bytes, shaped.kept_bytes) == pytest.approx((real.disk_bytes, real.kept_bytes), rel=0.01)
 
 
@@ -144,7 +144,7 @@ def test_checkpointed_layers_and_smaller_batches_hold_less(tmp_path: Path) -> No
         return shapes.sizes(changed).memory.activations
 
     plain = activations()
-    assert plain / 4 < activations(micro_batch=2) < plain / 3  # weights in autocast's type are as large as ever
+    assert plain / 4 < activations(micro_batch=2) < plain / 2.5  # weights in autocast's type are as large as ever
     assert activations(gradient_checkpointing="on") < plain / 2
 
 

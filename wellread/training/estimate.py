@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 6.0
 """Seconds that one timed micro-batch may take; of a slower one, fewer windows are computed, and multiplied."""
+WATCHED = 60.0
+"""Seconds that the micro-batch may take whose memory is watched; it is taken once, and whole wherever it can be."""
 CONTEXT = 700 * 2**20
 """Bytes that a process takes of a GPU before it holds a tensor: CUDA's context, cuBLAS's workspace. From memory of
 other programs: this version has not run on a GPU."""
@@ -155,15 +157,19 @@ class _Step:
         # once for what is made only once: the optimizer's state, buffers of kernels
         self._backward(1)
         self._optimizer.step()
-        slow = self._timed(lambda: self._backward(1))
-        self._most = self._windows if slow * self._windows <= PATIENCE else max(1, int(PATIENCE / slow))
+        one = self._timed(lambda: self._backward(1))
+        self._most, self._watchable = (
+            min(self._windows, max(least, int(patience / one))) for least, patience in ((1, PATIENCE), (2, WATCHED))
+        )
 
     def watched(self) -> dict[str, int]:
         """Bytes at the peak by part, beside weights and optimizer state."""
-        if self._most >= self._windows:
-            return self._watch(self._windows)
-        first, second = self._watch(1), self._watch(2)
-        return {part: first[part] + (second[part] - first[part]) * (self._windows - 1) for part in first}
+        last = self._watch(self._watchable)
+        more = self._windows - self._watchable
+        if not more:
+            return last
+        before = self._watch(self._watchable - 1)
+        return {part: max(0, last[part] + (last[part] - before[part]) * more) for part in last}
 
     def seconds(self) -> float:
         """Of the whole step, all its micro-batches."""

@@ -23,6 +23,7 @@ from wellread.training.dropout import dropout
 from wellread.training.estimate import disk_bytes, held_bytes
 from wellread.training.estimate_live import Live
 from wellread.training.foreseen import COPIES, Memory, Sizes, peak
+from wellread.training.lean import lean
 from wellread.weights.held import SCALES_BLOCK, Product
 from wellread.weights.quantising import NF4_BLOCK, linears
 
@@ -217,7 +218,7 @@ def _step(model: Any, stage: Stage, machine: Machine, processes: int) -> dict[st
     share = math.ceil(stage.optimizer.batch / processes)
     windows = min(share, stage.optimizer.micro_batch or share)
     rate = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
-    with mode:
+    with lean(model), mode:
         if windows < share:
             for weight in model.parameters():
                 weight.grad = torch.zeros_like(weight) if weight.requires_grad else None

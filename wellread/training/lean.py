@@ -139,14 +139,25 @@ def _lora(module: Any) -> Callable[..., torch.Tensor] | None:
 def _random(width: int, like: torch.Tensor) -> torch.Tensor:
     import torch
 
+    if _only_a_shape(like):
+        return like.new_empty(2, 3, width)
     numbers = torch.randn(2, 3, width, generator=torch.Generator().manual_seed(0))
     return numbers.to(like.device, like.dtype if like.dtype.is_floating_point else torch.float32)
 
 
 def _same(stock: Callable[..., Any], ours: Callable[..., Any], x: torch.Tensor) -> bool:
-    """Whether both compute the same of `x`, dropout aside."""
+    """Whether both compute the same of `x`, dropout aside; taken to be so where `x` is only a shape."""
     import torch
 
+    if _only_a_shape(x):
+        return True
     with torch.no_grad():
         expected, found = stock(x), ours(x)
     return bool((expected - found).norm() <= TOLERANCE * expected.norm())
+
+
+def _only_a_shape(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has no numbers: memory is foreseen with such (estimate_shape.py)."""
+    from torch._subclasses import FakeTensor
+
+    return isinstance(tensor, FakeTensor)
