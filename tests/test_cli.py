@@ -76,12 +76,15 @@ def test_list_names_what_there_is(kind: str, member: str) -> None:
 
 def test_the_progress_line_shows_what_a_person_waits_for() -> None:
     now = SimpleNamespace(
-        share=0.5, step=1200, loss=3.21, validation_loss=3.4, tokens_per_second=4321.0, seconds_left=75.0
-    )
+        share=0.5, step=1200, loss=3.21, validation_loss=3.4, tokens_per_second=4321.0, seconds_left=75.0,
+        stopped="",
+    )  # fmt: skip
     assert (
         progress_line(now, width=4)
         == "[██░░]  50%  step 1,200  loss 3.210  validation 3.400  4,321 tokens/s  1 min 15 s left"
     )
+    now.stopped = "patience: 3 validations without a lower loss"
+    assert progress_line(now) == "stopped after step 1,200: patience: 3 validations without a lower loss"
 
 
 def test_a_measurement_that_was_not_made_says_why() -> None:

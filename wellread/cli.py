@@ -412,7 +412,7 @@ def _watch() -> Iterator[Any]:
 def progress_line(now: Any, width: int = 20) -> str:
     """A bar, the step, the losses, the speed and the time left, in one line."""
     full = round(now.share * width)
-    if now.stopped:
+    if now.stopped not in {"", "budget"}:
         return f"stopped after step {now.step:,}: {now.stopped}"
     validation = f"  validation {now.validation_loss:.3f}" if now.validation_loss is not None else ""
     return (
