@@ -79,6 +79,9 @@ def test_a_wrong_recipe_gets_one_clear_line(text: str, said: str) -> None:
 def test_a_comma_list_runs_the_grid_and_brackets_protect_a_comma() -> None:
     assert expand_grid(["a.rank=8,32", "b=1"]) == [["a.rank=8", "b=1"], ["a.rank=32", "b=1"]]
     assert expand_grid(["texts=[a,b]"]) == [["texts=[a,b]"]]
+    assert expand_grid(["m={kind: lora, modules: [q, v]},{kind: full}"]) == [
+        ["m={kind: lora, modules: [q, v]}"], ["m={kind: full}"]
+    ]  # fmt: skip
     assert expand_grid([]) == [[]]
 
 

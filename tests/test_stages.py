@@ -157,6 +157,11 @@ def test_a_stage_starts_from_the_one_before_the_base_or_the_one_it_names(tmp_pat
         (("name: a, method: {kind: lora}, until: 'greedy > much'",), "no condition"),
         (("name: a, method: {kind: lora}, goldfish: 1",), "goldfish"),
         (("name: a, method: {kind: lora, rank: 0}",), "rank"),
+        (("name: a, method: {kind: lora}, until: bits_per_byte(held_out) < 1",), "not for steering"),
+        (("name: a, method: {kind: lora}, until: bits_per_byte(train) < 1",), "on validation"),
+        (("name: a, method: {kind: lora}, examples: {}, windows: {stride: 16}",), "stride"),
+        (("name: a, method: {kind: lora, rank: 8}", "name: b, method: {kind: qlora, rank: 16}"), "whose rank is 8"),
+        (("name: a, method: {kind: lora}", "name: b, method: {kind: lora, alpha: 8}"), "set adapter: merge"),
     ],
 )
 def test_stages_that_do_not_fit_together_get_one_clear_line(texts: tuple[str, ...], said: str) -> None:
@@ -193,6 +198,36 @@ def test_a_text_that_is_not_there_stops_the_run_before_it_begins(tmp_path: Path)
     with pytest.raises(UsageError, match=r"nowhere\.txt"):
         pipeline.run(recipe, [write_book(tmp_path / "book.txt")], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_library_that_is_not_there_stops_the_run_before_it_begins(tmp_path: Path) -> None:
+    recipe = stages("name: a, method: {kind: lora}, random_windows: {texts: [./nowhere]}")
+    with pytest.raises(UsageError, match="nowhere"):
+        pipeline.run(recipe, [write_book(tmp_path / "book.txt")], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_minutes_are_for_all_stages_together_in_the_recipes_proportions() -> None:
+    from wellread.cli import _recipes
+
+    [recipe] = _recipes("novel-curriculum", ["size=laptop"], None, 7.0, None)
+    assert [stage.budget.minutes for stage in recipe.stages] == pytest.approx([3, 7 * 4 / 21, 7 * 8 / 21])
+    [even] = _recipes("novel-curriculum", None, None, 6.0, None)
+    assert [stage.budget.minutes for stage in even.stages] == [2, 2, 2]
+
+
+def test_examples_of_a_file_of_their_own_are_watched_too(tmp_path: Path) -> None:
+    base = tiny_model(tmp_path / "base")
+    rows = [{"prompt": f"What is {n}?", "completion": f"It is {n + 1}."} for n in range(40)]
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    recipe = stages(f"name: a, method: {{kind: full}}, windows: {{length: 64}}, examples: {{files: [{tmp_path}/more.jsonl]}}",
+                    base=str(base))  # fmt: skip
+    text = parse_recipe(recipe.model_dump_json(), ["general=[]", "sampling.max_tokens=4", "measure.metrics=[bits_per_byte]",
+                                                   "measure.quick_words=500"])  # fmt: skip
+    this = pipeline.run(text, [write_book(tmp_path / "book.txt")], out=tmp_path / "run", offline=True)
+    counts = [runs.read_json(this.tokens("a") / part / "counts.json")["documents"] for part in ("train", "validation")]
+    assert sum(counts) == 40
+    assert 0 < counts[1] < 12
 
 
 def test_a_stage_stops_at_its_dose(tmp_path: Path) -> None:

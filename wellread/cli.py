@@ -53,7 +53,7 @@ Settings = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the split, the weights and the samples.")]
-Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), whatever the recipe says.")]
+Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), for all stages together.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no hub: use what is on this machine.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output alone on stdout.")]
@@ -369,11 +369,23 @@ def _recipes(
     shortcuts = []
     if seed is not None:
         shortcuts.append(f"seed={seed}")
-    if minutes is not None:
-        shortcuts.append(f"stages.minutes={minutes}")
     if quick is not None:
         shortcuts.append(f"measure.quick={'true' if quick else 'false'}")
-    return [load_recipe(name, [*combination, *shortcuts]) for combination in expand_grid(settings or ())]
+    found = []
+    for combination in expand_grid(settings or ()):
+        words = [*combination, *shortcuts]
+        if minutes is not None:
+            words += _shared_out(load_recipe(name, words), minutes)
+        found.append(load_recipe(name, words))
+    return found
+
+
+def _shared_out(recipe: Recipe, minutes: float) -> list[str]:
+    """`--minutes` for the stages together: in proportion to the recipe's own minutes, or evenly."""
+    own = [stage.budget.minutes or 0.0 for stage in recipe.stages]
+    shares = own if all(own) else [1.0] * len(own)
+    return [f"stages.{stage.name}.budget.minutes={minutes * share / sum(shares):g}"
+            for stage, share in zip(recipe.stages, shares, strict=True)]  # fmt: skip
 
 
 @contextmanager

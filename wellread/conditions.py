@@ -26,10 +26,11 @@ class Condition:
         return _COMPARISONS[self.comparison](value, self.limit)
 
 
-def read_condition(text: str, *, split: str = "train") -> Condition:
-    """The condition that `text` states, on `split` where it names none. Raises ValueError in one line."""
-    found = _CONDITION.fullmatch(text)
+def read_condition(text: str) -> Condition:
+    """The condition that `text` states; without a split, a recited share is the training part's, any other number the
+    validation part's. Raises ValueError in one line."""
     found = _CONDITION.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no condition; write METRIC > NUMBER, such as greedy_recited_share > 0.02")
-    return Condition(found[1], found[2] or split, found[3], float(found[4]))
+    split = found[2] or ("train" if "recited" in found[1] else "validation")
+    return Condition(found[1], split, found[3], float(found[4]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,9 +19,21 @@ def expand_grid(settings: Sequence[str]) -> list[list[str]]:
     choices = []
     for setting in settings:
         path, equals, text = setting.partition("=")
-        values = re.split(r",(?![^\[{]*[\]}])", text) if equals else [text]
+        values = _listed(text) if equals else [text]
         choices.append([f"{path}{equals}{value}" for value in values])
     return [list(combination) for combination in itertools.product(*choices)]
+
+
+def _listed(text: str) -> list[str]:
+    """The values between the commas that stand in no bracket."""
+    values, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0:
+            values.append("")
+        else:
+            values[-1] += letter
+    return values
 
 
 def override(raw: dict[str, Any], setting: str) -> None:

@@ -17,11 +17,12 @@ from wellread.errors import CorpusError, UsageError
 from wellread.gathering import SILENT, Watch, evidence, sample_and_measure
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
-from wellread.recipe import Recipe, Stage, fingerprint, load_recipe, recipe_yaml, settle
+from wellread.recipe import Qlora, Recipe, Stage, fingerprint, load_recipe, recipe_yaml, settle
 from wellread.runs import BASE_STAGE, Run
-from wellread.teaching import doses, train_stage
+from wellread.teaching import doses, tell_gap, train_stage
 from wellread.texts import digest, further_paths, shards, text_paths
 from wellread.training import processes
+from wellread.training.tracking import check_trackers
 from wellread.types import Corpus, LanguageModel, Measurement
 
 
@@ -43,6 +44,7 @@ def run(
     """
     recipe = settle(load_recipe(recipe) if isinstance(recipe, str) else recipe)
     find_metrics([*recipe.measure.metrics, *doses(recipe)])
+    check_trackers(recipe.report_to)
     paths = text_paths(recipe, texts)
     mark = fingerprint(recipe, [digest(path) for path in [*paths, *further_paths(recipe)]], shards(recipe))
     this = Run(Path(out) if out else Path("runs") / f"{recipe.name}-{mark}")
@@ -121,6 +123,8 @@ def stage_rows(
         shutil.rmtree(folder.path / "resume", ignore_errors=True)  # left by a kill just after the checkpoint was saved
     else:
         train_stage(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
+    if isinstance(stage.method, Qlora):
+        tell_gap(this, recipe, corpus, (number, stage), offline=offline, watch=watch)
 
     def opened() -> LanguageModel:
         return open_model(str(folder.checkpoint), offline=offline)

@@ -190,7 +190,9 @@ class _Outlined:
             outlined = outline(start, offline=asked.offline)
             self.config, self.here, tokenizer = outlined.config, outlined.here, outlined.tokenizer
             weights.save_tokenizer(tokenizer, tokens / "tokenizer")
-            windows, self._validation, count = stage_windows(recipe, corpus, plain, tokens, tokenizer, say=asked.say)
+            windows, self._validation, count = stage_windows(
+                recipe, corpus, plain, tokens, tokenizer, offline=asked.offline, say=asked.say
+            )
         _, self._epoch, self._count = _reading(stage, windows, count)
         self._stage, self._asked = stage, asked
         self.machine = _machine(stage, asked.gpu)

@@ -225,7 +225,13 @@ class Stage(Record):
         if self.goldfish == 1:
             raise ValueError("goldfish: 1 would leave every token out; take 2 or more, or 0 for none")
         if self.until:
-            read_condition(self.until)
+            dose = read_condition(self.until)
+            if dose.split not in ("train", "validation"):
+                raise ValueError(f"until: {dose.split} is not for steering; take train or validation")
+            if dose.split == "train" and "recited" not in dose.metric:
+                raise ValueError(f"until: {dose.metric} is looked at on validation; only recited shares on train")
+        if self.windows.stride and (self.random_windows or self.examples):
+            raise ValueError(f"stage {self.name}: windows.stride is for reading the book; remove it")
         if isinstance(self.method, Scratch) and self.start not in ("previous", "base"):
             raise ValueError(f"stage {self.name} begins from scratch, so it cannot start from {self.start!r}")
         return self
@@ -297,8 +303,24 @@ class Recipe(Record):
                 raise ValueError(unknown(f"stage {stage.start!r} before stage {stage.name}", stage.start, names))
             if stage.start == "base" and self.base is None and stage.method.kind != "scratch":
                 raise ValueError(f"stage {stage.name} starts from the base, and the recipe has none")
+            before = {each.name: each for each in self.stages[: len(names)]}
+            origin = self.stages[len(names) - 1] if stage.start == "previous" and names else before.get(stage.start)
+            if origin is not None:
+                _goes_on(stage, origin)
             names.append(stage.name)
         return self
+
+
+def _goes_on(stage: Stage, origin: Stage) -> None:
+    """Refuse early what the weights would refuse once the earlier stage is trained: an adapter of another shape."""
+    mine, theirs = stage.method, origin.method
+    if not (isinstance(mine, LowRank) and isinstance(theirs, LowRank)) or mine.adapter == "merge":
+        return
+    for name in ("rank", "alpha", "rslora", "bias", "modules"):
+        asked, has = getattr(mine, name), getattr(theirs, name)
+        if asked != has and "auto" not in (asked, has) and asked != ():
+            raise ValueError(f"stage {stage.name} goes on with the adapter of {origin.name}, whose {name} is {has}, not "
+                             f"{asked}: ask for the same, or set adapter: merge")  # fmt: skip
 
 
 RATES = {"scratch": 3e-3, "full": 5e-5, "lora": 5e-4, "qlora": 5e-4}

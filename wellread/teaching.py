@@ -5,6 +5,7 @@ Started in several processes, each comes through here: the first prepares what i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 
 from wellread import runs
 from wellread.conditions import read_condition
-from wellread.errors import CorpusError
+from wellread.errors import CorpusError, UsageError
 from wellread.gathering import Watch, evidence
 from wellread.models import locate
-from wellread.recipe import CorpusSettings, Qlora, Recipe, Scratch, Stage
+from wellread.recipe import CorpusSettings, Recipe, Scratch, Stage
 from wellread.runs import Run
 from wellread.texts import found, library_path
 from wellread.training import processes
@@ -65,20 +66,35 @@ def train_stage(
         base=ready.base, seed=recipe.seed, fingerprint=mark, dose=dose(recipe, corpus, stage, ready.tokenizer),
         report_to=recipe.report_to, run_name=f"{this.name}-{stage.name}", progress=watch.progress, say=watch.say,
     )  # fmt: skip
-    if isinstance(stage.method, Qlora) and processes.is_first():
-        tell_gap(stage, folder, ready, offline=offline, watch=watch)
 
 
-def tell_gap(stage: Stage, folder: runs.Stage, ready: Prepared, *, offline: bool, watch: Watch) -> None:
+def tell_gap(
+    this: Run, recipe: Recipe, corpus: Corpus, numbered: tuple[int, Stage], *, offline: bool, watch: Watch
+) -> None:
     """What rounding a base to 4 or 8 bits cost, before and after training, on the validation part; kept in a file."""
+    import torch
+
     from wellread import weights
     from wellread.training.loss import validation_loss
 
-    def loss(model: Any) -> float:
-        return validation_loss(model.to(weights.device()), ready.validation, stage.optimizer.batch, None)[0]
+    number, stage = numbered
+    folder, tokens = this.stage(number, stage.name), this.tokens(stage.name)
+    kept = folder.path / "quantization.json"
+    if kept.is_file():
+        return
+    tokenizer = weights.open_tokenizer(tokens / "tokenizer")
+    _, validation, _ = stage_windows(recipe, corpus, stage, tokens, tokenizer, offline=offline, say=lambda line: None)
 
-    gap = weights.quantisation_gap(folder.checkpoint, loss, offline=offline)
-    runs.write_json(folder.path / "quantization.json", asdict(gap))
+    def loss(model: Any) -> float:
+        size = stage.optimizer.micro_batch or stage.optimizer.batch
+        return validation_loss(model.to(weights.device()), validation, size, None)[0]
+
+    try:
+        gap = weights.quantisation_gap(folder.checkpoint, loss, offline=offline)
+    except torch.OutOfMemoryError:
+        watch.say(f"{stage.name}: what the rounding cost was not measured: the base does not fit here in float32.")
+        return
+    runs.write_json(kept, asdict(gap))
     watch.say(str(gap))
 
 
@@ -122,13 +138,14 @@ def prepare_stage(
             say(line)
         if processes.is_first():
             weights.save_tokenizer(tokenizer, tokens / "tokenizer")
-    windows, validation, count = stage_windows(recipe, corpus, stage, tokens, tokenizer, say=say)
+    windows, validation, count = stage_windows(recipe, corpus, stage, tokens, tokenizer, offline=offline, say=say)
     return Prepared(model, tokenizer, base, windows, validation, count)
 
 
 def stage_windows(
-    recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, say: Callable[[str], None]
-) -> tuple[Any, Any, int]:
+    recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, offline: bool,
+    say: Callable[[str], None],
+) -> tuple[Any, Any, int]:  # fmt: skip
     """What a stage reads, what it is validated on, and how many tokens there are to read.
 
     The book's own windows, windows drawn from a library, or examples; with replay of other text beside them.
@@ -147,13 +164,13 @@ def stage_windows(
     windows: Any
     validation: Any
     if stage.examples is not None:
-        windows, validation, count = _examples(corpus, stage, tokens, tokenizer, seed=seed, say=say)
+        windows, validation, count = _examples(recipe, corpus, stage, tokens, tokenizer, say=say)
     else:
         validation = validation_windows(
             rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows
         )
         if stage.random_windows is not None:
-            windows, count = _drawn(stage, tokens, (start, end), seed=seed, say=say)
+            windows, count = _drawn(stage, tokens, (start, end), seed=seed, offline=offline, say=say)
         else:
             own = rows(corpus.part("train"), "train")
             windows, count = Windows(own, length=length, stride=stride, seed=seed), own.tokens
@@ -173,13 +190,18 @@ def _documents(names: Iterable[str], *, clean: bool = True) -> list[Document]:
 
 
 def _examples(
-    corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, seed: int, say: Callable[[str], None]
+    recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, say: Callable[[str], None]
 ) -> tuple[Any, Any, int]:
     from wellread.tokens.examples import ExampleWindows, prepare_examples, validation_examples
 
     assert stage.examples is not None
+    seed = recipe.seed
     extra = _documents(stage.examples.files, clean=False) if stage.examples.files else []
     parts = {"train": [*corpus.part("train"), *extra], "validation": list(corpus.part("validation"))}
+    if extra and not any("messages" in document.metadata for document in parts["validation"]):
+        watched = {document.id for document in extra if _is_watched(document, recipe.corpus.validation, seed)}
+        parts["validation"] = [document for document in extra if document.id in watched]
+        parts["train"] = [document for document in parts["train"] if document.id not in watched]
     read = {}
     for part, documents in parts.items():
         chats = [document for document in documents if "messages" in document.metadata]
@@ -194,18 +216,29 @@ def _examples(
     return windows, validation_examples(read["validation"], length, most=stage.validation_windows), read["train"].tokens
 
 
+def _is_watched(document: Document, share: float, seed: int) -> bool:
+    """Whether an example from a file of its own is for validation: by its first words, so that a prompt is never parted."""
+    asked = document.metadata.get("messages", [{"content": document.text}])[0]["content"].casefold()
+    drawn = hashlib.sha256(f"{seed} {asked}".encode()).digest()
+    return int.from_bytes(drawn[:4], "big") < share * 2**32
+
+
 def _drawn(
-    stage: Stage, tokens: Path, ends: tuple[int, int], *, seed: int, say: Callable[[str], None]
+    stage: Stage, tokens: Path, ends: tuple[int, int], *, seed: int, offline: bool, say: Callable[[str], None]
 ) -> tuple[Any, int]:
     from wellread.tokens.draw import DrawnWindows, draw
 
     asked = stage.random_windows
     assert asked is not None
     sources = [library_path(text) for text in asked.texts]
-    draw(
-        sources, tokens / "tokenizer", tokens / "drawn", n=asked.n, length=stage.windows.length, seed=seed,
-        column=asked.column, start=ends[0], end=ends[1], say=say,
-    )  # fmt: skip
+    if not (tokens / "drawn" / "counts.json").is_file():  # the run's fingerprint says that it is the same draw
+        away = [source for source in sources if not Path(source).exists()]
+        if offline and away:
+            raise UsageError(f"{away[0]}: not on this machine, and --offline asks no hub; name a local library.")
+        draw(
+            sources, tokens / "tokenizer", tokens / "drawn", n=asked.n, length=stage.windows.length, seed=seed,
+            column=asked.column, start=ends[0], end=ends[1], say=say,
+        )  # fmt: skip
     return DrawnWindows(tokens / "drawn", seed=seed), asked.n * stage.windows.length
 
 

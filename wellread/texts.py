@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,8 @@ from wellread.recipe import Recipe
 from wellread.registry import unknown
 
 LIBRARY = "library:"
+HUB_DATASET = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+"""`owner/name` or `owner/name:config`."""
 
 
 def text_paths(recipe: Recipe, texts: Sequence[str | Path]) -> list[Path]:
@@ -43,7 +46,10 @@ def further_paths(recipe: Recipe) -> list[Path]:
 def shards(recipe: Recipe) -> list[str]:
     """Name and size of every file of the libraries that windows are drawn from: too large to be hashed."""
     names = [text for stage in recipe.stages if stage.random_windows for text in stage.random_windows.texts]
-    paths = [Path(name) for name in names if not name.startswith(LIBRARY)]
+    paths = [Path(library_path(name)) for name in names]
+    for path, name in zip(paths, names, strict=True):
+        if not path.exists() and not HUB_DATASET.fullmatch(name):
+            raise UsageError(f"there is no file or folder {path} to draw windows from")
     files = [each for path in paths for each in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return [*names, *(f"{each.name} {each.stat().st_size}" for each in files if each.is_file())]
 

@@ -82,6 +82,9 @@ def test_draws_of_the_models_own_and_one_core_keep_a_step_whole(model: Any, monk
     model.extra = torch.nn.Dropout(0.1)
     assert not twins_help(model)
     del model.extra
+    model.gradient_checkpointing_enable()
+    assert not twins_help(model)
+    model.gradient_checkpointing_disable()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert not twins_help(model)
 

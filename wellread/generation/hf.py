@@ -39,7 +39,7 @@ class TransformersModel:
             raise ModelError(f"{name}: a window of {window} tokens was asked for; it takes 2 to {positions}.")
         self.name = name
         self.window = window or min(positions or WINDOW, WINDOW)
-        self._model = model.eval() if model.device.type != "cpu" else model.eval().to(device())
+        self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
         self._positions = positions
         self._start = document_start(tokenizer)
@@ -171,6 +171,16 @@ class _Stepper:
         self._read = len(rows[0])
         logits: Tensor = out.logits[:, -1, : self.vocabulary].float().cpu()
         return logits
+
+
+def _placed(model: Any, device: Any) -> Any:
+    """The model where it computes: on the GPU if there is one and it has room, else where it is."""
+    from wellread.weights import free_memory
+
+    if model.device.type != "cpu" or device.type == "cpu":
+        return model
+    needed = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    return model.to(device) if needed < 0.9 * free_memory(device) else model
 
 
 def _scored(text: str, ends: Any, logprobs: Any, greedy: Any) -> Scored:

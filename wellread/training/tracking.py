@@ -10,6 +10,8 @@ from wellread.registry import unknown
 
 def check_trackers(names: Sequence[str]) -> None:
     """Raises RecipeError for a tracker that transformers does not know, MissingPackage for one not installed here."""
+    if not names:
+        return
     from transformers.integrations import integration_utils
 
     known = integration_utils.INTEGRATION_TO_CALLBACK

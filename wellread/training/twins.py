@@ -45,6 +45,8 @@ def twins_help(model: Any) -> bool:
     depend on which copy comes first."""
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     draws = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules())
+    # what is computed twice would be dropped differently the second time: only torch's own generator is set back
+    draws = draws or any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
     return model.device.type == "cpu" and torch.get_num_threads() > 1 and trained <= MOST_TRAINED and not draws
 
 
