@@ -41,7 +41,7 @@ HARD = "learning_rate: 2.0e-4, warmup: 0.05, "
 """Full tuning pushed until it recites, so that a brake has something to hold."""
 BRAKES = {
     "no brake": ("{kind: full}", HARD, ""),
-    "replay, a third of the windows": ("{kind: full}", HARD, "mix: {share: 0.3333}"),
+    "replay, a third of the windows": ("{kind: full}", HARD, "mix: {texts: [library:novella], share: 0.3333}"),
     "goldfish, one token in 4": ("{kind: full}", HARD, "goldfish: 4"),
     "average of the late weights": ("{kind: full}", HARD, "keep: average"),
     "best on validation": ("{kind: full}", HARD, "keep: best"),
@@ -66,6 +66,8 @@ def main() -> None:
         ("Brakes", BRAKES, short, f"epochs: {asked.epochs}"),
     ):
         rows = {name: variant(name, parts, book, budget, asked) for name, parts in table.items() if asked.only in name}
+        if not rows:
+            continue
         print(f"\n### {title}: `{Path(book).name}`, {budget.replace(': ', ' ')}\n\n{markdown(rows)}", flush=True)
 
 

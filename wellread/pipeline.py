@@ -20,7 +20,7 @@ from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, load_recipe, recipe_yaml, settle
 from wellread.runs import BASE_STAGE, Run
 from wellread.teaching import doses, tell_gap, train_stage
-from wellread.texts import digest, further_paths, shards, text_paths
+from wellread.texts import digest, further_paths, keep_apart, shards, text_paths
 from wellread.training import processes
 from wellread.training.tracking import check_trackers
 from wellread.types import Corpus, LanguageModel, Measurement
@@ -46,6 +46,7 @@ def run(
     find_metrics([*recipe.measure.metrics, *doses(recipe)])
     check_trackers(recipe.report_to)
     paths = text_paths(recipe, texts)
+    keep_apart(recipe, paths)
     mark = fingerprint(recipe, [digest(path) for path in [*paths, *further_paths(recipe)]], shards(recipe))
     this = Run(Path(out) if out else Path("runs") / f"{recipe.name}-{mark}")
     if not processes.is_first():

@@ -126,8 +126,8 @@ class Examples(Record):
 class Mix(Record):
     """Replay of other text beside the stage's own, against forgetting."""
 
-    texts: tuple[str, ...] = ("library:general_en", "library:general_fr")
-    """Files, folders or `library:NAME`."""
+    texts: tuple[str, ...] = ("library:novella", "library:conte")
+    """Files, folders or `library:NAME`; nothing of what `general` measures."""
     share: float = Field(default=0.25, gt=0, lt=1)
     """Share of the windows that are replay; drawn anew every epoch."""
 
@@ -230,6 +230,8 @@ class Stage(Record):
                 raise ValueError(f"until: {dose.split} is not for steering; take train or validation")
             if dose.split == "train" and "recited" not in dose.metric:
                 raise ValueError(f"until: {dose.metric} is looked at on validation; only recited shares on train")
+            if (dose.split == "validation" and "recited" in dose.metric) or dose.metric.startswith("longest"):
+                raise ValueError(f"until: {dose.metric} is not measured on {dose.split}; take greedy_recited_share on train")
         if self.windows.stride and (self.random_windows or self.examples):
             raise ValueError(f"stage {self.name}: windows.stride is for reading the book; remove it")
         if isinstance(self.method, Scratch) and self.start not in ("previous", "base"):
@@ -303,6 +305,11 @@ class Recipe(Record):
                 raise ValueError(unknown(f"stage {stage.start!r} before stage {stage.name}", stage.start, names))
             if stage.start == "base" and self.base is None and stage.method.kind != "scratch":
                 raise ValueError(f"stage {stage.name} starts from the base, and the recipe has none")
+            read = (*(stage.mix.texts if stage.mix else ()), *(stage.random_windows.texts if stage.random_windows else ()))
+            for text in read:
+                if text in self.general:
+                    raise ValueError(f"stage {stage.name} reads {text}, by which forgetting is measured: take it out of "
+                                     "`general`, or read other text")  # fmt: skip
             before = {each.name: each for each in self.stages[: len(names)]}
             origin = self.stages[len(names) - 1] if stage.start == "previous" and names else before.get(stage.start)
             if origin is not None:

@@ -20,8 +20,11 @@ from wellread.recipe import CorpusSettings, Recipe, Scratch, Stage
 from wellread.runs import Run
 from wellread.texts import found, library_path
 from wellread.training import processes
-from wellread.types import Corpus, Document
+from wellread.types import Corpus, Document, Part
 
+AFTER: tuple[Part, ...] = ("validation", "held_out")
+BYTES_PER_TOKEN = 4
+"""Of prose, about: sizes a rank or a model to a library before it is drawn."""
 DOSE_WORDS = 4_000
 """Words of the training part by which a dose is measured, with every evaluation."""
 
@@ -122,7 +125,9 @@ def prepare_stage(
     from wellread import weights
     from wellread.tokens.bpe import train_tokenizer
 
+    drawn = stage.random_windows
     size = sum(len(document.text.encode()) for document in corpus.part("train"))
+    size = size if drawn is None else drawn.n * stage.windows.length * BYTES_PER_TOKEN
     base = None
     if isinstance(stage.method, Scratch):
         texts = [document.text for document in corpus.part("train")]
@@ -197,11 +202,14 @@ def _examples(
     assert stage.examples is not None
     seed = recipe.seed
     extra = _documents(stage.examples.files, clean=False) if stage.examples.files else []
+    unseen = {_asked(document) for part in AFTER for document in corpus.part(part)}
+    extra = [document for document in extra if _asked(document) not in unseen - {""}]
     parts = {"train": [*corpus.part("train"), *extra], "validation": list(corpus.part("validation"))}
     if extra and not any("messages" in document.metadata for document in parts["validation"]):
-        watched = {document.id for document in extra if _is_watched(document, recipe.corpus.validation, seed)}
-        parts["validation"] = [document for document in extra if document.id in watched]
-        parts["train"] = [document for document in parts["train"] if document.id not in watched]
+        prompts = sorted({_asked(document) for document in extra}, key=lambda text: _drawn_lot(seed, text))
+        watched = set(prompts[: max(1, round(recipe.corpus.validation * len(prompts)))])
+        parts["validation"] = [document for document in extra if _asked(document) in watched]
+        parts["train"] = [*corpus.part("train"), *(each for each in extra if _asked(each) not in watched)]
     read = {}
     for part, documents in parts.items():
         chats = [document for document in documents if "messages" in document.metadata]
@@ -216,11 +224,14 @@ def _examples(
     return windows, validation_examples(read["validation"], length, most=stage.validation_windows), read["train"].tokens
 
 
-def _is_watched(document: Document, share: float, seed: int) -> bool:
-    """Whether an example from a file of its own is for validation: by its first words, so that a prompt is never parted."""
-    asked = document.metadata.get("messages", [{"content": document.text}])[0]["content"].casefold()
-    drawn = hashlib.sha256(f"{seed} {asked}".encode()).digest()
-    return int.from_bytes(drawn[:4], "big") < share * 2**32
+def _asked(document: Document) -> str:
+    """What an example asks, by which its rows belong together; empty for other text."""
+    said = document.metadata.get("messages", ())
+    return "\n".join(each["content"] for each in said if each["role"] not in {"system", "assistant"}).casefold().strip()
+
+
+def _drawn_lot(seed: int, text: str) -> bytes:
+    return hashlib.sha256(f"{seed} {text}".encode()).digest()
 
 
 def _drawn(
@@ -231,7 +242,11 @@ def _drawn(
     asked = stage.random_windows
     assert asked is not None
     sources = [library_path(text) for text in asked.texts]
-    if not (tokens / "drawn" / "counts.json").is_file():  # the run's fingerprint says that it is the same draw
+    asks = {"n": asked.n, "length": stage.windows.length, "seed": seed, "column": asked.column,
+            "start": ends[0], "end": ends[1]}  # fmt: skip
+    request = tokens / "drawn" / "request.json"
+    done = (tokens / "drawn" / "counts.json").is_file() and request.is_file()
+    if not (done and asks.items() <= runs.read_json(request).items()):
         away = [source for source in sources if not Path(source).exists()]
         if offline and away:
             raise UsageError(f"{away[0]}: not on this machine, and --offline asks no hub; name a local library.")
@@ -257,7 +272,9 @@ def dose(recipe: Recipe, corpus: Corpus, stage: Stage, tokenizer: Any) -> Callab
     from wellread.metrics import measure
 
     wanted = read_condition(stage.until)
-    gathered = replace(evidence(recipe, corpus, stage.name), quick_words=DOSE_WORDS)
+    gathered = replace(evidence(recipe, corpus, stage.name), quick_words=DOSE_WORDS, general=())
+    if wanted.split == "validation":  # nothing else is scored, least of all what only the end may see
+        gathered.corpus = replace(corpus, split={**corpus.split, "train": (), "held_out": ()})
 
     def measured(model: Any) -> float:
         gathered.cache.clear()

@@ -14,7 +14,7 @@ from wellread.recipe import Recipe
 from wellread.registry import unknown
 
 LIBRARY = "library:"
-HUB_DATASET = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+HUB_DATASET = re.compile(r"\w[\w.-]*/[\w.-]+(:[\w.-]+)?")
 """`owner/name` or `owner/name:config`."""
 
 
@@ -52,6 +52,19 @@ def shards(recipe: Recipe) -> list[str]:
             raise UsageError(f"there is no file or folder {path} to draw windows from")
     files = [each for path in paths for each in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return [*names, *(f"{each.name} {each.stat().st_size}" for each in files if each.is_file())]
+
+
+def keep_apart(recipe: Recipe, texts: Sequence[Path]) -> None:
+    """Raises UsageError where a library to draw windows from holds the text itself, held-out chapters and all."""
+    sizes = {path.stat().st_size: path for path in texts if path.is_file()}
+    for stage in recipe.stages:
+        for name in stage.random_windows.texts if stage.random_windows else ():
+            path = Path(library_path(name))
+            for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                same = sizes.get(each.stat().st_size) if each.is_file() else None
+                if same is not None and each.read_bytes() == same.read_bytes():
+                    raise UsageError(f"stage {stage.name} draws from {each}, which is the text itself: its held-out chapters "
+                                     "would be read; take it out of the library.")  # fmt: skip
 
 
 def library_texts() -> list[str]:

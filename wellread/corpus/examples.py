@@ -38,7 +38,7 @@ def load(path: Path) -> Iterator[Document]:
     """
     text = decode(contents(path)).lstrip("\ufeff")
     number = offset = 0
-    for place, row in _rows(path, text):
+    for place, row in _told(path, _rows(path, text)):
         try:
             metadata = _metadata(row)
         except _BadRow as error:
@@ -49,6 +49,14 @@ def load(path: Path) -> Iterator[Document]:
         offset += len(shown) + 2
     if not number:
         raise CorpusError(f"{path.as_posix()}: no rows in it; an example has `prompt` and `completion`, or `messages`.")
+
+
+def _told(path: Path, rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The rows; what is wrong with the file itself, as one line."""
+    try:
+        yield from rows
+    except _BadRow as error:
+        raise CorpusError(f"{path.as_posix()}, {error}") from None
 
 
 def is_example(document: Document) -> bool:
@@ -116,12 +124,19 @@ def _of_csv(text: str) -> Iterator[tuple[str, Any]]:
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    for row in reader:
+    for row in _read(reader):
         found: dict[str, Any] = {str(name).strip().lower(): value for name, value in row.items() if name is not None}
         if str(found.get("messages") or "").lstrip().startswith("["):
             with suppress(json.JSONDecodeError):  # stays text, which is then refused with its place
                 found["messages"] = json.loads(found["messages"])
         yield f"line {reader.line_num}", found
+
+
+def _read(reader: csv.DictReader[str]) -> Iterator[dict[str, Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise _BadRow(f"line {reader.line_num}: {error}") from None
 
 
 def _metadata(row: Any) -> dict[str, Any]:

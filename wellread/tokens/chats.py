@@ -24,8 +24,8 @@ class Turned:
 class Rendering:
     """How one tokenizer writes examples: by its chat template, or plainly where it has none.
 
-    Plainly is what a text model reads: the token that a document begins after, the prompt, a line break unless one of
-    the two brings white space, the answer, the end token. By a template an answer is what stands between its
+    Plainly is what a text model reads: the token that a document begins after, the prompt, a line break unless it
+    ends with white space, the answer, the end token. By a template an answer is what stands between its
     generation markers where it has them, else what a turn adds to the rendering of the turns before it with the
     generation prompt, as a model meets it when it is asked; a template that words earlier turns anew (leaving out
     thoughts, say) gives an example for each answer. An answer counts up to the token that ends its turn; where the
@@ -72,7 +72,7 @@ class Rendering:
         ids, counts, before = [self.start], [False], ""
         for message in messages:
             text, answers = message["content"], message["role"] == "assistant"
-            if before and not before[-1].isspace() and not text[:1].isspace():
+            if before and not before[-1].isspace():
                 ids += (parted := self._encode("\n"))
                 counts += [False] * len(parted)
             new = [*self._encode(text), *([self.end] if answers else [])]

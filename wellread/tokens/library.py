@@ -289,9 +289,13 @@ def _hub_texts(shard: Shard, column: str) -> Iterator[str]:
     rows = open_hub(shard.path)
     if rows.column_names and column not in rows.column_names:
         raise _no_column(shard.path, column, rows.column_names)
-    for row in rows.shard(num_shards=shard.parts, index=shard.part):
-        text = row.get(column)
-        yield text if isinstance(text, str) else ""
+    try:
+        for row in rows.shard(num_shards=shard.parts, index=shard.part):
+            text = row.get(column)
+            yield text if isinstance(text, str) else ""
+    except (OSError, RuntimeError) as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CorpusError(f"{shard.path}: reading stopped ({said}); run again: what is drawn stays.") from None
 
 
 def _utf8(text: str) -> bytes:

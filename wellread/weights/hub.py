@@ -26,6 +26,8 @@ def fetch(name: str, *, offline: bool, files: Sequence[str] = FILES_OF_A_MODEL) 
         RepositoryNotFoundError,
     )
 
+    # beside its own errors, those of the HTTP library below it
+    network: tuple[type[BaseException], ...] = (HfHubHTTPError, *HfHubHTTPError.__mro__[1:2], OSError, RuntimeError)
     try:
         with quiet():
             return Path(
@@ -41,5 +43,5 @@ def fetch(name: str, *, offline: bool, files: Sequence[str] = FILES_OF_A_MODEL) 
     except LocalEntryNotFoundError as error:
         hub = "the hub's cache does not hold it, and offline" if offline else "the hub cannot be reached"
         raise ModelError(f"{name}: no such folder here, and {hub}; `embedded` needs no network.") from error
-    except (HfHubHTTPError, OSError) as error:
+    except network as error:
         raise ModelError(f"{name}: cannot be fetched from the hub ({first_line(error)}).") from error

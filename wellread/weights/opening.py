@@ -65,7 +65,9 @@ def open_base(name: str, *, offline: bool = False, dtype: torch.dtype | None = N
         if copy is not None:
             return _open_folder(copy, name, dtype)
         model, tokenizer = read_gguf(place)
-    return Opened((model if dtype is None else model.to(dtype)).eval(), tokenizer, name)
+    for weight in model.parameters() if dtype is not None else ():  # buffers (rotary frequencies) stay float32
+        weight.data = weight.data.to(dtype)
+    return Opened(model.eval(), tokenizer, name)
 
 
 def load_checkpoint(

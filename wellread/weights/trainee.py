@@ -113,7 +113,8 @@ def _frozen(
         _refuse_packed(opened)
         if before:
             requantise(opened.model, before)
-        opened.model.to(rest)
+        for weight in opened.model.parameters():  # not the model: the frequencies of rotary positions stay float32
+            weight.data = weight.data.to(rest)
         return opened, []
     opened = open_plain(name, offline=offline, dtype=stored_dtype(place))
     _refuse_packed(opened)
