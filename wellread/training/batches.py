@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 """A label that no loss counts."""
-GROWTH = ((0.3, 8), (0.6, 4), (0.85, 2))
+GROWTH = ((0.4, 4), (0.8, 2))
 """From scratch, windows are read in so many pieces until this share of the budget: what is learned first, spelling and
 words, needs no long view, and more beginnings and cheaper attention teach it sooner (Press et al., 2012.15832)."""
 SHORTEST_PIECE = 32
