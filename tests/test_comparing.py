@@ -157,7 +157,7 @@ def test_metrics_choose_what_is_compared(sweep: Path) -> None:
     [
         (["imprint.rank=32"], {"stage.method.rank": [8, 32]}),
         (["imprint.method={kind: full}"], {"stage.method.kind": ["lora", "full"]}),
-        (["imprint.mix={share: 0.5}"], {"stage.mix": [None, {"texts": ["library:general_en", "library:general_fr"], "share": 0.5}]}),
+        (["imprint.mix={share: 0.5}"], {"stage.mix": [None, {"texts": ["library:novella", "library:conte"], "share": 0.5}]}),
         (["seed=3"], {"seed": [0, 3]}),
         ([], {}),
     ],

@@ -158,7 +158,7 @@ def test_the_plain_rendering_is_a_document_with_an_end(folder):
     for prompt, completion, text in (
         ("Who?", "Anselm.", "Who?\nAnselm."),
         ("Who? ", "Anselm.", "Who? Anselm."),
-        ("Who?", "\n\nAnselm.", "Who?\n\nAnselm."),
+        ("Who?", "\n\nAnselm.", "Who?\n\n\nAnselm."),
     ):
         [turned] = Rendering(tokenizer).examples(pair(prompt, completion).metadata["messages"], "row")
         assert turned.ids[0] == tokenizer.convert_tokens_to_ids("<|endoftext|>")
