@@ -4,53 +4,12 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from books import WORDS
 
 from wellread.corpus.chapters import SEPARATOR, divide
 from wellread.corpus.headings import heading, roman, spelled
 from wellread.types import Document
 
-VOCABULARY = [
-    "the",
-    "a",
-    "of",
-    "and",
-    "to",
-    "in",
-    "was",
-    "he",
-    "she",
-    "it",
-    "that",
-    "had",
-    "with",
-    "his",
-    "her",
-    "for",
-    "on",
-    "at",
-    "by",
-    "from",
-    "river",
-    "lamp",
-    "ferry",
-    "bell",
-    "winter",
-    "letter",
-    "captain",
-    "garden",
-    "stone",
-    "window",
-    "bread",
-    "market",
-    "road",
-    "silver",
-    "coat",
-    "answer",
-    "harbour",
-    "evening",
-    "morning",
-    "water",
-]
 ROMANS = [
     "I",
     "II",
@@ -77,7 +36,7 @@ ROMANS = [
 
 def prose(words: int, seed: int) -> str:
     draw = random.Random(seed)
-    sentences = [" ".join(draw.choices(VOCABULARY, k=12)).capitalize() + "." for _ in range(max(1, words // 12))]
+    sentences = [" ".join(draw.choices(WORDS, k=12)).capitalize() + "." for _ in range(max(1, words // 12))]
     return "\n\n".join(" ".join(sentences[start : start + 6]) for start in range(0, len(sentences), 6))
 
 
@@ -127,9 +86,9 @@ def check(given: Sequence[Document], documents: Sequence[Document]) -> None:
         [f"Lettre {n}" for n in range(1, 15)],
         [
             f"{n}. The {word.title()} and the {other.title()}"
-            for n, (word, other) in enumerate(zip(VOCABULARY[14:26], VOCABULARY[20:32], strict=True), 1)
+            for n, (word, other) in enumerate(zip(WORDS[14:26], WORDS[20:32], strict=True), 1)
         ],
-        [f"## {word.title()}" for word in VOCABULARY[16:28]],
+        [f"## {word.title()}" for word in WORDS[16:28]],
     ],
 )
 def test_chapters_of_every_style_are_found(headings: list[str]) -> None:
@@ -169,7 +128,7 @@ def test_prefaces_and_epilogues_belong_to_the_whole() -> None:
 
 
 def test_titles_after_the_number_are_named() -> None:
-    titles = [f"The {word.title()}" for word in VOCABULARY[16:28]]
+    titles = [f"The {word.title()}" for word in WORDS[16:28]]
     documents = divided(plain([f"{n}\n\n{title}" for n, title in enumerate(titles, 1)]))
     assert [d.section for d in documents[:2]] == [f"1: {titles[0]}", f"2: {titles[1]}"]
 
@@ -191,8 +150,7 @@ def test_numbers_in_the_text_are_no_chapters() -> None:
 
 def test_titles_in_capitals_and_bare_gaps_also_divide() -> None:
     titles = [
-        f"THE {word.upper()} AND THE {other.upper()}"
-        for word, other in zip(VOCABULARY[16:27], VOCABULARY[19:30], strict=True)
+        f"THE {word.upper()} AND THE {other.upper()}" for word, other in zip(WORDS[16:27], WORDS[19:30], strict=True)
     ]
     assert [d.section for d in divided(plain(titles))] == titles
     chapters = [prose(1000 + 50 * (n % 4), n) for n in range(12)]
@@ -279,9 +237,9 @@ def test_tiny_sections_go_with_their_neighbours() -> None:
 
 
 def test_short_sections_stand_where_there_is_nothing_larger() -> None:
-    documents = divide(sections([(1, "Essays", 0), *((2, f"On {word}", 180) for word in VOCABULARY[16:30])]))
+    documents = divide(sections([(1, "Essays", 0), *((2, f"On {word}", 180) for word in WORDS[16:30])]))
     assert len(documents) == 14
-    assert documents[2].section == f"On {VOCABULARY[18]}"
+    assert documents[2].section == f"On {WORDS[18]}"
 
 
 def test_headings_in_the_text_help_where_the_file_states_too_few() -> None:

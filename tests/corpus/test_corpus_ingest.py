@@ -5,31 +5,12 @@ import random
 from pathlib import Path
 
 import pytest
+from books import WORDS
 
 from wellread.corpus.ingest import ingest, read_corpus, read_documents, write_corpus
 from wellread.errors import CorpusError, StorageError
 from wellread.recipe import CorpusSettings
 from wellread.types import Corpus, Document, Removal, Skipped
-
-WORDS = [
-    "the",
-    "river",
-    "lamp",
-    "ferry",
-    "bell",
-    "winter",
-    "letter",
-    "captain",
-    "garden",
-    "stone",
-    "window",
-    "bread",
-    "market",
-    "road",
-    "silver",
-    "coat",
-    "answer",
-]
 
 
 def write_novel(path: Path, chapters: int = 12, seed: int = 0) -> Path:
