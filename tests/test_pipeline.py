@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from books import write_book
 
-from wellread import pipeline, runs
+from wellread import pipeline
 from wellread.errors import UsageError
 from wellread.gathering import with_matches
 from wellread.measuring import measure_model
 from wellread.planning import plan
 from wellread.recipe import Recipe, parse_recipe
 from wellread.runs import Run
+from wellread.storage import read_json, read_rows
 from wellread.texts import digest
 from wellread.types import Measurement
 
@@ -67,7 +68,7 @@ def lora_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def rows(this: Run) -> list[Measurement]:
-    return [Measurement.from_json(row) for row in runs.read_rows(this.measurements)]
+    return [Measurement.from_json(row) for row in read_rows(this.measurements)]
 
 
 def one(this: Run, name: str, split: str, subject: str) -> Measurement:
@@ -82,13 +83,13 @@ def test_a_run_folder_holds_what_the_contract_says(scratch_run: Run) -> None:
         "stages/01-scratch/checkpoint/model.safetensors", "tokens/scratch/tokenizer/tokenizer.json",
     ):  # fmt: skip
         assert (scratch_run.path / path).is_file(), path
-    environment = runs.read_json(scratch_run.environment)
+    environment = read_json(scratch_run.environment)
     assert environment["command"] == "wellread run short book.txt"
     assert environment["start"] <= environment["end"]
-    split = runs.read_json(scratch_run.corpus / "split.json")
+    split = read_json(scratch_run.corpus / "split.json")
     ids = [each for part in ("train", "validation", "held_out") for each in split[part]]
     assert len(ids) == len(set(ids)) == 12
-    log = runs.read_rows(scratch_run.path / "stages" / "01-scratch" / "log.jsonl")
+    log = read_rows(scratch_run.path / "stages" / "01-scratch" / "log.jsonl")
     assert {"step", "tokens", "loss", "learning_rate", "tokens_per_second", "elapsed_seconds", "memory_bytes"} <= set(
         log[-1]
     ) | set(log[1])
@@ -120,8 +121,8 @@ def test_a_second_reading_with_plain_transformers_agrees(scratch_run: Run) -> No
 
     folder = scratch_run.path / "stages" / "01-scratch" / "checkpoint"
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    documents = runs.read_rows(scratch_run.corpus / "documents.jsonl")
-    held_out = set(runs.read_json(scratch_run.corpus / "split.json")["held_out"])
+    documents = read_rows(scratch_run.corpus / "documents.jsonl")
+    held_out = set(read_json(scratch_run.corpus / "split.json")["held_out"])
     texts = [document["text"] for document in documents if document["id"] in held_out]
     window = model.config.max_position_embeddings
     bits = 0.0
@@ -142,12 +143,12 @@ def test_a_second_reading_with_plain_transformers_agrees(scratch_run: Run) -> No
 
 
 def test_the_same_opening_line_seeds_and_settings_for_base_and_trained(lora_run: Run) -> None:
-    before, after = (runs.read_rows(stage.samples) for stage in lora_run.stages())
+    before, after = (read_rows(stage.samples) for stage in lora_run.stages())
     assert [(row["prompt"], row["seed"]) for row in before] == [(row["prompt"], row["seed"]) for row in after]
     assert len(before) == 2
     opening = before[0]["prompt"]
-    split = runs.read_json(lora_run.corpus / "split.json")
-    documents = runs.read_rows(lora_run.corpus / "documents.jsonl")
+    split = read_json(lora_run.corpus / "split.json")
+    documents = read_rows(lora_run.corpus / "documents.jsonl")
     assert any(opening in row["text"] for row in documents if row["id"] in split["validation"])
 
 

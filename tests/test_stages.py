@@ -10,11 +10,12 @@ import pytest
 from books import write_book
 from safetensors.torch import load_file
 
-from wellread import pipeline, runs
+from wellread import pipeline
 from wellread.errors import RecipeError, UsageError
 from wellread.models import open_model
 from wellread.recipe import Recipe, load_recipe, parse_recipe, settle
 from wellread.runs import Run
+from wellread.storage import read_json, read_rows
 from wellread.testing import prose, tiny_model
 
 CURRICULUM = """
@@ -63,7 +64,7 @@ def curriculum(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def rows(this: Run) -> list[dict[str, Any]]:
-    return runs.read_rows(this.measurements)
+    return read_rows(this.measurements)
 
 
 def test_every_stage_is_sampled_and_measured_after_the_base(curriculum: Run) -> None:
@@ -98,9 +99,9 @@ def test_the_next_stage_goes_on_with_the_very_adapter_of_the_one_before(curricul
     assert any((one[name] != two[name]).any() for name in one)
     # on the same validation windows, stage two begins with the loss that stage one ended with
     ended = [
-        line["validation_loss"] for line in runs.read_rows(first.parent / "log.jsonl") if "validation_loss" in line
+        line["validation_loss"] for line in read_rows(first.parent / "log.jsonl") if "validation_loss" in line
     ]
-    began = runs.read_rows(second.parent / "log.jsonl")[0]["validation_loss"]
+    began = read_rows(second.parent / "log.jsonl")[0]["validation_loss"]
     assert began == pytest.approx(ended[-1], abs=1e-4)
     assert began != pytest.approx(ended[0], abs=1e-3)
 
@@ -120,10 +121,10 @@ def test_a_stage_can_be_opened_by_its_name(curriculum: Run) -> None:
 
 def test_windows_are_drawn_from_every_file_of_the_library(curriculum: Run) -> None:
     drawn = curriculum.tokens("acculturate") / "drawn"
-    shards = runs.read_json(drawn / "counts.json")["shards"]
+    shards = read_json(drawn / "counts.json")["shards"]
     assert len(shards) == 3
     assert all(windows > 0 for *_, windows in shards)
-    assert runs.read_rows(curriculum.stage(1, "acculturate").path / "log.jsonl")[-1]["tokens"] == 24 * 64
+    assert read_rows(curriculum.stage(1, "acculturate").path / "log.jsonl")[-1]["tokens"] == 24 * 64
 
 
 def test_a_finished_run_is_not_done_again(curriculum: Run) -> None:
@@ -241,7 +242,7 @@ def test_examples_of_a_file_of_their_own_are_watched_too(tmp_path: Path) -> None
     text = parse_recipe(recipe.model_dump_json(), ["general=[]", "sampling.max_tokens=4", "measure.metrics=[bits_per_byte]",
                                                    "measure.quick_words=500"])  # fmt: skip
     this = pipeline.run(text, [write_book(tmp_path / "book.txt")], out=tmp_path / "run", offline=True)
-    counts = [runs.read_json(this.tokens("a") / part / "counts.json")["documents"] for part in ("train", "validation")]
+    counts = [read_json(this.tokens("a") / part / "counts.json")["documents"] for part in ("train", "validation")]
     assert sum(counts) == 40
     assert 0 < counts[1] < 12
 
@@ -264,7 +265,7 @@ sampling: {{max_tokens: 8, n: 1}}
 measure: {{quick_words: 800, metrics: [bits_per_byte]}}
 """
     this = pipeline.run(parse_recipe(text), [write_book(tmp_path / "book.txt")], out=tmp_path / "run", offline=True)
-    log = runs.read_rows(this.stage(1, "imprint").path / "log.jsonl")
+    log = read_rows(this.stage(1, "imprint").path / "log.jsonl")
     doses = [line["dose"] for line in log if line.get("dose") is not None]
     assert doses[-1] < 7.5 < doses[0]
     assert log[-1]["step"] < 40

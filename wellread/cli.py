@@ -142,7 +142,7 @@ def new(
 ) -> None:
     """Copy a shipped recipe to a file of yours, to edit and run."""
     from wellread.recipe import recipe_text
-    from wellread.runs import write_text
+    from wellread.storage import write_text
 
     target = file or Path(f"{name}.yaml")
     if target.exists():
@@ -206,7 +206,7 @@ def write(
 ) -> None:
     """Continue a text."""
     from wellread.models import open_model
-    from wellread.runs import write_text
+    from wellread.storage import write_text
     from wellread.types import Sampling
 
     beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
@@ -239,7 +239,7 @@ def compare(
     from wellread.comparing import compare as compare_all
     from wellread.measuring import measure_model
     from wellread.reports import comparison_lines, comparison_page
-    from wellread.runs import write_text
+    from wellread.storage import write_text
 
     if text and run_folder:
         raise UsageError("compare takes a text or a run: leave --text or --run away.")

@@ -16,6 +16,7 @@ from wellread.registry import unknown
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.rows import finite
 from wellread.reports.wording import count, listed, split_words
+from wellread.storage import read_json, read_rows
 from wellread.types import Measurement
 
 MAIN = (
@@ -116,7 +117,7 @@ def _own_rows(subject: _Subject) -> list[Measurement]:
     if not run.measurements.is_file():
         raise UsageError(f"{run.path} is not finished; `wellread run` with the same words goes on with it.")
     stage = subject.stage or _recipe(run).stages[-1].name
-    return [Measurement.from_json(row) for row in runs.read_rows(run.measurements) if row.get("subject") == stage]
+    return [Measurement.from_json(row) for row in read_rows(run.measurements) if row.get("subject") == stage]
 
 
 def _found(subject: _Subject, rows: tuple[Measurement, ...], texts: Mapping[str, str]) -> _Found:
@@ -142,7 +143,7 @@ def _costs(logs: Sequence[Path]) -> dict[str, Any]:
     """Seconds and tokens of all logs together, and the most memory; nothing where a stage has no log."""
     if not all(log.is_file() for log in logs):
         return {}
-    rows = [runs.read_rows(log) for log in logs]
+    rows = [read_rows(log) for log in logs]
     ends = [each[-1] for each in rows if each]
     memory = [int(row["memory_bytes"]) for each in rows for row in each if row.get("memory_bytes")]
     return {
@@ -167,10 +168,10 @@ def _texts(run: runs.Run) -> dict[str, str]:
     split, documents = run.corpus / "split.json", run.corpus / "documents.jsonl"
     if not (split.is_file() and documents.is_file()):
         return {}
-    text_of = {row["id"]: row["text"] for row in runs.read_rows(documents)}
+    text_of = {row["id"]: row["text"] for row in read_rows(documents)}
     return {
         part: hashlib.sha256(json.dumps([(id, text_of.get(id)) for id in ids]).encode()).hexdigest()
-        for part, ids in runs.read_json(split).items()
+        for part, ids in read_json(split).items()
     }
 
 

@@ -50,3 +50,8 @@ class StorageError(RunError):
 
 class MissingPackage(WellreadError):
     exit_code = 2
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says went wrong, without the advice that follows."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -10,6 +10,7 @@ from wellread import runs
 from wellread.errors import UsageError
 from wellread.matching import Index
 from wellread.recipe import CorpusSettings, Recipe
+from wellread.storage import read_rows, write_rows
 from wellread.texts import found
 from wellread.types import Corpus, Document, Evidence, LanguageModel, Measurement, Sample, Sampling
 
@@ -32,7 +33,7 @@ def sample_and_measure(
 ) -> list[Measurement]:
     """The same opening lines, seeds and settings for every subject; then every metric, kept beside the samples."""
     if stage.measurements.is_file():
-        return [Measurement.from_json(row) for row in runs.read_rows(stage.measurements)]
+        return [Measurement.from_json(row) for row in read_rows(stage.measurements)]
     from wellread.metrics import YARDSTICKS, measure
 
     recipe, corpus = about
@@ -42,11 +43,11 @@ def sample_and_measure(
     samples = [
         replace(sample, subject=subject) for sample in model.generate(opening_lines(recipe, corpus), sampling(recipe))
     ]
-    runs.write_rows(stage.samples, with_matches(samples, index))
+    write_rows(stage.samples, with_matches(samples, index))
     gathered = evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch)
     gathered.cache["index"] = index
     rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
-    runs.write_rows(stage.measurements, (row.as_json() for row in rows))
+    write_rows(stage.measurements, (row.as_json() for row in rows))
     return rows
 
 

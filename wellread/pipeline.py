@@ -19,12 +19,14 @@ from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, load_recipe, recipe_yaml, settle
 from wellread.runs import BASE_STAGE, Run
+from wellread.storage import read_json, read_rows, write_json, write_rows, write_text
 from wellread.teaching import doses, tell_gap, train_stage
 from wellread.texts import digest, further_paths, keep_apart, shards, text_paths
 from wellread.training import processes
 from wellread.training.tracking import check_trackers
 from wellread.types import Corpus, LanguageModel, Measurement
 
+ELSEWHERE = "Choose another --out."
 
 def run(
     recipe: Recipe | str,
@@ -64,7 +66,7 @@ def run(
         for number, stage in enumerate(recipe.stages, 1):
             rows += stage_rows(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
         rows += yardstick_rows(this, recipe, corpus, watch=watch)
-        runs.write_rows(this.measurements, (row.as_json() for row in rows + differences(rows)))
+        write_rows(this.measurements, (row.as_json() for row in rows + differences(rows)))
         _finish(this)
         write_report(this)
     return this
@@ -139,10 +141,10 @@ def yardstick_rows(this: Run, recipe: Recipe, corpus: Corpus, *, watch: Watch) -
 
     kept = this.corpus / "yardsticks.jsonl"
     if kept.is_file():
-        return [Measurement.from_json(row) for row in runs.read_rows(kept)]
+        return [Measurement.from_json(row) for row in read_rows(kept)]
     watch.say("compressing the same text with PPMd and xz")
     rows = measure_yardsticks(evidence(recipe, corpus, "", watch=watch))
-    runs.write_rows(kept, (row.as_json() for row in rows))
+    write_rows(kept, (row.as_json() for row in rows))
     return rows
 
 
@@ -178,25 +180,25 @@ def _begin(this: Run, recipe: Recipe, mark: str, command: str, watch: Watch) -> 
     if this.recipe.is_file():
         if not this.environment.is_file():
             raise UsageError(f"{this.path} holds a recipe.yaml but no environment.json: choose another --out.")
-        started = runs.read_json(this.environment)
+        started = read_json(this.environment, mend=ELSEWHERE)
         if started.get("fingerprint") != mark:
             raise UsageError(f"{this.path} holds a run of other texts or settings; choose another --out.")
         watch.say(f"going on with {this.path}")
         return
-    runs.write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
+    write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
                                        "command": command, "start": runs.now(), "end": None})  # fmt: skip
-    runs.write_text(this.recipe, text)
+    write_text(this.recipe, text)
 
 
 def _finished(this: Run, mark: str) -> bool:
     """Whether all of this very run is there."""
     if not (this.environment.is_file() and this.measurements.is_file()):
         return False
-    environment = runs.read_json(this.environment)
+    environment = read_json(this.environment, mend=ELSEWHERE)
     return bool(environment.get("fingerprint") == mark and environment.get("end"))
 
 
 def _finish(this: Run) -> None:
-    environment = runs.read_json(this.environment)
+    environment = read_json(this.environment, mend=ELSEWHERE)
     if environment["end"] is None:
-        runs.write_json(this.environment, {**environment, "end": runs.now()})
+        write_json(this.environment, {**environment, "end": runs.now()})

@@ -1,19 +1,17 @@
-"""A run is a folder with a fixed layout: names in, paths out, and files written whole or not at all."""
+"""A run is a folder with a fixed layout: names in, paths out; and one process at a time works on it."""
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from wellread.errors import RunError, StorageError, UsageError
+from wellread.errors import RunError, UsageError
+from wellread.storage import storage_errors
 
 BASE_STAGE = "00-base"
 
@@ -109,69 +107,6 @@ def open_run(path: str | Path) -> Run:
             f"{path} is not a run folder (no recipe.yaml and corpus/ in it); `wellread list runs` shows yours."
         )
     return Run(Path(path))
-
-
-@contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """Turn what a disk can refuse into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            said = f"the disk of {folder} is full: free some space, then run the same command to go on."
-        else:
-            said = f"cannot write to {folder}: {error.strerror or error}. Choose another place with --out."
-        raise StorageError(said) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """The whole file or the old one: written beside, then renamed. Raises StorageError."""
-    with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with beside.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: object) -> None:
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-
-
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot read {path}: {error}. Run with another --out.") from None
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file; an unfinished last line is left out. Only a line feed ends a line: text may hold U+2028."""
-    try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error}.") from None
-    rows = []
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            if number < len(lines):
-                raise StorageError(
-                    f"{path}, line {number}: not JSON. Delete the file, then run the same command again."
-                ) from None
-    return rows
 
 
 @contextmanager

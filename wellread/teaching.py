@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wellread import runs
 from wellread.conditions import read_condition
 from wellread.errors import CorpusError, UsageError
 from wellread.gathering import Watch, evidence
 from wellread.models import locate
 from wellread.recipe import CorpusSettings, Recipe, Scratch, Stage
 from wellread.runs import Run
+from wellread.storage import read_json, write_json
 from wellread.texts import found, library_path
 from wellread.training import processes
 from wellread.types import Corpus, Document, Part
@@ -97,7 +97,7 @@ def tell_gap(
     except torch.OutOfMemoryError:
         watch.say(f"{stage.name}: what the rounding cost was not measured: the base does not fit here in float32.")
         return
-    runs.write_json(kept, asdict(gap))
+    write_json(kept, asdict(gap))
     watch.say(str(gap))
 
 
@@ -246,7 +246,7 @@ def _drawn(
             "start": ends[0], "end": ends[1]}  # fmt: skip
     request = tokens / "drawn" / "request.json"
     done = (tokens / "drawn" / "counts.json").is_file() and request.is_file()
-    if not (done and asks.items() <= runs.read_json(request).items()):
+    if not (done and asks.items() <= read_json(request).items()):
         away = [source for source in sources if not Path(source).exists()]
         if offline and away:
             raise UsageError(f"{away[0]}: not on this machine, and --offline asks no hub; name a local library.")

@@ -117,7 +117,7 @@ def test_a_write_cut_short_leaves_what_was_there(tmp_path: Path, monkeypatch: py
         raise OSError(28, "No space left on device", str(target))
 
     monkeypatch.setattr(Path, "replace", fails)
-    with pytest.raises(StorageError, match="No space left"):
+    with pytest.raises(StorageError, match="disk is full"):
         write_corpus(Corpus((), {"train": (), "validation": (), "held_out": ()}), tmp_path)
     monkeypatch.undo()
     assert read_corpus(tmp_path) == CORPUS

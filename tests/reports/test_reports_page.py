@@ -216,7 +216,7 @@ def test_a_folder_that_nothing_can_be_written_to_is_one_line(tmp_path: Path, mon
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     folder = fabricate().write(tmp_path)
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(StorageError, match="Read-only file system"):
         write_report(folder)

@@ -369,6 +369,19 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
+def test_parts_of_another_draw_that_cannot_be_removed_stop_it(library, tokenizer, tmp_path, monkeypatch):
+    drawn(library, tokenizer, tmp_path / "drawn")
+
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(plan_module.shutil, "rmtree", refuse)
+    with pytest.raises(StorageError, match=r"the draw into .* stopped: Permission denied"):
+        drawn(library, tokenizer, tmp_path / "drawn", seed=9)
+    monkeypatch.undo()
+    assert drawn(library, tokenizer, tmp_path / "drawn", seed=9).windows
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads peak memory as Linux gives it")
 def test_memory_does_not_grow_with_the_library(tokenizer, tmp_path):

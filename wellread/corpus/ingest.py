@@ -9,9 +9,8 @@ corpus/split.json        {"train": [ids], "validation": [ids], "held_out": [ids]
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -21,6 +20,7 @@ from wellread.corpus.cleaning import clean
 from wellread.corpus.split import split
 from wellread.errors import CorpusError, StorageError
 from wellread.recipe import CorpusSettings
+from wellread.storage import write_json, write_rows
 from wellread.types import Corpus, Document, Part, Removal, Skipped
 
 
@@ -71,18 +71,11 @@ def _told(documents: Sequence[Document]) -> list[str]:
 
 def write_corpus(corpus: Corpus, folder: Path) -> None:
     """Write the four files, each complete or not at all. Raises StorageError where the folder cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "documents.jsonl", (_line(_row(document)) for document in corpus.documents))
-        _write(folder / "cleaning.json", [_pretty([asdict(removal) for removal in corpus.cleaning])])
-        told = {"skipped": [asdict(each) for each in corpus.skipped], "notes": list(corpus.notes)}
-        _write(folder / "notes.json", [_pretty(told)])
-        _write(folder / "split.json", [_pretty({part: list(ids) for part, ids in corpus.split.items()})])
-    except OSError as error:
-        where = error.filename or folder
-        raise StorageError(
-            f"cannot write {where}: {error.strerror or error}; free space or choose another --out."
-        ) from None
+    write_rows(folder / "documents.jsonl", map(_row, corpus.documents))
+    write_json(folder / "cleaning.json", [asdict(removal) for removal in corpus.cleaning])
+    told = {"skipped": [asdict(each) for each in corpus.skipped], "notes": list(corpus.notes)}
+    write_json(folder / "notes.json", told)
+    write_json(folder / "split.json", {part: list(ids) for part, ids in corpus.split.items()})
 
 
 def read_corpus(folder: Path) -> Corpus:
@@ -120,25 +113,3 @@ def _row(document: Document) -> dict[str, Any]:
 
 def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    """One line for every reader: also for those to whom U+0085, U+2028 and U+2029 end a line."""
-    text = json.dumps(row, ensure_ascii=False)
-    for separator in "\u0085\u2028\u2029":
-        text = text.replace(separator, f"\\u{ord(separator):04x}")
-    return text + "\n"
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
-
-
-def _write(path: Path, pieces: Iterable[str]) -> None:
-    """Write beside the file, then put it in its place, so that no reader ever sees half of it."""
-    beside = path.with_name(f"{path.name}.part")
-    with beside.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(pieces)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wellread.errors import StorageError
 from wellread.reports import facts
 from wellread.reports.bars import bars
 from wellread.reports.curves import Curves, curves
@@ -21,6 +18,7 @@ from wellread.reports.split import split
 from wellread.reports.table import Line, compared, lines, yardsticks
 from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
 from wellread.reports.wording import count, rule_words
+from wellread.storage import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,18 +29,9 @@ def write_report(folder: Path) -> Path:
 
     Raises UsageError where `folder` is no run, StorageError where it cannot be read or written.
     """
-    page = render(read_run(folder))
     path = folder / "report.html"
-    beside = folder / f".report.html.{os.getpid()}"
-    try:
-        beside.write_bytes(page.encode("utf-8"))
-        beside.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}. Free some space or make the folder writable, then "
-                           "`wellread report` writes it again.") from error  # fmt: skip
-    finally:
-        with contextlib.suppress(OSError):  # where nothing can be written there is nothing to remove either
-            beside.unlink(missing_ok=True)
+    mend = "free some space or make the folder writable, then `wellread report` writes it again"
+    write_text(path, render(read_run(folder)), what=f"cannot write {path}", mend=mend)
     return path
 
 

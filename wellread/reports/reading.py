@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from wellread.errors import StorageError, UsageError
+from wellread.errors import UsageError
 from wellread.recipe import Recipe, Stage, parse_recipe, recipe_text
 from wellread.reports.rows import finite, is_model
 from wellread.runs import BASE_STAGE
+from wellread.storage import read_json, stream_rows
 from wellread.types import Match, Measurement, Removal, Sample, Sampling, Skipped
-
-MEND = "Delete it, then run the same command again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def read_run(folder: Path) -> RunRecord:
         raise UsageError(f"{folder} is not a run folder: there is no recipe.yaml in it. `wellread run` makes one.")
     recipe_yaml = recipe_text(str(folder / "recipe.yaml"))
     recipe = parse_recipe(recipe_yaml, source=str(folder / "recipe.yaml"))
-    measurements = tuple(map(_measurement, _rows(folder / "measurements.jsonl")))
+    measurements = tuple(map(_measurement, stream_rows(folder / "measurements.jsonl", optional=True)))
     base = _base_subject(recipe, measurements)
     milestones = _milestones(folder / "stages", recipe, base)
     needed = {
@@ -137,13 +135,13 @@ def read_run(folder: Path) -> RunRecord:
     if recipe.base is not None:
         needed["samples of the base"] = folder / "stages" / BASE_STAGE / "samples.jsonl"
     wanted = {match.document for each in milestones for spoken in each.spoken for match in spoken.matches}
-    cleaning = _json(folder / "corpus" / "cleaning.json")
-    notes = _json(folder / "corpus" / "notes.json") or {}
+    cleaning = read_json(folder / "corpus" / "cleaning.json", optional=True)
+    notes = read_json(folder / "corpus" / "notes.json", optional=True) or {}
     return RunRecord(
         name=folder.resolve().name,
         recipe=recipe,
         recipe_yaml=recipe_yaml,
-        environment=_json(folder / "environment.json") or {},
+        environment=read_json(folder / "environment.json", optional=True) or {},
         **_book(folder / "corpus", wanted),
         cleaning=None if cleaning is None else tuple(Removal(**row) for row in cleaning),
         skipped=tuple(Skipped(**row) for row in notes.get("skipped", ())),
@@ -158,12 +156,13 @@ def read_run(folder: Path) -> RunRecord:
 
 def _milestones(stages: Path, recipe: Recipe, base: str | None) -> tuple[Milestone, ...]:
     def spoken(folder: Path) -> tuple[Spoken, ...]:
-        return tuple(map(_spoken, _rows(folder / "samples.jsonl")))
+        return tuple(map(_spoken, stream_rows(folder / "samples.jsonl", optional=True)))
 
     found = [] if base is None else [Milestone(base, None, (), spoken(stages / BASE_STAGE))]
     for number, stage in enumerate(recipe.stages, 1):
         folder = stages / f"{number:02}-{stage.name}"
-        found.append(Milestone(stage.name, stage, tuple(map(_log_row, _rows(folder / "log.jsonl"))), spoken(folder)))
+        log = tuple(map(_log_row, stream_rows(folder / "log.jsonl", optional=True)))
+        found.append(Milestone(stage.name, stage, log, spoken(folder)))
     return tuple(found)
 
 
@@ -189,12 +188,12 @@ def _base_subject(recipe: Recipe, measurements: Sequence[Measurement]) -> str | 
 
 def _book(corpus: Path, wanted: set[str]) -> dict[str, Any]:
     """Title, language and chapters, and the texts of the wanted ones; one document in memory at a time."""
-    split = _json(corpus / "split.json") or {}
+    split = read_json(corpus / "split.json", optional=True) or {}
     part_of = {id: part for part, ids in split.items() for id in ids}
     chapters, texts = [], {}
     titles: dict[str, str] = {}
     language = ""
-    for row in _rows(corpus / "documents.jsonl"):
+    for row in stream_rows(corpus / "documents.jsonl", optional=True):
         text, source = row["text"], str(row.get("source") or "")
         metadata = row.get("metadata") or {}
         section = str(row.get("section") or "")
@@ -253,31 +252,3 @@ def _log_row(row: Mapping[str, Any]) -> LogRow:
         kept=str(row.get("kept", "")),
         stopped=str(row.get("stopped") or "").removeprefix("budget"),
     )
-
-
-def _json(path: Path) -> Any:
-    """The content of a JSON file, None where there is none. Raises StorageError."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot read {path}: {error}. {MEND}") from None
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a JSON-lines file, none where there is no file; an unfinished last line is left out."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    if not line.endswith("\n"):
-                        return
-                    raise StorageError(f"{path}, line {number}: {error}. {MEND}") from None
-                yield row
-    except FileNotFoundError:
-        return
-    except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"cannot read {path}: {error}. {MEND}") from None

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from wellread.errors import CorpusError, RecipeError, StorageError
+from wellread.storage import new_folder, storage_errors
 from wellread.tokens.pieces import pieces
-from wellread.tokens.rows import whole_folder, write_json
+from wellread.tokens.rows import MEND, write_json
 
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>")
 """In the order of their ids: llama2.c begins a text with id 1 and ends it with id 2."""
@@ -64,11 +65,9 @@ def train_tokenizer(texts: Iterable[str], folder: Path, *, vocabulary: int | Lit
     strangers = sorted({path.name for path in folder.iterdir()} - {*FILES, TRAINED}) if folder.is_dir() else []
     if strangers:
         raise StorageError(f"cannot write the tokenizer to {folder}: it holds {strangers[0]}; name an empty folder")
-    try:
-        with whole_folder(folder) as partial:
-            _write(tokenizer.to_str(pretty=True), partial, mark)
-    except OSError as error:
-        raise StorageError(f"cannot write the tokenizer to {folder}: {error.strerror or error}") from None
+    what = f"cannot write the tokenizer to {folder}"
+    with storage_errors(folder, what=what, mend=MEND), new_folder(folder) as unfinished:
+        _write(tokenizer.to_str(pretty=True), unfinished, mark)
     return folder
 
 

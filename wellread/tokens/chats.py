@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wellread.errors import CorpusError, ModelError
+from wellread.errors import CorpusError, ModelError, first_line
 
 Message = Mapping[str, str]
 _MARKER = re.compile(r"\{%-?\s*generation\s*-?%\}")
@@ -136,5 +136,4 @@ class Rendering:
         try:
             return self._tokenizer.apply_chat_template(messages, **{"tokenize": False, **how})
         except (TemplateError, ValueError, TypeError, KeyError) as error:
-            said = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise CorpusError(f"{name}: the chat template of {self.name} refuses these messages: {said}") from None
+            raise CorpusError(f"{name}: the chat template of {self.name} refuses these messages: {first_line(error)}") from None

@@ -12,7 +12,6 @@ the same steps in many processes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from wellread.errors import CorpusError, StorageError
+from wellread.storage import new_file, write_json
 from wellread.tokens.drawn import DrawnWindows, open_part
 from wellread.tokens.encode import Ids
-from wellread.tokens.plan import Plan, Say, begin, measure_shards, part_path, read_json, storage, write_whole
+from wellread.tokens.plan import Plan, Say, begin, measure_shards, noted, part_path, refusals
 from wellread.tokens.stretches import Piece, Place, Reader, Stretch, keeps_space
 
 __all__ = ["Drawn", "DrawnWindows", "begin", "draw", "draw_parts", "finish", "measure_shards"]
@@ -81,8 +81,7 @@ def draw_parts(folder: Path, rank: int = 0, world: int = 1, *, say: Say = lambda
     if not missing:
         return
     windows = _windows(plan, missing)
-    with storage(folder):
-        (folder / "parts").mkdir(exist_ok=True)
+    with refusals(folder):
         for done, part in enumerate(missing, 1):
             _write_part(part_path(folder, part), plan, list(islice(windows, len(plan.windows(part)))))
             say(f"drew {done:,} of {len(missing):,} parts of {len(plan.windows(part)):,} windows")
@@ -94,7 +93,7 @@ def finish(folder: Path) -> Drawn:
     missing = [part for part in range(plan.parts) if not part_path(folder, part).exists()]
     if missing:
         raise StorageError(f"{folder}: {len(missing)} of {plan.parts} parts are missing; run the draw again")
-    counts = read_json(folder / "counts.json")
+    counts = noted(folder, "counts.json")
     if counts is None:
         windows = np.zeros(len(plan.shards), np.int64)
         tokens = padded = several = 0
@@ -109,10 +108,10 @@ def finish(folder: Path) -> Drawn:
         ]
         counts = {"windows": plan.n, "length": plan.length, "tokens": tokens, "padded": padded,
                   "several": bool(several), "parts": plan.parts, "shards": shards}  # fmt: skip
-        with storage(folder):
+        with refusals(folder):
             for leftover in (folder / "parts").glob(".*.partial"):
                 leftover.unlink()
-            write_whole(folder / "counts.json", counts)
+            write_json(folder / "counts.json", counts)
     return Drawn(
         folder, counts["windows"], counts["tokens"], counts["padded"], tuple(tuple(row) for row in counts["shards"])
     )
@@ -237,10 +236,5 @@ def _write_part(path: Path, plan: Plan, windows: Sequence[Window]) -> None:
         "offset": pa.array([offset for _, offset in origins], pa.int64()),
     }
     batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with beside.open("wb") as file:
-        with pa.ipc.new_stream(file, batch.schema) as stream:
-            stream.write_batch(batch)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    with new_file(path) as unfinished, unfinished.open("wb") as file, pa.ipc.new_stream(file, batch.schema) as stream:
+        stream.write_batch(batch)

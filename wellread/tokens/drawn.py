@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from wellread.errors import StorageError
-from wellread.tokens.plan import FORMAT, part_path, read_json
+from wellread.errors import StorageError, first_line
+from wellread.tokens.plan import FORMAT, noted, part_path
 from wellread.tokens.windows import IGNORED, Ints
 
 
@@ -22,7 +22,7 @@ class DrawnWindows:
     """
 
     def __init__(self, folder: Path, *, seed: int = 0, pad: int = 0) -> None:
-        counts, request = read_json(folder / "counts.json"), read_json(folder / "request.json")
+        counts, request = noted(folder, "counts.json"), noted(folder, "request.json")
         if not counts or not request or request.get("format") != FORMAT:
             raise StorageError(f"{folder} holds no finished draw (counts.json is missing); run the draw again")
         self.folder = folder
@@ -96,8 +96,7 @@ def open_part(path: Path) -> Any:
         with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
             return stream.read_all()
     except (OSError, pa.ArrowInvalid) as error:
-        said = str(error).splitlines()[0]
-        raise StorageError(f"{path}: a drawn part is damaged ({said}); delete it and run the draw again") from None
+        raise StorageError(f"{path}: a drawn part is damaged ({first_line(error)}); delete it and run the draw again") from None
 
 
 def _reopened(folder: Path, seed: int, pad: int, epoch: int) -> DrawnWindows:

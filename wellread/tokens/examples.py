@@ -16,18 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from wellread.errors import CorpusError, RecipeError, StorageError
+from wellread.storage import new_folder, storage_errors
 from wellread.tokens.chats import Rendering, Turned
 from wellread.tokens.packing import pack
 from wellread.tokens.rows import (
     ARROW,
     FLUSH,
     FORMAT,
+    MEND,
     Rows,
     damaged,
     dataset_state,
     read_counts,
     read_table,
-    whole_folder,
     write_json,
 )
 from wellread.tokens.windows import IGNORED, FixedWindows, Ints, spread
@@ -54,14 +55,9 @@ def prepare_examples(documents: Iterable[Document], tokenizer: Any, folder: Path
             return open_examples(folder)
         except StorageError:
             pass  # damaged: it is made again
-    try:
-        with whole_folder(folder) as partial:
-            _write(examples, rendering, partial, length, mark)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the examples to {folder}: {error.strerror or error}; "
-            "free space or choose another folder, then run again"
-        ) from None
+    what = f"cannot write the examples to {folder}"
+    with storage_errors(folder, what=what, mend=MEND), new_folder(folder) as unfinished:
+        _write(examples, rendering, unfinished, length, mark)
     return open_examples(folder)
 
 

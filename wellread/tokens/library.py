@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from wellread.errors import CorpusError
+from wellread.errors import CorpusError, first_line
 
 KINDS: dict[str, Literal["text", "jsonl", "parquet"]] = {
     ".txt": "text",
@@ -151,9 +151,8 @@ def open_hub(source: str) -> Any:
     try:
         return load_dataset(name, config or None, split="train", streaming=True)
     except (OSError, ValueError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CorpusError(
-            f"{source}: the dataset cannot be streamed from the hub ({said}); check its id, your network and, if it "
+            f"{source}: the dataset cannot be streamed from the hub ({first_line(error)}); check its id, your network and, if it "
             f"asks for consent, accept its terms at https://huggingface.co/datasets/{name} and log in."
         ) from None
 
@@ -278,7 +277,7 @@ def _parquet(shard: Shard, column: str, first: int) -> Iterator[tuple[int, Any, 
                     values = rows.column(0).cast(pa.large_binary())
                     yield group, values, pc.binary_length(values).fill_null(0).to_numpy(zero_copy_only=False)
     except pa.ArrowException as error:
-        raise CorpusError(f"{shard.path}: not a Parquet file that can be read ({str(error).splitlines()[0]})") from None
+        raise CorpusError(f"{shard.path}: not a Parquet file that can be read ({first_line(error)})") from None
 
 
 def _is_text(kind: Any) -> bool:
@@ -294,8 +293,7 @@ def _hub_texts(shard: Shard, column: str) -> Iterator[str]:
             text = row.get(column)
             yield text if isinstance(text, str) else ""
     except (OSError, RuntimeError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CorpusError(f"{shard.path}: reading stopped ({said}); run again: what is drawn stays.") from None
+        raise CorpusError(f"{shard.path}: reading stopped ({first_line(error)}); run again: what is drawn stays.") from None
 
 
 def _utf8(text: str) -> bytes:

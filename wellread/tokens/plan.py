@@ -8,11 +8,9 @@ however often one is killed, the windows are the same.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wellread.errors import CorpusError, StorageError
+from wellread.storage import read_json, storage_errors, write_json
 from wellread.tokens.encode import open_tokenizer
 from wellread.tokens.library import Measured, Shard, find_shards, measure
 from wellread.tokens.stretches import Reader
@@ -53,21 +52,21 @@ def begin(
         "end": end, "tokenizer": identity, "tokenizer_folder": str(Path(tokenizer_folder).absolute()),
         "shards": [asdict(shard) for shard in shards],
     }  # fmt: skip
-    with storage(folder):
+    with refusals(folder):
         if folder.is_dir() and any(folder.iterdir()):
-            known = read_json(folder / "request.json")
+            known = noted(folder, "request.json")
             if not isinstance(known, dict) or known.get("format") != FORMAT:
                 raise StorageError(f"{folder} holds other files than a draw; choose another folder")
             if _without_places(known) == _without_places(request):
                 if known != request:
-                    write_whole(folder / "request.json", request)
+                    write_json(folder / "request.json", request)
                 return
-            for name in ("parts", "measured", "engine"):
-                shutil.rmtree(folder / name, ignore_errors=True)
             for name in ("counts.json", "plan.json"):
                 (folder / name).unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "request.json", request)
+            for name in ("parts", "measured", "engine"):
+                if (folder / name).exists():
+                    shutil.rmtree(folder / name)
+        write_json(folder / "request.json", request)
 
 
 def measure_shards(folder: Path, rank: int = 0, world: int = 1, *, say: Say = lambda line: None) -> None:
@@ -79,9 +78,8 @@ def measure_shards(folder: Path, rank: int = 0, world: int = 1, *, say: Say = la
             if shard.kind != "text":
                 say(f"measuring {shard.name}")
             found = measure(shard, request["column"])
-            with storage(folder):
-                path.parent.mkdir(exist_ok=True)
-                write_whole(path, asdict(found))
+            with refusals(folder):
+                write_json(path, asdict(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +103,18 @@ class Plan:
         """The plan of a draw whose shards are all measured. Raises StorageError where they are not."""
         request = _request(folder)
         shards = _shards(request)
-        found = [read_json(folder / "measured" / f"{number:05d}.json") for number in range(len(shards))]
+        found = [noted(folder, f"measured/{number:05d}.json") for number in range(len(shards))]
         if None in found:
             raise StorageError(f"{folder}: {found.count(None)} shards are not measured yet; run the draw again")
         measured = tuple(Measured(each["size"], tuple(tuple(mark) for mark in each["marks"])) for each in found)
         tokenizer, identity = open_tokenizer(Path(request["tokenizer_folder"]))
         if identity != request["tokenizer"]:
             raise StorageError(f"{folder}: the tokenizer changed since the draw began; run the draw again")
-        known = read_json(folder / "plan.json")
+        known = noted(folder, "plan.json")
         if known is None:
             known = {"bytes_per_token": _bytes_per_token(shards, measured, request["column"], tokenizer)}
-            with storage(folder):
-                write_whole(folder / "plan.json", known)
+            with refusals(folder):
+                write_json(folder / "plan.json", known)
         return cls(
             request["n"], request["length"], request["each"], request["seed"], request["column"],
             (request["start"], request["end"]), shards, measured, known["bytes_per_token"], tokenizer,
@@ -170,36 +168,15 @@ def part_path(folder: Path, part: int) -> Path:
     return folder / "parts" / f"{part:05d}.arrow"
 
 
-def read_json(path: Path) -> Any:
-    """The content of a file; None where it is not there. Raises StorageError where it is damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{path}: cannot be read ({error}); delete the folder and draw again") from None
+def noted(folder: Path, name: str) -> Any:
+    """What a draw wrote down; None where it did not yet. Raises StorageError where it is damaged."""
+    return read_json(folder / name, mend="Delete the folder and draw again.", optional=True)
 
 
-def write_whole(path: Path, content: Any) -> None:
-    """Write beside the file, then put it in its place; of several processes that write it any may be the last."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-@contextmanager
-def storage(folder: Path) -> Iterator[None]:
+def refusals(folder: Path) -> AbstractContextManager[None]:
     """Turn what goes wrong while files are written into a StorageError of one line."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"the draw into {folder} stopped: {error.filename or folder}: {error.strerror or error}; mend that, free "
-            "space or choose another folder, then run again: it goes on"
-        ) from None
+    mend = "mend that, free space or choose another folder, then run again: it goes on"
+    return storage_errors(folder, what=f"the draw into {folder} stopped", mend=mend)
 
 
 def _without_places(request: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +186,7 @@ def _without_places(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request(folder: Path) -> dict[str, Any]:
-    found = read_json(folder / "request.json")
+    found = noted(folder, "request.json")
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise StorageError(f"{folder} holds no draw (request.json is missing); draw again")
     return found

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wellread.errors import CorpusError, StorageError
+from wellread.errors import CorpusError, StorageError, first_line
+from wellread.storage import new_folder, storage_errors
 from wellread.tokens.encode import Ids, Tally, open_tokenizer, rows_of
 from wellread.tokens.pieces import pieces
 from wellread.types import Document
@@ -31,6 +29,7 @@ COUNTS = "counts.json"
 FORMAT = "wellread rows 1"
 FLUSH = 1 << 20
 """Tokens after which rows go to disk."""
+MEND = "free space or choose another folder, then run again"
 
 
 def prepare(documents: Iterable[Document], tokenizer_folder: Path | str, folder: Path, *, start: int, end: int) -> Rows:
@@ -47,14 +46,8 @@ def prepare(documents: Iterable[Document], tokenizer_folder: Path | str, folder:
     identity = f"{identity} {start} {end}"
     if folder.exists() and _reusable(documents, folder, identity):
         return open_rows(folder)
-    try:
-        with whole_folder(folder) as partial:
-            _write(documents, tokenizer, partial, (start, end), identity)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the rows to {folder}: {error.strerror or error}; "
-            "free space or choose another folder, then run again"
-        ) from None
+    with storage_errors(folder, what=f"cannot write the rows to {folder}", mend=MEND), new_folder(folder) as unfinished:
+        _write(documents, tokenizer, unfinished, (start, end), identity)
     return open_rows(folder)
 
 
@@ -134,7 +127,7 @@ def read_table(folder: Path) -> tuple[dict[str, Any], Any]:
             table = stream.read_all()
         rows = Rows(folder, counts, table)
     except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError) as error:
-        raise damaged(folder, str(error).splitlines()[0]) from None
+        raise damaged(folder, first_line(error)) from None
     if len(rows) != counts["documents"] or rows.lengths.sum() != rows.tokens:
         raise damaged(folder, f"{len(rows)} documents where counts.json says {counts['documents']}")
     return counts, table
@@ -177,23 +170,6 @@ def _reusable(documents: Iterable[Document], folder: Path, identity: str) -> boo
     except StorageError:
         return False
     return True
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside the wanted one, which takes its place when complete: killed anywhere, whole or absent."""
-    partial, old = (folder.with_name(f".{folder.name}.{state}") for state in ("partial", "old"))
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import StorageError
-from wellread.weights import new_folder, storage_errors
+from wellread.storage import write_json
+from wellread.weights import new_folder
 
 if TYPE_CHECKING:
     import torch
@@ -107,12 +108,8 @@ def _digest(path: Path) -> str:
 
 
 def write_clock(folder: Path, seconds: float) -> None:
-    """Note the seconds spent so far: between two checkpoints, this alone is kept of the time."""
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / ".clock.json.partial"
-        unfinished.write_text(json.dumps({"seconds": seconds}), encoding="utf-8")
-        unfinished.replace(folder / "clock.json")
+    """Note the seconds spent so far: between two checkpoints, this alone is kept of the time. Raises StorageError."""
+    write_json(folder / "clock.json", {"seconds": seconds})
 
 
 def read_clock(folder: Path) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wellread.weights import storage_errors
+from wellread.storage import new_file, storage_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,9 @@ class Log:
         if not written:
             return
         with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             kept = path.read_text(encoding="utf-8", errors="replace").splitlines()[:lines] if path.exists() else []
-            rewritten = path.with_name(f".{path.name}.partial")
-            rewritten.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-            rewritten.replace(path)
+            with new_file(path) as rewritten:
+                rewritten.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self.lines = len(kept)
 
     def write(self, **row: Any) -> None:

@@ -28,7 +28,6 @@ from wellread.weights.saving import (
     read_checkpoint,
     save,
     save_tokenizer,
-    storage_errors,
 )
 from wellread.weights.separators import document_end, document_start
 from wellread.weights.sizes import SIZES, Shape, fitting_size
@@ -70,5 +69,4 @@ __all__ = [
     "read_checkpoint",
     "save",
     "save_tokenizer",
-    "storage_errors",
 ]

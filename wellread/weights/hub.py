@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from wellread.errors import ModelError
-from wellread.weights.saving import first_line, quiet
+from wellread.errors import ModelError, first_line
+from wellread.weights.saving import quiet
 
 FILES_OF_A_MODEL = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 """Configuration, weights and tokenizer: all that opening reads, so that nothing else asks the hub. Never code."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
-from wellread.errors import MissingPackage, ModelError, RecipeError
-from wellread.weights.saving import first_line, quiet
+from wellread.errors import MissingPackage, ModelError, RecipeError, first_line
+from wellread.weights.saving import quiet
 
 if TYPE_CHECKING:
     import torch

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wellread.errors import ModelError, StorageError
+from wellread.errors import ModelError, StorageError, first_line
 from wellread.weights.adapting import merge
 from wellread.weights.gguf import embedded_file, read_gguf, unpacked
 from wellread.weights.hub import fetch
 from wellread.weights.quantising import requantise
-from wellread.weights.saving import EMBEDDED, adapter_base, adapter_quantization, first_line, is_adapter, quiet
+from wellread.weights.saving import EMBEDDED, adapter_base, adapter_quantization, is_adapter, quiet
 
 if TYPE_CHECKING:
     import torch

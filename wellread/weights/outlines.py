@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wellread.errors import ModelError
+from wellread.errors import ModelError, first_line
 from wellread.weights.gguf import embedded_file, unpacked
 from wellread.weights.hub import fetch
 from wellread.weights.opening import find_weights
-from wellread.weights.saving import EMBEDDED, adapter_base, first_line, is_adapter, quiet
+from wellread.weights.saving import EMBEDDED, adapter_base, is_adapter, quiet
 
 FILES_OF_AN_OUTLINE = ("*.json", "*.model", "*.txt", "*.jinja")
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-import shutil
-import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -17,7 +13,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from wellread.errors import StorageError
+from wellread import storage
+from wellread.errors import StorageError, first_line
 from wellread.types import Checkpoint
 from wellread.weights.quantising import Quantization, quantization_of
 
@@ -27,8 +24,6 @@ EMBEDDED = "embedded"
 RECORD = "wellread.json"
 """Stands in a checkpoint's folder: method, base, fingerprint; for an adapter also the way from there to its base where
 that is a local path, and how the base was rounded while the adapter trained."""
-
-HOUR = 3600
 
 
 def save(
@@ -127,94 +122,28 @@ def _relative(path: Path, folder: Path) -> str | None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A sibling folder to write into, which takes the name `folder` once everything in it is on the disk.
-
-    A process killed at any moment leaves either the old folder or the new one, beside at most a hidden `.partial`
-    sibling that the next call removes. Raises StorageError, and leaves what was there, when writing fails.
-    """
-    unfinished = folder.with_name(f".{folder.name}.partial")
-    replaced = folder.with_name(f".{folder.name}.replaced")
-    with storage_errors(folder):
-        if replaced.exists() and not folder.exists():
-            replaced.rename(folder)
-        for leftover in (unfinished, replaced):
-            if leftover.exists():
-                shutil.rmtree(leftover)
-        unfinished.mkdir(parents=True)
-        try:
-            yield unfinished
-            for path in [*unfinished.rglob("*"), unfinished]:
-                _flush(path)
-            if folder.exists():
-                folder.rename(replaced)
-            unfinished.rename(folder)
-            _flush(folder.parent)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
-        shutil.rmtree(replaced, ignore_errors=True)
+    """`storage.new_folder` for weights. Raises StorageError, and leaves what was there, when writing fails."""
+    with _storage_errors(folder), storage.new_folder(folder) as unfinished:
+        yield unfinished
 
 
 def fill_once(folder: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` fill a folder that is not there yet; it appears whole, and of several processes the first one wins.
-
-    What a killed process left unfinished beside it is removed after an hour. Raises StorageError.
-    """
-    if folder.is_dir():
-        return
-    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
-    with storage_errors(folder):
-        for leftover in folder.parent.glob(f".{folder.name}.*.partial"):
-            if time.time() - leftover.stat().st_mtime > HOUR:
-                shutil.rmtree(leftover, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        try:
-            write(unfinished)
-            for path in [*unfinished.rglob("*"), unfinished]:
-                _flush(path)
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    """Have the disk hold a file or folder before a rename promises it."""
-    if path.is_dir() and os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """`storage.fill_once` for weights. Raises StorageError."""
+    with _storage_errors(folder):
+        storage.fill_once(folder, write)
 
 
 @contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
-    """Turn what goes wrong while files are written at `place` into a StorageError of one line."""
+def _storage_errors(place: Path) -> Iterator[None]:
+    """As `storage.storage_errors`, also for safetensors, which reports the operating system's error in words alone."""
     from safetensors import SafetensorError
 
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(_complaint(place, error.errno, error)) from error
-    except SafetensorError as error:
-        # safetensors reports the operating system's error in words alone
-        found = re.search(r"os error (\d+)", str(error))
-        raise StorageError(_complaint(place, int(found[1]) if found else None, error)) from error
-
-
-def _complaint(place: Path, number: int | None, error: BaseException) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        return f"{place}: the disk is full; free some space, then run the same command again: it resumes."
-    if number == errno.EFBIG:
-        return f"{place}: the system allows no file of this size; raise the limit (ulimit -f), then run again."
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"{place}: this folder is read-only; choose another with --out, or make it writable."
-    return f"{place}: cannot be written ({first_line(error)}); choose another folder with --out."
+    with storage.storage_errors(place):
+        try:
+            yield
+        except SafetensorError as error:
+            found = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(found[1]) if found else 0, first_line(error)) from error
 
 
 @contextmanager
@@ -238,8 +167,3 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
         if hub_bars:
             enable_progress_bars()
-
-
-def first_line(error: BaseException) -> str:
-    """What a library says went wrong, without the advice that follows."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
