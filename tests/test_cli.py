@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wellread.cli import measurement_line, progress_line
+from wellread.terminal import measurement_line, progress_line
 from wellread.types import Measurement
 
 

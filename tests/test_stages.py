@@ -225,11 +225,11 @@ def test_a_library_that_holds_the_book_itself_is_refused(tmp_path: Path) -> None
 
 
 def test_minutes_are_for_all_stages_together_in_the_recipes_proportions() -> None:
-    from wellread.cli import _recipes
+    from wellread.options import recipes_of
 
-    [recipe] = _recipes("novel-curriculum", ["size=laptop"], None, 7.0, None)
+    [recipe] = recipes_of("novel-curriculum", ["size=laptop"], None, 7.0, None)
     assert [stage.budget.minutes for stage in recipe.stages] == pytest.approx([3, 7 * 4 / 21, 7 * 8 / 21], rel=1e-4)
-    [even] = _recipes("novel-curriculum", None, None, 6.0, None)
+    [even] = recipes_of("novel-curriculum", None, None, 6.0, None)
     assert [stage.budget.minutes for stage in even.stages] == [2, 2, 2]
 
 

@@ -1,4 +1,4 @@
-"""One verb per public function. This file parses words, draws progress and prints; it decides nothing else.
+"""One verb per public function. This file parses words and prints; it decides nothing else.
 
 Prose and progress go to stderr, results to stdout; with --json stdout carries JSON alone. Nothing heavy is imported
 before a verb runs: `wellread --help` answers at once.
@@ -6,22 +6,21 @@ before a verb runs: `wellread --help` answers at once.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wellread.errors import UsageError, WellreadError
+from wellread.options import AsJson, Minutes, ModelName, Offline, RecipeName, Seed, Settings, Strict, Texts, recipes_of
+from wellread.terminal import echo, measurement_line, note, print_json, watching
 
 if TYPE_CHECKING:
-    from wellread.recipe import Recipe
     from wellread.types import Measurement
 
 INTERRUPTED = 130
@@ -35,29 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file; `wellread list recipes`.")
-]
-Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT…]", help="Files or folders; none: the recipe's own.")]
-ModelName = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL", help="A run, RUN:stage, a checkpoint folder, a .gguf file, a hub id, or `embedded`."
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="STAGE.KEY=VALUE", help="Override a recipe value; a comma list runs the grid. Repeatable."
-    ),
-]
-Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the split, the weights and the samples.")]
-Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), for all stages together.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Ask no hub: use what is on this machine.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output alone on stdout.")]
-
 
 @app.command()
 def run(
@@ -79,12 +55,12 @@ def run(
     from wellread.reports import verdict_of
     from wellread.training import processes
 
-    recipes = _recipes(recipe, settings, seed, minutes, quick)
+    recipes = recipes_of(recipe, settings, seed, minutes, quick)
     if len(recipes) > 1 and out is not None:
         raise UsageError(f"--out names one run folder, and this grid has {len(recipes)} runs: leave --out away.")
     folders = []
     for each in recipes:
-        with _watch() as watch:
+        with watching() as watch:
             done = run_recipe(
                 each, texts or (), out=out, offline=offline, strict=strict, command=" ".join(sys.argv), watch=watch
             )
@@ -123,8 +99,8 @@ def plan(
     from wellread.plans import plan_lines
 
     size = gigabytes(gpu) if gpu else None
-    for each in _recipes(recipe, settings, seed, minutes, None):
-        with _watch() as watch:
+    for each in recipes_of(recipe, settings, seed, minutes, None):
+        with watching() as watch:
             planned = foresee(
                 each, texts or (), gpu=size, price_per_hour=price_per_hour, tokens_per_second=tokens_per_second,
                 offline=offline, strict=strict, say=watch.say,
@@ -168,17 +144,10 @@ def measure(
     from wellread.measuring import measure_model
 
     names = tuple(name.strip() for name in metrics.split(",") if name.strip())
-    with _watch() as watch:
+    with watching() as watch:
         rows = measure_model(
-            model,
-            run_folder=run_folder,
-            texts=text or (),
-            metrics=names,
-            quick=quick,
-            seed=seed,
-            offline=offline,
-            watch=watch,
-        )
+            model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, offline=offline, watch=watch
+        )  # fmt: skip
     for row in rows:
         if as_json:
             print_json({key: value for key, value in row.as_json().items() if key != "tallies"})
@@ -243,17 +212,11 @@ def compare(
 
     if text and run_folder:
         raise UsageError("compare takes a text or a run: leave --text or --run away.")
-    with _watch() as watch:
+    with watching() as watch:
 
         def measured(model: str, wanted: Sequence[str], quick: bool) -> list[Measurement]:
             return measure_model(
-                model,
-                run_folder=run_folder,
-                texts=text or (),
-                metrics=wanted,
-                quick=quick,
-                offline=offline,
-                watch=watch,
+                model, run_folder=run_folder, texts=text or (), metrics=wanted, quick=quick, offline=offline, watch=watch
             )
 
         chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
@@ -337,109 +300,6 @@ def main() -> None:
         if end.code == INTERRUPTED:
             note("wellread: interrupted; the same command goes on from the last checkpoint.")
         raise
-
-
-def echo(text: str) -> None:
-    typer.echo(text)
-
-
-def note(text: str) -> None:
-    typer.echo(text, err=True)
-
-
-def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
-
-
-def measurement_line(row: Measurement) -> str:
-    """One measurement for a terminal: name, split, value with interval, unit, note."""
-    value = "not measured" if row.value is None else f"{row.value:.4f}"
-    interval = f" [{row.low:.4f}, {row.high:.4f}]" if row.low is not None and row.high is not None else ""
-    rest = "  ".join(part for part in (row.unit, row.note) if part)
-    return f"{row.name:32}{row.split:12}{value}{interval}  {rest}".rstrip()
-
-
-def _recipes(
-    name: str, settings: Sequence[str] | None, seed: int | None, minutes: float | None, quick: bool | None
-) -> list[Recipe]:
-    """The recipe with its overrides; several where a setting lists several values."""
-    from wellread.overriding import expand_grid
-    from wellread.recipe import load_recipe
-
-    shortcuts = []
-    if seed is not None:
-        shortcuts.append(f"seed={seed}")
-    if quick is not None:
-        shortcuts.append(f"measure.quick={'true' if quick else 'false'}")
-    found = []
-    for combination in expand_grid(settings or ()):
-        words = [*combination, *shortcuts]
-        if minutes is not None:
-            words += _shared_out(load_recipe(name, words), minutes)
-        found.append(load_recipe(name, words))
-    return found
-
-
-def _shared_out(recipe: Recipe, minutes: float) -> list[str]:
-    """`--minutes` for the stages together: in proportion to the recipe's own minutes, or evenly."""
-    own = [stage.budget.minutes or 0.0 for stage in recipe.stages]
-    shares = own if all(own) else [1.0] * len(own)
-    return [f"stages.{stage.name}.budget.minutes={minutes * share / sum(shares):g}"
-            for stage, share in zip(recipe.stages, shares, strict=True)]  # fmt: skip
-
-
-@contextmanager
-def _watch() -> Iterator[Any]:
-    """A Watch that prints to stderr; the progress line is redrawn in place, and only on a terminal."""
-    from wellread.gathering import Watch
-
-    live = sys.stderr.isatty()
-    drawn = 0
-
-    def clear() -> None:
-        nonlocal drawn
-        if drawn:
-            sys.stderr.write("\r" + " " * drawn + "\r")
-            drawn = 0
-
-    def say(line: str) -> None:
-        clear()
-        note(line)
-
-    def progress(now: Any) -> None:
-        nonlocal drawn
-        if not live:
-            return
-        line = progress_line(now)[: os.get_terminal_size(sys.stderr.fileno()).columns - 1]
-        sys.stderr.write("\r" + line.ljust(drawn))
-        sys.stderr.flush()
-        drawn = len(line)
-
-    try:
-        yield Watch(say, progress)
-    finally:
-        clear()
-
-
-def progress_line(now: Any, width: int = 20) -> str:
-    """A bar, the step, the losses, the speed and the time left, in one line."""
-    full = round(now.share * width)
-    if now.stopped not in {"", "budget"}:
-        return f"stopped after step {now.step:,}: {now.stopped}"
-    validation = f"  validation {now.validation_loss:.3f}" if now.validation_loss is not None else ""
-    return (
-        f"[{'█' * full}{'░' * (width - full)}] {now.share:4.0%}  step {now.step:,}  loss {now.loss:.3f}{validation}"
-        f"  {now.tokens_per_second:,.0f} tokens/s  {_duration(now.seconds_left)} left"
-    )
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 if __name__ == "__main__":

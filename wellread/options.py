@@ -1,0 +1,62 @@
+"""The words of the command line that several verbs share, and the recipes that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from wellread.recipe import Recipe
+
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file; `wellread list recipes`.")
+]
+Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT…]", help="Files or folders; none: the recipe's own.")]
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A run, RUN:stage, a checkpoint folder, a .gguf file, a hub id, or `embedded`."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="STAGE.KEY=VALUE", help="Override a recipe value; a comma list runs the grid. Repeatable."
+    ),
+]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the split, the weights and the samples.")]
+Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), for all stages together.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Ask no hub: use what is on this machine.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output alone on stdout.")]
+
+
+def recipes_of(
+    name: str, settings: Sequence[str] | None, seed: int | None, minutes: float | None, quick: bool | None
+) -> list[Recipe]:
+    """The recipe with its overrides; several where a setting lists several values."""
+    from wellread.overriding import expand_grid
+    from wellread.recipe import load_recipe
+
+    shortcuts = []
+    if seed is not None:
+        shortcuts.append(f"seed={seed}")
+    if quick is not None:
+        shortcuts.append(f"measure.quick={'true' if quick else 'false'}")
+    found = []
+    for combination in expand_grid(settings or ()):
+        words = [*combination, *shortcuts]
+        if minutes is not None:
+            words += _shared_out(load_recipe(name, words), minutes)
+        found.append(load_recipe(name, words))
+    return found
+
+
+def _shared_out(recipe: Recipe, minutes: float) -> list[str]:
+    """`--minutes` for the stages together: in proportion to the recipe's own minutes, or evenly."""
+    own = [stage.budget.minutes or 0.0 for stage in recipe.stages]
+    shares = own if all(own) else [1.0] * len(own)
+    return [f"stages.{stage.name}.budget.minutes={minutes * share / sum(shares):g}"
+            for stage, share in zip(recipe.stages, shares, strict=True)]  # fmt: skip

@@ -1,0 +1,90 @@
+"""What a terminal shows: prose and progress on stderr, results on stdout, measurements and progress as lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from wellread.gathering import Watch
+    from wellread.types import Measurement
+
+
+def echo(text: str) -> None:
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def measurement_line(row: Measurement) -> str:
+    """One measurement for a terminal: name, split, value with interval, unit, note."""
+    value = "not measured" if row.value is None else f"{row.value:.4f}"
+    interval = f" [{row.low:.4f}, {row.high:.4f}]" if row.low is not None and row.high is not None else ""
+    rest = "  ".join(part for part in (row.unit, row.note) if part)
+    return f"{row.name:32}{row.split:12}{value}{interval}  {rest}".rstrip()
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """A Watch that prints to stderr; the progress line is redrawn in place, and only on a terminal."""
+    from wellread.gathering import Watch
+
+    live = sys.stderr.isatty()
+    drawn = 0
+
+    def clear() -> None:
+        nonlocal drawn
+        if drawn:
+            sys.stderr.write("\r" + " " * drawn + "\r")
+            drawn = 0
+
+    def say(line: str) -> None:
+        clear()
+        note(line)
+
+    def progress(now: Any) -> None:
+        nonlocal drawn
+        if not live:
+            return
+        line = progress_line(now)[: os.get_terminal_size(sys.stderr.fileno()).columns - 1]
+        sys.stderr.write("\r" + line.ljust(drawn))
+        sys.stderr.flush()
+        drawn = len(line)
+
+    try:
+        yield Watch(say, progress)
+    finally:
+        clear()
+
+
+def progress_line(now: Any, width: int = 20) -> str:
+    """A bar, the step, the losses, the speed and the time left, in one line."""
+    full = round(now.share * width)
+    if now.stopped not in {"", "budget"}:
+        return f"stopped after step {now.step:,}: {now.stopped}"
+    validation = f"  validation {now.validation_loss:.3f}" if now.validation_loss is not None else ""
+    return (
+        f"[{'█' * full}{'░' * (width - full)}] {now.share:4.0%}  step {now.step:,}  loss {now.loss:.3f}{validation}"
+        f"  {now.tokens_per_second:,.0f} tokens/s  {_duration(now.seconds_left)} left"
+    )
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
