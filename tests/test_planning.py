@@ -319,3 +319,27 @@ def test_foreseen_memory_is_within_a_quarter_of_the_measured_peak(tmp_path: Path
     )  # fmt: skip
     for line in done.stdout.splitlines()[2:]:
         assert 0.75 < float(line.split()[3]) < 1.25, done.stdout
+
+
+def test_a_configuration_of_no_language_model_is_one_line() -> None:
+    from transformers import CLIPConfig
+
+    [one] = recipe("somewhere", stage()).stages
+    with pytest.raises(ModelError, match="clip: cannot be foreseen") as caught:
+        Shapes(CLIPConfig(), Machine("cpu", 2**40, 0, None), text_bytes=0).sizes(one)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_wrong_with_the_foreseeing_itself_is_not_blamed_on_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import LlamaConfig
+
+    from wellread.training import estimate_shape
+
+    def broken(*_: object) -> None:
+        raise TypeError("ours")
+
+    monkeypatch.setattr(estimate_shape, "disk_bytes", broken)
+    [one] = recipe("somewhere", stage()).stages
+    config = LlamaConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, vocab_size=257)
+    with pytest.raises(TypeError, match="ours"):
+        Shapes(config, Machine("cpu", 2**40, 0, None), text_bytes=0).sizes(one)

@@ -16,7 +16,7 @@ from torch import nn
 from torch._subclasses import FakeTensor, FakeTensorMode
 
 from wellread import weights
-from wellread.errors import ModelError
+from wellread.errors import ModelError, first_line
 from wellread.recipe import LowRank, Qlora, Scratch, Stage
 from wellread.training.chunked import chunk_rows
 from wellread.training.dropout import dropout
@@ -65,12 +65,7 @@ class Shapes:
         """
         asked = (stage.model_dump_json(), processes)
         if asked not in self._found:
-            try:
-                self._found[asked] = self._sizes(stage, processes)
-            except (ValueError, KeyError, AttributeError, TypeError, NotImplementedError, RuntimeError) as error:
-                name = getattr(self._config, "name_or_path", "") or self._config.model_type
-                said = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ModelError(f"{name}: cannot be foreseen from its configuration ({said}).") from error
+            self._found[asked] = self._sizes(stage, processes)
         return self._found[asked]
 
     def _sizes(self, stage: Stage, processes: int) -> Sizes:
@@ -126,6 +121,19 @@ def _gathered(model: Any) -> int:
     return int(outside + 2 * (whole - outside) / layers)
 
 
+@contextmanager
+def _one_line(config: Any) -> Iterator[None]:
+    """Whatever an architecture's own code raises where it cannot be built, or take a step without numbers, as ModelError.
+
+    RuntimeError is torch's, also for a value that a tensor of no numbers does not have.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, KeyError, RuntimeError) as error:
+        name = getattr(config, "name_or_path", "") or config.model_type
+        raise ModelError(f"{name}: cannot be foreseen from its configuration ({first_line(error)}).") from error
+
+
 def _model(config: Any, stage: Stage, machine: Machine, text_bytes: int) -> Any:
     from transformers import AutoModelForCausalLM
 
@@ -134,7 +142,8 @@ def _model(config: Any, stage: Stage, machine: Machine, text_bytes: int) -> Any:
     half = machine.autocast if machine.kind == "cuda" and machine.autocast else torch.float32
     dtype = half if low_rank else torch.float32
     with torch.device("meta"), weights.quiet():
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=kernel)
+        with _one_line(config):
+            model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=kernel)
         if isinstance(stage.method, LowRank):
             model.requires_grad_(False)
             if isinstance(stage.method, Qlora):
@@ -225,7 +234,8 @@ def _step(model: Any, stage: Stage, machine: Machine, processes: int) -> dict[st
         live = Live(model.parameters(), vocabulary=len(head.weight), known=model.buffers())
         with dropout(inner, rate), live, _autocast(machine.autocast):
             ids = torch.zeros(windows, stage.windows.length, dtype=torch.long)
-            hidden = inner.base_model(input_ids=ids, use_cache=False)[0]
+            with _one_line(model.config):
+                hidden = inner.base_model(input_ids=ids, use_cache=False)[0]
             lose: Any = Head.apply
             loss = lose(hidden.flatten(0, 1), head.weight, machine.autocast or head.weight.dtype)
             del hidden
