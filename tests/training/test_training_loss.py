@@ -25,6 +25,7 @@ from transformers import (
     PhiForCausalLM,
 )
 
+from wellread import weights
 from wellread.training import chunked
 from wellread.training.batches import IGNORED
 from wellread.training.chunked import Chunked, Shaping, chunk_rows, head_loss
@@ -121,7 +122,7 @@ def test_with_positions_and_checkpointed_layers() -> None:
     given = batch(2, 16)
     given["position_ids"] = torch.arange(8).repeat(2, 2)
     assert_same(model, given)
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    weights.checkpoint_layers(model)
     assert_same(model, given)
 
 

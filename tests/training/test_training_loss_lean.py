@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from test_training_loss import apart, batch, gradients, made
 
+from wellread import weights
 from wellread.training.dropout import dropout
 from wellread.training.fast import Recipe, gated_product, recomputing, rms_norm
 from wellread.training.lean import lean
@@ -62,7 +63,7 @@ def test_in_bfloat16_products_it_is_no_further_from_float32(kind: str) -> None:
 
 def test_with_checkpointed_layers() -> None:
     model = made("tied")
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    weights.checkpoint_layers(model)
     assert_same(model)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from wellread import weights
 from wellread.testing import tiny_model
 from wellread.training.crew import Crew, shares
 from wellread.training.loss import causal_loss
@@ -82,9 +84,9 @@ def test_draws_of_the_models_own_and_one_core_keep_a_step_whole(model: Any, monk
     model.extra = torch.nn.Dropout(0.1)
     assert not twins_help(model)
     del model.extra
-    model.gradient_checkpointing_enable()
-    assert not twins_help(model)
-    model.gradient_checkpointing_disable()
+    checkpointed = copy.deepcopy(model)
+    weights.checkpoint_layers(checkpointed)
+    assert not twins_help(checkpointed)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert not twins_help(model)
 

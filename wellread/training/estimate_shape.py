@@ -218,8 +218,7 @@ class Head(torch.autograd.Function):
 def _step(model: Any, stage: Stage, machine: Machine, processes: int) -> dict[str, int]:
     """Bytes by part at the peak of one micro-batch, forward and backward."""
     if stage.gradient_checkpointing == "on":
-        with weights.quiet():
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        weights.checkpoint_layers(model)
     mode = FakeTensorMode()
     _as_if_here(model, mode)
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model

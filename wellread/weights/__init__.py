@@ -11,6 +11,7 @@ from wellread.weights.gap import QuantizationGap, quantisation_gap
 from wellread.weights.machine import (
     Precision,
     activation_bytes,
+    checkpoint_layers,
     computes_twice,
     device,
     fit_to_machine,
@@ -46,6 +47,7 @@ __all__ = [
     "adapt",
     "adapter_base",
     "build",
+    "checkpoint_layers",
     "computes_twice",
     "create",
     "device",

@@ -92,12 +92,21 @@ def fit_to_machine(model: Any, stage: Stage, on: torch.device | None = None) -> 
         needed += sum(weight.numel() * weight.element_size() for weight in model.parameters())
     if not computes_twice(stage.gradient_checkpointing, needed=needed, free=free_memory(on)):
         return []
-    with quiet():
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    checkpoint_layers(model)
     model.config.use_cache = False
     if stage.gradient_checkpointing == "on":
         return []
     return [f"layers are computed twice (gradient checkpointing): training would take {needed / 1e9:.1f} GB otherwise."]
+
+
+def checkpoint_layers(model: Any) -> None:
+    """Have every layer computed again in the backward pass, rather than kept for it (gradient checkpointing)."""
+    how = {"use_reentrant": False}
+    with quiet():
+        if hasattr(model, "activation_checkpointing_enable"):  # the name that transformers gave it within version 5
+            model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
+        else:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
 
 
 def computes_twice(setting: Literal["auto", "on", "off"], *, needed: float, free: float) -> bool:
