@@ -60,6 +60,20 @@ def write_run(
     return folder
 
 
+def test_a_stage_costs_what_it_and_those_it_comes_from_cost(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", 1.5)
+    stages = "".join(
+        f"  - {{name: {name}, method: {{kind: full}}, budget: {{epochs: 1}}, start: {start}}}\n"
+        for name, start in (("imprint", "previous"), ("aside", "base"), ("deepen", "imprint"))
+    )
+    write(run / "recipe.yaml", RECIPE.partition("  - ")[0] + stages)
+    for number, name, seconds in ((1, "imprint", 60), (2, "aside", 700), (3, "deepen", 8)):
+        row = {"step": 1, "tokens": seconds, "elapsed_seconds": seconds}
+        write(run / "stages" / f"{number:02}-{name}" / "log.jsonl", json.dumps(row) + "\n")
+    [deepen, aside] = compare([f"{run}:deepen", f"{run}:aside"]).compared
+    assert (deepen.seconds, aside.seconds) == (68, 700)
+
+
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

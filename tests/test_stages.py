@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from wellread import pipeline
 from wellread.errors import RecipeError, UsageError
 from wellread.models import open_model
-from wellread.recipe import Recipe, load_recipe, parse_recipe, settle
+from wellread.recipe import Recipe, lineage, load_recipe, parse_recipe, settle
 from wellread.runs import Run
 from wellread.storage import read_json, read_rows
 from wellread.testing import prose, tiny_model
+from wellread.types import Measurement, Tally
 
 CURRICULUM = """
 name: path
@@ -153,6 +154,34 @@ def test_a_stage_starts_from_the_one_before_the_base_or_the_one_it_names(tmp_pat
                       str(tmp_path / "stages" / "01-a" / "checkpoint"), "embedded"]  # fmt: skip
 
 
+def branched() -> Recipe:
+    """The base is taught in `a`; `b` goes on with that, `c` with `a` again, `d` with the base; `e` begins from scratch."""
+    return stages("name: a, method: {kind: lora}", "name: b, method: {kind: full}",
+                  "name: c, method: {kind: lora}, start: a", "name: d, method: {kind: full}, start: base",
+                  "name: e, method: {kind: scratch}", "name: f, method: {kind: full}")  # fmt: skip
+
+
+def test_lineage_is_what_a_stage_really_comes_from() -> None:
+    assert lineage(branched().stages) == {
+        "a": ("base",), "b": ("a", "base"), "c": ("a", "base"), "d": ("base",), "e": (), "f": ("e",),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("unmeasured", "between"), [((), {"b - a", "c - a", "f - e"}), (("a", "e"), set())])
+def test_a_stage_is_compared_with_the_base_and_with_what_it_started_from(
+    unmeasured: tuple[str, ...], between: set[str]
+) -> None:
+    subjects = [name for name in ("embedded", *"abcdef") if name not in unmeasured]
+    rows = [
+        Measurement("bits_per_byte", float(number), "bits per byte", name, "held_out",
+                    tallies=tuple(Tally(str(unit), number + 1.0, 1.0) for unit in range(3)))
+        for number, name in enumerate(subjects)
+    ]  # fmt: skip
+    found = [row.subject for row in pipeline.differences(rows, branched())]
+    assert len(found) == len(set(found))
+    assert set(found) == {f"{name} - embedded" for name in subjects[1:]} | between
+
+
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
@@ -170,6 +199,10 @@ def test_a_stage_starts_from_the_one_before_the_base_or_the_one_it_names(tmp_pat
         (("name: a, method: {kind: lora}, until: longest_recited_words > 9",), "not measured"),
         (("name: a, method: {kind: lora, rank: 8}", "name: b, method: {kind: qlora, rank: 16}"), "whose rank is 8"),
         (("name: a, method: {kind: lora}", "name: b, method: {kind: lora, alpha: 8}"), "set adapter: merge"),
+        (
+            ("name: a, method: {kind: lora}", "name: b, method: {kind: full}", "name: c, method: {kind: lora, alpha: 8}, start: a"),
+            "the adapter of a,",
+        ),
     ],
 )
 def test_stages_that_do_not_fit_together_get_one_clear_line(texts: tuple[str, ...], said: str) -> None:

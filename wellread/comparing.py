@@ -11,7 +11,7 @@ from typing import Any
 
 from wellread import runs
 from wellread.errors import UsageError
-from wellread.recipe import Recipe, parse_recipe
+from wellread.recipe import Recipe, lineage, parse_recipe
 from wellread.registry import unknown
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.rows import finite
@@ -129,10 +129,11 @@ def _found(subject: _Subject, rows: tuple[Measurement, ...], texts: Mapping[str,
     stage = subject.stage or names[-1]
     if stage not in names:
         raise UsageError(unknown(f"stage {stage!r} of {run.path}", stage, names))
-    logs = [run.stage(number, name).path / "log.jsonl" for number, name in enumerate(names, 1)]
+    way = {stage, *lineage(recipe.stages)[stage]}
+    logs = [run.stage(number, name).path / "log.jsonl" for number, name in enumerate(names, 1) if name in way]
     name = run.path.resolve().name
     label = f"{name}:{stage}" if subject.stage else name
-    return _Found(Compared(label, subject.name, rows, **_costs(logs[: names.index(stage) + 1])), recipe, texts)
+    return _Found(Compared(label, subject.name, rows, **_costs(logs)), recipe, texts)
 
 
 def _recipe(run: runs.Run) -> Recipe:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from wellread import runs
@@ -17,7 +16,7 @@ from wellread.errors import CorpusError, UsageError
 from wellread.gathering import SILENT, Watch, evidence, sample_and_measure
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
-from wellread.recipe import Qlora, Recipe, Stage, fingerprint, load_recipe, recipe_yaml, settle
+from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
 from wellread.runs import BASE_STAGE, Run
 from wellread.storage import read_json, read_rows, write_json, write_rows, write_text
 from wellread.teaching import doses, tell_gap, train_stage
@@ -66,7 +65,7 @@ def run(
         for number, stage in enumerate(recipe.stages, 1):
             rows += stage_rows(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
         rows += yardstick_rows(this, recipe, corpus, watch=watch)
-        write_rows(this.measurements, (row.as_json() for row in rows + differences(rows)))
+        write_rows(this.measurements, (row.as_json() for row in rows + differences(rows, recipe)))
         _finish(this)
         write_report(this)
     return this
@@ -148,18 +147,24 @@ def yardstick_rows(this: Run, recipe: Recipe, corpus: Corpus, *, watch: Watch) -
     return rows
 
 
-def differences(rows: Sequence[Measurement]) -> list[Measurement]:
-    """Every later subject against the first (the base, where there is one) and the one before; the last against PPMd.
+def differences(rows: Sequence[Measurement], recipe: Recipe) -> list[Measurement]:
+    """Every later subject against the first (the base, where there is one) and what it started from; the last against
+    PPMd.
 
-    All paired: over the same chapters.
+    All paired: over the same chapters. Where what a stage started from was not measured, what that one started from
+    takes its place.
     """
     from wellread.metrics.intervals import difference
 
     found: list[Measurement] = []
+    origins = lineage(recipe.stages)
     for kind in dict.fromkeys((row.name, row.split, row.unit) for row in rows):
         chain = [row for row in rows if (row.name, row.split, row.unit) == kind and row.tallies]
         found += [difference(later, chain[0]) for later in chain[1:]]
-        found += [difference(later, before) for before, later in pairwise(chain[1:])]
+        measured = {"base" if row.subject == recipe.base else row.subject: row for row in chain}
+        for later in chain[1:]:
+            nearest = next((measured[name] for name in origins.get(later.subject, ()) if name in measured), chain[0])
+            found += [difference(later, nearest)] if nearest is not chain[0] else []
         if chain and chain[0].name == "bits_per_byte":
             yardsticks = [
                 row for row in rows if row.name == "ppmd_bits_per_byte" and row.split == chain[0].split and row.tallies

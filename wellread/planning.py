@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wellread.errors import UsageError
 from wellread.models import locate
 from wellread.plans import GIGABYTE, Plan, StagePlan
-from wellread.recipe import LowRank, Recipe, Scratch, Stage, settle
+from wellread.recipe import LowRank, Recipe, Scratch, Stage, lineage, settle
 from wellread.teaching import prepare_stage, stage_windows
 from wellread.texts import text_paths
 from wellread.training.foreseen import Foreseen, Memory, Sizes
@@ -120,11 +120,9 @@ def _as_it_starts(recipe: Recipe, number: int) -> Stage:
 
 def _before(recipe: Recipe, number: int) -> int | None:
     """The number of the stage that a stage starts from; None for the base, or nothing."""
-    stage = recipe.stages[number - 1]
-    if isinstance(stage.method, Scratch) or stage.start == "base" or (stage.start == "previous" and number == 1):
-        return None
     names = [each.name for each in recipe.stages]
-    return number - 1 if stage.start == "previous" else names.index(stage.start) + 1
+    origin, *_ = lineage(recipe.stages)[names[number - 1]] or ("base",)
+    return None if origin == "base" else names.index(origin) + 1
 
 
 def _start(recipe: Recipe, corpus: Corpus, number: int, folder: Path, asked: Asked) -> str | None:

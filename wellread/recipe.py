@@ -16,11 +16,11 @@ from wellread.errors import RecipeError
 from wellread.methods import Full, Lora, LowRank, Method, Qlora, Record, Scratch
 from wellread.overriding import override
 from wellread.registry import unknown
-from wellread.stages import Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on
+from wellread.stages import Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
 
 __all__ = [
     "Budget", "CorpusSettings", "Examples", "Full", "Lora", "LowRank", "MeasureSettings", "Method", "Mix", "Optimizer", "Qlora",
-    "RandomWindows", "Recipe", "SamplingSettings", "Scratch", "Stage", "Windows", "fingerprint", "load_recipe", "parse_recipe",
+    "RandomWindows", "Recipe", "SamplingSettings", "Scratch", "Stage", "Windows", "fingerprint", "lineage", "load_recipe", "parse_recipe",
     "recipe_text", "recipe_yaml", "settle", "shipped",
 ]  # fmt: skip
 
@@ -109,11 +109,11 @@ class Recipe(Record):
                 if text in self.general:
                     raise ValueError(f"stage {stage.name} reads {text}, by which forgetting is measured: take it out of "
                                      "`general`, or read other text")  # fmt: skip
-            before = {each.name: each for each in self.stages[: len(names)]}
-            origin = self.stages[len(names) - 1] if stage.start == "previous" and names else before.get(stage.start)
-            if origin is not None:
-                goes_on(stage, origin)
             names.append(stage.name)
+        for stage in self.stages:
+            origin, *_ = lineage(self.stages)[stage.name] or ("base",)
+            if origin != "base":
+                goes_on(stage, self.stages[names.index(origin)])
         return self
 
 

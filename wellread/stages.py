@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -161,3 +162,14 @@ def goes_on(stage: Stage, origin: Stage) -> None:
         if asked != has and "auto" not in (asked, has) and asked != ():
             raise ValueError(f"stage {stage.name} goes on with the adapter of {origin.name}, whose {name} is {has}, not "
                              f"{asked}: ask for the same, or set adapter: merge")  # fmt: skip
+
+
+def lineage(stages: Sequence[Stage]) -> dict[str, tuple[str, ...]]:
+    """What every stage comes from, by its name, the nearest first and the base as `base`; () for one from scratch."""
+    found: dict[str, tuple[str, ...]] = {"base": ()}
+    before = "base"
+    for stage in stages:
+        origin = before if stage.start == "previous" else stage.start
+        found[stage.name] = () if isinstance(stage.method, Scratch) else (origin, *found[origin])
+        before = stage.name
+    return {stage.name: found[stage.name] for stage in stages}

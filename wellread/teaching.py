@@ -15,7 +15,7 @@ from wellread.conditions import read_condition
 from wellread.errors import CorpusError, UsageError
 from wellread.gathering import Watch, evidence
 from wellread.models import locate
-from wellread.recipe import CorpusSettings, Recipe, Scratch, Stage
+from wellread.recipe import CorpusSettings, Recipe, Scratch, Stage, lineage
 from wellread.runs import Run
 from wellread.storage import read_json, write_json
 from wellread.texts import found, library_path
@@ -106,14 +106,13 @@ def starting_point(this: Run, recipe: Recipe, number: int) -> str | None:
 
     None for a stage from scratch.
     """
-    stage = recipe.stages[number - 1]
-    if isinstance(stage.method, Scratch):
+    origin, *_ = lineage(recipe.stages)[recipe.stages[number - 1].name] or (None,)
+    if origin is None:
         return None
-    if stage.start == "base" or (stage.start == "previous" and number == 1):
+    if origin == "base":
         return str(locate(str(recipe.base)))
     names = [each.name for each in recipe.stages]
-    before = number - 1 if stage.start == "previous" else names.index(stage.start) + 1
-    return str(this.stage(before, names[before - 1]).checkpoint)
+    return str(this.stage(names.index(origin) + 1, origin).checkpoint)
 
 
 def prepare_stage(

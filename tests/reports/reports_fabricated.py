@@ -87,11 +87,13 @@ class Fabricated:
     environment: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = field(default_factory=dict)
     """Of a curriculum: samples and log of every stage but the base, by name; `after` and `log` are not read then."""
+    settings: tuple[str, ...] = ()
+    """Overrides of the recipe, as `--set` takes them."""
 
     def write(self, folder: Path) -> Path:
         method = "{kind: scratch}" if self.from_scratch else "{kind: lora, rank: 16}"
         written = RECIPE.format(base="null" if self.from_scratch else "embedded", method=method)
-        recipe = parse_recipe(CURRICULUM if self.stages else written)
+        recipe = parse_recipe(CURRICULUM if self.stages else written, self.settings)
         _text(folder / "recipe.yaml", recipe_yaml(recipe))
         _text(folder / "environment.json", json.dumps(self.environment))
         _lines(folder / "corpus" / "documents.jsonl", self.documents)

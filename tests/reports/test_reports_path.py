@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from reports_fabricated import certificate, fabricate, fabricate_curriculum, gap, general, line, seen, told
+from reports_fabricated import Fabricated, certificate, fabricate, fabricate_curriculum, gap, general, line, seen, told
 
 from wellread.reports import verdict
 from wellread.reports.wording import stopped_words
@@ -100,6 +100,50 @@ def test_a_stage_that_could_not_be_measured_leaves_the_way_open(tmp_path: Path) 
     assert len(found.select(".gained circle")) == 3
     assert len(found.select(".gained .leg")) == 2
     assert "not measured" in told(found.select_one(".gained svg"))
+
+
+def branched() -> Fabricated:
+    """`acculturate` and `lengthen` both start from the base, `imprint` from `acculturate`."""
+    made = fabricate_curriculum()
+    made.settings = ("lengthen.start=base", "imprint.start=acculturate")
+    made.measurements = [row for row in made.measurements if row.subject not in CHAIN]
+    made.measurements += [
+        gap("bits_per_byte", -0.105, "imprint - acculturate", "held_out", (-0.117, -0.093)),
+        gap("greedy_recited_share", 0.036, "imprint - acculturate", "train", (0.032, 0.040)),
+    ]
+    return made
+
+
+CHAIN = ("lengthen - acculturate", "imprint - lengthen")
+
+
+def test_the_path_follows_what_a_stage_really_started_from(tmp_path: Path) -> None:
+    page = certificate(branched(), tmp_path)
+    table = steps(page)
+    assert table["acculturate"][0].endswith("better than the step before")
+    assert table["lengthen"][0].endswith("−0.083 (−0.095 to −0.071) better than the base, from which it started")
+    assert table["imprint"][0].endswith("−0.105 (−0.117 to −0.093) better than acculturate, from which it started")
+    assert table["imprint"][1].endswith("worse than before training")
+    abouts = [told(row.select_one(".fine")) for row in page.select("table.stages tbody tr")]
+    assert ["; started from " in each for each in abouts] == [False, False, True, True]
+    assert "; started from the base; ended early" in abouts[2]
+    legs = [(leg["x1"], leg["x2"], "unsure" in leg["class"]) for leg in page.select(".path .gained .leg")]
+    assert legs == [("12.5%", "37.5%", False), ("12.5%", "62.5%", False), ("37.5%", "87.5%", False)]
+    assert told(page.select_one("#path > p")) == (
+        "On held-out chapters most was gained in imprint, 0.105 bits per byte fewer."
+    )
+    assert "taught in two stages: acculturate and imprint" in told(page.header)
+
+
+def test_to_a_stage_from_scratch_no_way_leads(tmp_path: Path) -> None:
+    made = branched()
+    made.settings = ("lengthen.method={kind: scratch}", "imprint.start=lengthen")
+    page = certificate(made, tmp_path)
+    assert steps(page)["lengthen"][0] == "1.228 1.197 to 1.256"
+    assert steps(page)["imprint"][1] == "0.953 0.913 to 0.993"
+    legs = [(leg["x1"], leg["x2"]) for leg in page.select(".path .forgot .leg")]
+    assert legs == [("12.5%", "37.5%"), ("62.5%", "87.5%")]
+    assert "as read by a new model, taught in two stages: lengthen and imprint" in told(page.header)
 
 
 def test_a_run_of_one_stage_has_no_path_but_says_what_it_forgot(tmp_path: Path) -> None:

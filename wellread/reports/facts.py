@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from wellread.recipe import Full, Lora, Method, Qlora, Recipe, Stage
+from wellread.recipe import Full, Lora, Method, Qlora, Recipe, Stage, lineage
 from wellread.reports.reading import RunRecord, file_name, unit_of
 from wellread.reports.wording import count, duration, listed, sentence
 
@@ -23,13 +23,16 @@ def date(record: RunRecord) -> str:
 
 def reader(recipe: Recipe) -> str:
     """Who read the book: the base and how it was taught, or a model that knew nothing else."""
-    stages = recipe.stages
+    last = recipe.stages[-1]
+    way = {last.name, *lineage(recipe.stages)[last.name]}
+    stages = [stage for stage in recipe.stages if stage.name in way]
+    base = recipe.base if "base" in way else None
     if len(stages) > 1:
-        whom = recipe.base or "a new model"
+        whom = base or "a new model"
         return (
             f"{whom}, taught in {NUMBERS.get(len(stages), str(len(stages)))} stages: {listed([s.name for s in stages])}"
         )
-    return f"{recipe.base}, taught with {method(stages[0].method)}" if recipe.base else NOTHING_ELSE
+    return f"{base}, taught with {method(last.method)}" if base else NOTHING_ELSE
 
 
 def method(how: Method) -> str:

@@ -1,14 +1,15 @@
 """Milestones and measurements in, the path out: what every stage gained, forgot and copied, as a drawing and a table.
 
-The drawing is three strips over the same steps, each on its own scale: places are percentages, as in curves.py.
+The drawing is three strips over the same steps, each on its own scale: places are percentages, as in curves.py. A way
+leads to every stage from what it started from; to one from scratch none does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
+from wellread.recipe import lineage
 from wellread.reports import facts
 from wellread.reports.reading import LogRow, Milestone
 from wellread.reports.rows import BITS, Rows, sign
@@ -96,6 +97,7 @@ def path(milestones: Sequence[Milestone], measurements: Sequence[Measurement], *
     if sum(each.stage is not None for each in milestones) < 2:
         return None
     rows = Rows.of(measurements)
+    origins = _origins(milestones)
     subjects = [each.subject for each in milestones]
     held_out = [rows.get(BITS, each, "held_out") for each in subjects]
     general = [rows.get(BITS, each, "general") for each in subjects]
@@ -103,17 +105,30 @@ def path(milestones: Sequence[Milestone], measurements: Sequence[Measurement], *
     recited = [rows.get(RECITED, each, "train") for each in subjects]
     strips = (
         _strip("gained", "What it gained", f"bits per byte of held-out {unit}s; less is better",
-               held_out, _sure(held_out, rows)),
+               held_out, _ways(held_out, origins, rows)),
         _strip("forgot", "What it forgot", "bits per byte of general text; a rise is forgetting",
-               general, _sure(general, rows)),
-        _strip("recited", "What it copied", "share of the training part known by heart", by_heart, _sure(recited, rows)),
+               general, _ways(general, origins, rows)),
+        _strip("recited", "What it copied", "share of the training part known by heart",
+               by_heart, _ways(recited, origins, rows)),
     )  # fmt: skip
     return Path(
         tuple("before" if each.stage is None else each.stage.name for each in milestones),
         tuple(strip for strip in strips if any(point.y is not None for point in strip.points)),
-        tuple(_row(each, place, (held_out, general, by_heart), rows) for place, each in enumerate(milestones)),
-        _told(held_out, rows, unit),
+        tuple(
+            _row(milestones, place, origins[place], (held_out, general, by_heart), rows)
+            for place in range(len(milestones))
+        ),
+        _told(held_out, origins, rows, unit),
     )
+
+
+def _origins(milestones: Sequence[Milestone]) -> list[tuple[int, ...]]:
+    """For every milestone the places of those that it comes from, the nearest first."""
+    places = {"base" if each.stage is None else each.stage.name: place for place, each in enumerate(milestones)}
+    comes_from = lineage([each.stage for each in milestones if each.stage is not None])
+    return [
+        () if each.stage is None else tuple(places[name] for name in comes_from[each.stage.name]) for each in milestones
+    ]
 
 
 def _by_heart(rows: Rows, subject: str) -> Measurement | None:
@@ -128,18 +143,24 @@ def _by_heart(rows: Rows, subject: str) -> Measurement | None:
     return Measurement(RECITED, train.value - floor.value, "share", subject, LESS, note=note)
 
 
-def _sure(found: Sequence[Measurement | None], rows: Rows) -> list[bool]:
-    """For every row but the first, whether its paired difference to the last one measured excludes 0."""
-    sure: list[bool] = []
-    last = found[0]
-    for row in found[1:]:
-        gap = rows.difference(row, last) if row is not None and last is not None else None
-        sure.append(gap is not None and gap.low is not None and sign(gap) != 0)
-        last = row if row is not None and row.value is not None else last
-    return sure
+def _ways(
+    found: Sequence[Measurement | None], origins: Sequence[tuple[int, ...]], rows: Rows
+) -> list[tuple[int, int, bool]]:
+    """(from, to, whether the paired difference excludes 0) of every measured row and the nearest measured one that it
+    comes from."""
+    ways: list[tuple[int, int, bool]] = []
+    for place, row in enumerate(found):
+        for origin in origins[place]:
+            gap = rows.difference(row, other) if row is not None and (other := found[origin]) is not None else None
+            if gap is not None:
+                ways.append((origin, place, gap.low is not None and sign(gap) != 0))
+                break
+    return ways
 
 
-def _strip(key: str, title: str, about: str, found: Sequence[Measurement | None], sure: Sequence[bool]) -> Strip:
+def _strip(
+    key: str, title: str, about: str, found: Sequence[Measurement | None], ways: Sequence[tuple[int, int, bool]]
+) -> Strip:
     measured = [row for row in found if row is not None and row.value is not None]
     ends = [end for row in measured for end in (row.value, row.low, row.high) if end is not None]
     ends += [0.0] if key == "recited" else []
@@ -157,23 +178,28 @@ def _strip(key: str, title: str, about: str, found: Sequence[Measurement | None]
             points.append(Point(x, None, None, None, "not measured"))
         else:
             points.append(Point(x, y(row.value), y(row.low), y(row.high), number(row.value, row)))
-    legs = _legs(points, sure)
+    legs = _legs(points, ways)
     rising = {leg.x1 for leg in legs if leg.y2 < leg.y1}
     points = [replace(point, below=point.x in rising) for point in points]
     told = "; ".join(f"{row.subject} {number(row.value or 0.0, row)}" for row in measured)
     return Strip(key, title, about, tuple(points), legs, told)
 
 
-def _legs(points: Sequence[Point], sure: Sequence[bool]) -> tuple[Leg, ...]:
+def _legs(points: Sequence[Point], ways: Sequence[tuple[int, int, bool]]) -> tuple[Leg, ...]:
     """Lines between the points that were measured; over one that was not, the line goes on."""
-    drawn = [(place, point.x, point.y) for place, point in enumerate(points) if point.y is not None]
-    return tuple(Leg(x1, y1, x2, y2, sure[place - 1]) for (_, x1, y1), (place, x2, y2) in pairwise(drawn))
+    ends = [(points[origin], points[place], sure) for origin, place, sure in ways]
+    return tuple(
+        Leg(one.x, one.y, other.x, other.y, sure)
+        for one, other, sure in ends
+        if one.y is not None and other.y is not None
+    )
 
 
-def _told(held_out: Sequence[Measurement | None], rows: Rows, unit: str) -> str:
+def _told(held_out: Sequence[Measurement | None], origins: Sequence[tuple[int, ...]], rows: Rows, unit: str) -> str:
     """The way in words: what each stage changed on held-out text, and which changed most."""
     said, gained = [], []
-    for earlier, later in pairwise(held_out):
+    for origin, place in ((comes_from[0], place) for place, comes_from in enumerate(origins) if comes_from):
+        earlier, later = held_out[origin], held_out[place]
         gap = rows.difference(later, earlier) if later is not None and earlier is not None else None
         if later is None or gap is None or gap.value is None:
             continue
@@ -192,17 +218,27 @@ def _told(held_out: Sequence[Measurement | None], rows: Rows, unit: str) -> str:
     return f"On held-out {unit}s {'; '.join(said)}."
 
 
-def _row(each: Milestone, place: int, columns: Sequence[Sequence[Measurement | None]], rows: Rows) -> PathRow:
-    held_out, general, by_heart = columns
+def _row(
+    milestones: Sequence[Milestone], place: int, comes_from: tuple[int, ...],
+    columns: Sequence[Sequence[Measurement | None]], rows: Rows,
+) -> PathRow:  # fmt: skip
+    """A milestone with its differences: on held-out text to what it started from, on general text to the base."""
+    each, (held_out, general, by_heart) = milestones[place], columns
+    origin = comes_from[0] if comes_from else None
+    whence = "" if origin is None else "the base" if milestones[origin].stage is None else milestones[origin].subject
+    from_base = 0 in comes_from and milestones[0].stage is None
+    than = "than the step before" if origin == place - 1 else f"than {whence}, from which it started"
     cells = (
-        _figure(held_out[place], held_out[place - 1] if place else None, "than the step before", rows),
-        _figure(general[place], general[0] if place else None, "than before training", rows),
+        _figure(held_out[place], None if origin is None else held_out[origin], than, rows),
+        _figure(general[place], general[0] if from_base else None, "than before training", rows),
         _figure(by_heart[place], None, "", rows),
     )
     if each.stage is None:
         return PathRow("Before", f"{each.subject}, as it came", "", cells, "", "")
     stopped = next((row.stopped for row in reversed(each.log) if row.stopped), "")
     about = f"{facts.method(each.stage.method)}, on {facts.reads(each.stage)}"
+    if place and origin != place - 1:
+        about += f"; started from {whence}" if whence else "; started from nothing"
     end = f"ended early: {stopped_words(stopped)}" if stopped else ""
     return PathRow(each.stage.name, about, end, cells, *_spent(each.log[-1] if each.log else None))
 
