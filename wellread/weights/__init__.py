@@ -15,11 +15,11 @@ from wellread.weights.machine import (
     computes_twice,
     device,
     fit_to_machine,
-    free_memory,
     precision,
 )
 from wellread.weights.opening import Opened, load_checkpoint, open_base, open_tokenizer
 from wellread.weights.quantising import Quantization, quantization_of
+from wellread.weights.room import free_memory
 from wellread.weights.saving import (
     EMBEDDED,
     adapter_base,

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from wellread.errors import MissingPackage, ModelError, RecipeError, first_line
+from wellread.weights.room import free_memory
 from wellread.weights.saving import quiet
 
 if TYPE_CHECKING:
@@ -126,17 +127,6 @@ def activation_bytes(config: Any, windows: int, length: int) -> int:
     if text._attn_implementation == "eager":
         per_token += 4 * text.num_hidden_layers * text.num_attention_heads * length
     return int(windows * length * per_token)
-
-
-def free_memory(on: torch.device) -> int:
-    """Bytes that can still be taken: of the GPU, or of the machine."""
-    if on.type == "cuda":
-        import torch
-
-        return int(torch.cuda.mem_get_info(on)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
 
 
 def set_attention(model: Any, setting: str, on: torch.device, *, half: bool) -> None:
