@@ -12,13 +12,14 @@ from wellread.types import LanguageModel
 def open_model(name: str, *, offline: bool = False, window: int | None = None) -> LanguageModel:
     """The model that `name` stands for, ready to generate and score; `window` caps the tokens it sees at once.
 
-    Raises ModelError or UsageError where there is no such model.
+    Its weights are float32 where they fit into memory that way (weights/measured.py). Raises ModelError or UsageError
+    where there is no such model.
     """
     from wellread import weights
     from wellread.generation.hf import TransformersModel
 
-    opened = weights.open_base(str(locate(name)), offline=offline)
-    return TransformersModel(opened.model, opened.tokenizer, name, window=window)
+    opened = weights.open_to_measure(str(locate(name)), offline=offline)
+    return TransformersModel(opened.model, opened.tokenizer, name, window=window, note=opened.note)
 
 
 def locate(name: str) -> str | Path:

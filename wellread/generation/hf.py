@@ -28,16 +28,17 @@ class TransformersModel:
 
     `window` is how many tokens it sees at once, scoring and writing: by default what its config allows, at most
     1024. Give what a checkpoint was trained with where that is less. A model on the CPU moves to the GPU where there
-    is one. Raises ModelError where `window` is more than the config allows or the tokenizer has no fast backend.
+    is one. `note` goes with every measurement of it. Raises ModelError where `window` is more than the config allows or
+    the tokenizer has no fast backend.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, name: str, *, window: int | None = None) -> None:
+    def __init__(self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, note: str = "") -> None:
         from wellread.weights import device, document_end, document_start
 
         positions = getattr(model.config, "max_position_embeddings", None)
         if window is not None and positions is not None and not 2 <= window <= positions:
             raise ModelError(f"{name}: a window of {window} tokens was asked for; it takes 2 to {positions}.")
-        self.name = name
+        self.name, self.note = name, note
         self.window = window or min(positions or WINDOW, WINDOW)
         self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
@@ -175,12 +176,12 @@ class _Stepper:
 
 def _placed(model: Any, device: Any) -> Any:
     """The model where it computes: on the GPU if there is one and it has room, else where it is."""
-    from wellread.weights import free_memory
+    from wellread.weights import fits
 
     if model.device.type != "cpu" or device.type == "cpu":
         return model
     needed = sum(weight.numel() * weight.element_size() for weight in model.parameters())
-    return model.to(device) if needed < 0.9 * free_memory(device) else model
+    return model.to(device) if fits(needed, device) else model
 
 
 def _scored(text: str, ends: Any, logprobs: Any, greedy: Any) -> Scored:

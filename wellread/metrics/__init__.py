@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
@@ -26,7 +27,8 @@ YARDSTICKS = ("ppmd_bits_per_byte", "xz_bits_per_byte")
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
     """The named metrics of one subject, in that order; without names all but the yardsticks.
 
-    What cannot be measured is a row with the reason in its note. Raises UnknownName.
+    What cannot be measured is a row with the reason in its note; a model's own `note`, where it has one, goes with
+    every number. Raises UnknownName.
     """
     everything = [name for name in METRICS if name not in YARDSTICKS]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
@@ -38,7 +40,8 @@ def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
             rows += metric(evidence)
         except (ModelError, MissingPackage) as error:
             rows.append(Measurement(name, None, subject=evidence.subject, note=str(error)))
-    return rows
+    said = getattr(evidence.model, "note", "")
+    return [row if row.value is None else replace(row, note="; ".join(filter(None, (row.note, said)))) for row in rows]
 
 
 def find(names: Sequence[str]) -> dict[str, Metric]:

@@ -17,9 +17,10 @@ from wellread.weights.machine import (
     fit_to_machine,
     precision,
 )
+from wellread.weights.measured import measuring_dtype, open_to_measure
 from wellread.weights.opening import Opened, load_checkpoint, open_base, open_tokenizer
 from wellread.weights.quantising import Quantization, quantization_of
-from wellread.weights.room import free_memory
+from wellread.weights.room import fits, free_memory
 from wellread.weights.saving import (
     EMBEDDED,
     adapter_base,
@@ -54,14 +55,17 @@ __all__ = [
     "document_end",
     "document_start",
     "fit_to_machine",
+    "fits",
     "fitting_rank",
     "fitting_size",
     "free_memory",
     "is_adapter",
     "load_checkpoint",
+    "measuring_dtype",
     "merge",
     "new_folder",
     "open_base",
+    "open_to_measure",
     "open_to_train",
     "open_tokenizer",
     "precision",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ class Opened:
     tokenizer: Any
     name: str
     """The MODEL as it was asked for."""
+    note: str = ""
+    """What its measurements are to say of it."""
 
 
 def find_weights(name: str, *, offline: bool = False) -> Path:
@@ -98,17 +101,27 @@ def stored_dtype(place: Path) -> torch.dtype:
     Opening in this type loses nothing, and takes half the memory of float32.
     """
     import torch
+
+    kinds, _ = saved_weights(place)
+    return {frozenset({"BF16"}): torch.bfloat16, frozenset({"F16"}): torch.float16}.get(kinds, torch.float32)
+
+
+def saved_weights(place: Path) -> tuple[frozenset[str], int]:
+    """The types that the weights of a folder are stored in, as safetensors names them (F32, BF16, …), and how many
+    numbers they are; none of a GGUF file, or where a file is damaged."""
     from safetensors import SafetensorError, safe_open
 
-    found = set()
+    kinds, count = set(), 0
     for path in place.glob("*.safetensors") if place.is_dir() else ():
         try:
             with safe_open(path, framework="pt") as file:
                 names = file.keys()
-                found |= {file.get_slice(name).get_dtype() for name in names}
+                slices = [file.get_slice(name) for name in names]
         except (SafetensorError, OSError):
-            return torch.float32
-    return {frozenset({"BF16"}): torch.bfloat16, frozenset({"F16"}): torch.float16}.get(frozenset(found), torch.float32)
+            return frozenset(), 0
+        kinds |= {each.get_dtype() for each in slices}
+        count += sum(math.prod(each.get_shape()) for each in slices)
+    return frozenset(kinds), count
 
 
 def _open_folder(folder: Path, name: str, dtype: torch.dtype | None) -> Opened:

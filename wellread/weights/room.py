@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 MACHINE = Path("/")
 """Where the kernel's files (`proc`, `sys`) stand."""
+MOST = 0.9
+"""The share of free memory that weights may take; the rest is for what is computed with them."""
 V2 = ("memory.max", "memory.current", "")
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
 """Of the two versions of control groups: the files of the limit and of what is used, and how memory.stat names what a
@@ -25,10 +27,17 @@ def free_memory(on: torch.device, root: Path = MACHINE) -> int:
     if on.type == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info(on)[0])
+        # what torch keeps of the GPU for tensors to come is as good as free
+        kept = torch.cuda.memory_reserved(on) - torch.cuda.memory_allocated(on)
+        return int(torch.cuda.mem_get_info(on)[0]) + kept
     import psutil
 
     return min([int(psutil.virtual_memory().available), *_left_in_groups(root)])
+
+
+def fits(size: int, on: torch.device) -> bool:
+    """Whether weights of so many bytes can be held."""
+    return size < MOST * free_memory(on)
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
