@@ -35,7 +35,7 @@ class CorpusSettings(Record):
     held_out: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of the text that nothing looks at before the final measurement."""
     near_duplicates: bool = True
-    """Find passages that stand in two parts and move them into one."""
+    """Find passages that stand in two parts and move them into one; examples of one prompt are in one part anyway."""
 
 
 class SamplingSettings(Record):

@@ -226,7 +226,8 @@ def _examples(
 def _asked(document: Document) -> str:
     """What an example asks, by which its rows belong together; empty for other text."""
     said = document.metadata.get("messages", ())
-    return "\n".join(each["content"] for each in said if each["role"] not in {"system", "assistant"}).casefold().strip()
+    asked = " ".join(each["content"] for each in said if each["role"] not in {"system", "assistant"})
+    return " ".join(asked.casefold().split())
 
 
 def _drawn_lot(seed: int, text: str) -> bytes:

@@ -130,6 +130,39 @@ def test_one_prompt_is_in_one_part(tmp_path):
     assert len(asked_alike(corpus.documents)) == 120
 
 
+@pytest.mark.parametrize("near", [True, False])
+def test_one_prompt_is_in_one_part_whether_near_duplicates_are_looked_for_or_not(tmp_path, near):
+    forms = ["what is {}?", "what  is\n{}?", " what is {}? "]
+    rows = [{"prompt": form.format(f"x{n} + y"), "completion": f"{n} {form}"} for form in forms for n in range(60)]
+    corpus = ingest([write(tmp_path / "rows.jsonl", rows)], CorpusSettings(near_duplicates=near), seed=3)
+    home = {name: part for part, ids in corpus.split.items() for name in ids}
+    for place in range(60):
+        assert len({home[corpus.documents[place + 60 * form].id] for form in range(3)}) == 1
+    assert min(len(ids) for ids in corpus.split.values()) >= 12
+    assert "180 examples share 60 prompts: those of one prompt are in one part." in corpus.notes
+
+
+def test_a_prompt_that_many_rows_share_stays_in_train_beside_prompts_of_their_own(tmp_path):
+    rows = [{"prompt": "Go on." if n % 2 else f"Go on {n}.", "completion": f"{n:03d}"} for n in range(200)]
+    path = write(tmp_path / "rows.jsonl", rows)
+    for seed in range(5):
+        corpus = ingest([path], CorpusSettings(near_duplicates=False), seed=seed)
+        asked = {part: {each.metadata["prompt"] for each in corpus.part(part)} for part in corpus.split}
+        assert "Go on." in asked["train"]
+        assert not asked["train"] & (asked["validation"] | asked["held_out"])
+        assert min(len(ids) for ids in corpus.split.values()) >= 15
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_one_instruction_for_all_rows_parts_them_and_says_so(tmp_path, near):
+    rows = [{"prompt": "Write a line.", "completion": f"line {n}"} for n in range(100)]
+    corpus = ingest([write(tmp_path / "rows.jsonl", rows)], CorpusSettings(near_duplicates=near), seed=1)
+    assert [len(ids) for ids in corpus.split.values()] == [80, 10, 10]
+    assert corpus.notes[0] == (
+        "100 examples share 1 prompt, and too few have one of their own: those of one prompt may lie in different parts."
+    )
+
+
 def test_words_that_all_prompts_share_make_no_twins(tmp_path):
     instruction = " ".join(f"rule{n}" for n in range(80))
     rows = [{"prompt": f"{instruction} Question: what is {n}? {instruction}", "completion": f"{n}"} for n in range(40)]
@@ -154,3 +187,29 @@ def test_an_example_that_quotes_the_book_goes_where_the_passage_stands(tmp_path)
             assert home[document.id] in places
             checked += 1
     assert checked > 50
+
+
+def test_the_other_answers_to_a_prompt_follow_the_one_that_quotes_the_book(tmp_path):
+    text = prose(30_000, seed=5)
+    words = text.split()
+    rows = [{"prompt": f"What follows {n}?", "completion": " ".join(words[n : n + 70])} for n in range(0, 30_000, 500)]
+    rows += [{"prompt": row["prompt"], "completion": f"Nothing {n}."} for n, row in enumerate(rows)]
+    (tmp_path / "book.txt").write_text(text, encoding="utf-8")
+    corpus = ingest([tmp_path / "book.txt", write(tmp_path / "rows.jsonl", rows)], CorpusSettings(), seed=4)
+    home = {name: part for part, ids in corpus.split.items() for name in ids}
+    parts: dict[str, set[str]] = {}
+    for document in filter(is_example, corpus.documents):
+        parts.setdefault(document.metadata["prompt"], set()).add(home[document.id])
+    assert all(len(each) == 1 for each in parts.values())
+    assert {part for each in parts.values() for part in each} == {"train", "validation", "held_out"}
+
+
+def test_one_instruction_for_all_leaves_quotes_where_their_passages_stand(tmp_path):
+    text = prose(30_000, seed=5)
+    words = text.split()
+    rows = [{"prompt": "Go on.", "completion": " ".join(words[n : n + 70])} for n in range(0, 30_000, 500)]
+    (tmp_path / "book.txt").write_text(text, encoding="utf-8")
+    corpus = ingest([tmp_path / "book.txt", write(tmp_path / "rows.jsonl", rows)], CorpusSettings(), seed=4)
+    counts = {part: sum(map(is_example, corpus.part(part))) for part in corpus.split}
+    assert counts["train"] > 40
+    assert min(counts.values()) > 2

@@ -83,6 +83,13 @@ def said(documents: Sequence[Document]) -> list[str]:
     return texts
 
 
+def asked_the_same(documents: Sequence[Document]) -> list[tuple[int, int]]:
+    """Places of examples with the same prompt, spaces aside: each with the first of its like."""
+    first: dict[str, int] = {}
+    asked = ((place, " ".join(_asked(each).split())) for place, each in enumerate(documents) if is_example(each))
+    return [(first[prompt], place) for place, prompt in asked if first.setdefault(prompt, place) != place]
+
+
 def asked_alike(documents: Sequence[Document]) -> list[tuple[int, int]]:
     """Places of examples with the same prompt but for case, punctuation and spaces: each with the first of its like."""
     first: dict[tuple[str, ...], int] = {}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from math import inf
 from typing import NamedTuple
 
-from wellread.corpus.examples import asked_alike, is_example, said
+from wellread.corpus.examples import asked_alike, asked_the_same, is_example, said
 from wellread.corpus.near import Twins
 from wellread.corpus.near import near_duplicates as find_twins
 from wellread.corpus.passages import words_in
@@ -44,10 +45,11 @@ def split(
     The text (of all sources, one after the other) is cut into as many equal strata as a part wants chapters; each gives
     one, drawn by the seed. Sizes count in characters; a part is off its share by about half a chapter at most. Passages
     of texts without chapters go in runs, so that few boundaries lie between parts. Documents that share passages (see
-    `near.py`) stay together in train, examples with one prompt in one part. Examples beside a text are divided by the
-    same shares; one that quotes a passage of the text goes where that stands. Raises CorpusError for a text too short,
-    or shares that leave train too little, ValueError where two documents have one id: parts name documents by id, so
-    one would be read in two parts.
+    `near.py`) stay together in train; examples with one prompt in one part, whether near-duplicates are looked for or
+    not, unless there are too few prompts for that. Examples beside a text are divided by the same shares; one that
+    quotes a passage of the text goes where that stands, with those that share its prompt unless these are very many.
+    Raises CorpusError for a text too short, or shares that leave train too little, ValueError where two documents have
+    one id: parts name documents by id, so one would be read in two parts.
     """
     if len({document.id for document in documents}) < len(documents):
         raise ValueError("two documents have the same id")
@@ -59,7 +61,8 @@ def split(
     parts, notes = _divided(texts, validation, held_out, seed, near_duplicates)
     home = {name: part for part, names in parts.items() for name in names}
     if near_duplicates:
-        home |= _quoting(documents, home)
+        most = 0.5 * (validation + held_out) * sum(len(document.text) for document in examples)
+        home |= _with_their_prompts(documents, _quoting(documents, home), most)
     rest = [document for document in examples if document.id not in home]
     if len(rest) >= LEAST_EXAMPLES:
         more, told = _divided(rest, validation, held_out, seed, near_duplicates)
@@ -81,15 +84,30 @@ def _quoting(documents: Sequence[Document], home: Mapping[str, Part]) -> dict[st
     return found
 
 
+def _with_their_prompts(documents: Sequence[Document], found: Mapping[str, Part], most: float) -> dict[str, Part]:
+    """The examples found, and those that share a prompt with one: where that lies, or of several the first that
+    training shuns. A prompt whose examples hold over `most` characters is an instruction for all, and binds none."""
+    groups = _groups(len(documents), asked_the_same(documents))
+    spread = dict(found)
+    for group in groups:
+        names = [documents[place].id for place in group]
+        parts = [found[name] for name in names if name in found]
+        if parts and sum(len(documents[place].text) for place in group) <= most:
+            part = next((part for part in parts if part != "train"), parts[0])
+            spread |= dict.fromkeys(names, part)
+    return spread
+
+
 def _divided(
     documents: Sequence[Document], validation: float, held_out: float, seed: int, near_duplicates: bool
 ) -> tuple[dict[Part, tuple[str, ...]], tuple[str, ...]]:
     """The parts of documents of one kind, and notes."""
-    units = _units(documents, min(validation, held_out))
     notes: list[str] = []
+    units, most = _by_prompt(documents, _units(documents, min(validation, held_out)), validation + held_out, notes)
     pool = list(range(len(units)))
     if near_duplicates:
         units, pool = _together(documents, units, validation + held_out, notes)
+    pool = [number for number in pool if units[number].size <= most or len(units[number].places) == 1]
     draw = random.Random(f"wellread split {seed}")
     held = _drawn(units, pool, held_out, draw)
     valid = _drawn(units, [number for number in pool if number not in held], validation, draw)
@@ -175,6 +193,31 @@ def _placed(documents: Sequence[Document], runs: Sequence[Sequence[int]]) -> lis
         )
         for places in runs
     ]
+
+
+def _by_prompt(
+    documents: Sequence[Document], units: list[_Unit], wanted: float, notes: list[str]
+) -> tuple[list[_Unit], float]:
+    """Units in which the examples of one prompt lie together, and how large such a one may be to leave train.
+
+    Where most of the examples share a few prompts (one instruction for all), they may lie apart, which is noted.
+    """
+    home = {place: number for number, unit in enumerate(units) for place in unit.places}
+    pairs = [(home[one], home[other]) for one, other in asked_the_same(documents)]
+    if not pairs:
+        return units, inf
+    groups = _groups(len(units), pairs)
+    members = [sorted(place for number in group for place in units[number].places) for group in groups]
+    joined = _placed(documents, members)
+    total = sum(unit.size for unit in units)
+    most = 0.5 * wanted * total
+    shared = [len(group) for group in groups if len(group) > 1]
+    told = f"{sum(shared):,} examples share {len(shared):,} prompt{'s' if len(shared) > 1 else ''}"
+    if sum(unit.size for unit in joined if unit.size <= most) < 1.2 * wanted * total:
+        notes.append(f"{told}, and too few have one of their own: those of one prompt may lie in different parts.")
+        return units, inf
+    notes.append(f"{told}: those of one prompt are in one part.")
+    return joined, most
 
 
 def _together(
