@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +76,27 @@ def test_an_unpacked_copy_is_the_same_model_and_made_once(base: Path, tmp_path: 
     assert (copy / "model.safetensors").stat().st_mtime_ns == stamp
     other = base.with_name("other.gguf")
     other.write_bytes(base.read_bytes() + bytes(32))
-    assert unpacked(other, tmp_path) != copy
-    assert [path.name for path in copy.parent.iterdir()] == [f"{unpacked(other, tmp_path).name}"]  # type: ignore[union-attr]
+    assert unpacked(other, tmp_path) not in {copy, None}
+    assert copy.is_dir()
+
+
+def test_only_copies_that_nobody_opened_for_a_month_are_removed(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    def opened(version: str) -> Path:
+        monkeypatch.setattr(transformers, "__version__", version)
+        copy = unpacked(base, tmp_path)
+        assert copy is not None
+        return copy
+
+    copies = {version: opened(version) for version in ("5.0", "5.1", "5.2")}
+    for version, days in (("5.0", 31), ("5.1", 40), ("5.2", 29)):
+        os.utime(copies[version], (time.time() - days * 86_400,) * 2)
+    assert opened("5.1") == copies["5.1"]  # counts from today again
+    copies["5.3"] = opened("5.3")
+    assert {version for version, copy in copies.items() if copy.is_dir()} == {"5.1", "5.2", "5.3"}
 
 
 def test_without_room_for_a_copy_the_file_itself_is_read(base: Path, tmp_path: Path) -> None:

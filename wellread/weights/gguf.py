@@ -9,13 +9,19 @@ rarely: they are read each time, and nothing is left on the disk.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from wellread.errors import MissingPackage, StorageError
 from wellread.weights.saving import fill_once
+
+UNUSED = 30 * 24 * 3600
+"""Seconds after which a copy that nobody opened may go; a folder's time is when it was opened last."""
 
 
 def embedded_file() -> Path:
@@ -43,8 +49,9 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
 def unpacked(path: Path, cache: Path | None = None) -> Path | None:
     """The folder that holds a GGUF file's weights and tokenizer as transformers saves them; made where it is not there.
 
-    `cache` is huggingface_hub's folder for assets unless given. Copies of other files or versions in it are removed.
-    None where it cannot be written: no room, a read-only home.
+    `cache` is huggingface_hub's folder for assets unless given. When a copy is made, those that nobody opened for a
+    month are removed: environments with other versions may share the cache. None where it cannot be written: no room, a
+    read-only home.
     """
     import transformers
     from huggingface_hub import cached_assets_path
@@ -64,11 +71,15 @@ def unpacked(path: Path, cache: Path | None = None) -> Path | None:
     mine = place / f"{content}-{transformers.__version__}"
     if not mine.is_dir():
         for other in place.glob("[0-9a-f]*-*"):
-            shutil.rmtree(other, ignore_errors=True)
+            with suppress(OSError):  # another process may have removed it
+                if time.time() - other.stat().st_mtime > UNUSED:
+                    shutil.rmtree(other, ignore_errors=True)
         try:
             fill_once(mine, write)
         except StorageError:
             return None
+    with suppress(OSError):  # a cache that can only be read
+        os.utime(mine)
     return mine
 
 
