@@ -87,6 +87,8 @@ class Fabricated:
     environment: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = field(default_factory=dict)
     """Of a curriculum: samples and log of every stage but the base, by name; `after` and `log` are not read then."""
+    gaps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """quantization.json of stages, by name."""
     settings: tuple[str, ...] = ()
     """Overrides of the recipe, as `--set` takes them."""
 
@@ -109,6 +111,8 @@ class Fabricated:
         for number, (name, (spoken, log)) in enumerate((self.stages or {"imprint": (self.after, self.log)}).items(), 1):
             if spoken:
                 _lines(folder / "stages" / f"{number:02}-{name}" / "samples.jsonl", spoken)
+            if name in self.gaps:
+                _text(folder / "stages" / f"{number:02}-{name}" / "quantization.json", json.dumps(self.gaps[name]))
             if log:
                 _lines(folder / "stages" / f"{number:02}-{name}" / "log.jsonl", log)
         if self.measurements:

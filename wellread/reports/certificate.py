@@ -99,6 +99,7 @@ def context(record: RunRecord) -> dict[str, Any]:
         "stages": every_stage(record, unit),
         "stage_titles": ["Before" if each.stage is None else each.subject for each in record.milestones],
         "curves": loss_curves(record, unit),
+        "roundings": roundings(record),
         "bars": bars(record.measurements, trained=record.trained, base=record.base),
         "choruses": choruses(record.milestones, places),
         "places": by_chapter(places, record.chapters),
@@ -116,6 +117,12 @@ def loss_curves(record: RunRecord, unit: str) -> list[Curves]:
     stages = [each for each in record.milestones if each.stage is not None]
     drawn = [curves(each.log, title=each.subject if len(stages) > 1 else "", unit=unit) for each in stages]
     return [each for each in drawn if each is not None]
+
+
+def roundings(record: RunRecord) -> list[str]:
+    """What holding the base in few bits cost, for every stage that did; named where the recipe has several stages."""
+    several = len(record.recipe.stages) > 1
+    return [facts.rounding(each.gap, each.subject if several else "") for each in record.milestones if each.gap]
 
 
 def every_stage(record: RunRecord, unit: str) -> list[Line]:

@@ -45,6 +45,20 @@ def method(how: Method) -> str:
     return name if how.rank == "auto" else f"{name} of rank {how.rank}"
 
 
+def rounding(gap: Mapping[str, Any], name: str = "") -> str:
+    """What it cost to hold the base in few bits, and where the adapter belongs; `name` where there are several stages."""
+    kind = gap["quantization"]["kind"]
+    bits = "8 bits (int8)" if kind == "int8" else f"4 bits ({kind})"
+    base, rounded, belongs, astray = (gap[key] for key in ("base", "rounded", "adapter_on_rounded", "adapter_on_base"))
+    lost, strange = (f"{change:+.4f}".replace("-", "−") for change in (rounded - base, astray - belongs))
+    note = f" Measured with {gap['note']}." if gap.get("note") else ""
+    return (
+        f"Holding the base{f' of {name}' if name else ''} in {bits} took its validation loss from {base:.4f} to "
+        f"{rounded:.4f} nats per token ({lost}); with the adapter it is {belongs:.4f}. On the base as it came, which the "
+        f"adapter never saw, that would be {astray:.4f} ({strange}).{note}"
+    )
+
+
 def reads(stage: Stage) -> str:
     """What a stage read: the book, windows of a library, or examples; and what was mixed in."""
     if stage.examples:

@@ -69,6 +69,8 @@ class Milestone:
     """None for the base."""
     log: tuple[LogRow, ...]
     spoken: tuple[Spoken, ...]
+    gap: Mapping[str, Any] | None = None
+    """What rounding the base cost, as quantization.json has it; None where nothing was rounded, or measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ def _milestones(stages: Path, recipe: Recipe, base: str | None) -> tuple[Milesto
     for number, stage in enumerate(recipe.stages, 1):
         folder = stages / f"{number:02}-{stage.name}"
         log = tuple(map(_log_row, stream_rows(folder / "log.jsonl", optional=True)))
-        found.append(Milestone(stage.name, stage, log, spoken(folder)))
+        gap = read_json(folder / "quantization.json", mend=MEND, optional=True)
+        found.append(Milestone(stage.name, stage, log, spoken(folder), gap))
     return tuple(found)
 
 
