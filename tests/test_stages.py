@@ -200,7 +200,11 @@ def test_a_stage_is_compared_with_the_base_and_with_what_it_started_from(
         (("name: a, method: {kind: lora, rank: 8}", "name: b, method: {kind: qlora, rank: 16}"), "whose rank is 8"),
         (("name: a, method: {kind: lora}", "name: b, method: {kind: lora, alpha: 8}"), "set adapter: merge"),
         (
-            ("name: a, method: {kind: lora}", "name: b, method: {kind: full}", "name: c, method: {kind: lora, alpha: 8}, start: a"),
+            (
+                "name: a, method: {kind: lora}",
+                "name: b, method: {kind: full}",
+                "name: c, method: {kind: lora, alpha: 8}, start: a",
+            ),
             "the adapter of a,",
         ),
     ],
@@ -304,3 +308,27 @@ measure: {{quick_words: 800, metrics: [bits_per_byte]}}
     assert log[-1]["step"] < 40
     assert "bits_per_byte" in log[-1]["stopped"]
     assert json.dumps(log[-1])
+
+
+def test_a_stage_from_scratch_learns_its_tokens_from_the_library_it_reads(tmp_path: Path) -> None:
+    from wellread import weights
+    from wellread.corpus.ingest import ingest
+    from wellread.recipe import CorpusSettings
+    from wellread.teaching import prepare_stage
+
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "a.txt").write_text(" ".join(f"ΘΑΛΑΣΣΑ {'αβγδε'[n % 5]}" for n in range(3000)), encoding="utf-8")
+    corpus = ingest([write_book(tmp_path / "book.txt")], CorpusSettings(), seed=0)
+    method = "method: {kind: scratch, size: tiny}, windows: {length: 64}"
+    drawn = stages(f"name: a, {method}, random_windows: {{texts: [{library}], n: 20}}", base=None)
+    plain = stages(f"name: a, {method}", base=None)
+    counts = []
+    for recipe, folder in ((plain, tmp_path / "plain"), (drawn, tmp_path / "drawn")):
+        for _ in range(2):  # again, as a run that goes on
+            prepare_stage(recipe, corpus, recipe.stages[0], folder, start=None, place=folder, offline=True)
+        tokenizer = weights.open_tokenizer(folder / "tokenizer")
+        counts.append([len(tokenizer.encode(text)) for text in (" ΘΑΛΑΣΣΑ", corpus.part("train")[0].text)])
+    assert counts[0][0] > 10
+    assert counts[1][0] == 1
+    assert counts[1][1] < 1.2 * counts[0][1]

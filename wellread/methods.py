@@ -20,7 +20,8 @@ class Scratch(Record):
     size: Literal["auto", "tiny", "small", "medium", "large"] = "auto"
     """The one dial of sizes: width, depth and heads follow it; `auto` fits it to the text and the budget."""
     vocabulary: int | Literal["auto"] = Field(default="auto")
-    """Tokens of the byte-level BPE that is trained on the training part; `auto` fits it to the text."""
+    """Tokens of the byte-level BPE that is trained on the training part, and on a sample of a library that is read;
+    `auto` fits it to what is read."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations dropped while training: raise it as epochs grow."""
 

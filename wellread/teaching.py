@@ -15,7 +15,7 @@ from wellread.conditions import read_condition
 from wellread.errors import CorpusError, UsageError
 from wellread.gathering import Watch, evidence
 from wellread.models import locate
-from wellread.recipe import CorpusSettings, Recipe, Scratch, Stage, lineage
+from wellread.recipe import CorpusSettings, RandomWindows, Recipe, Scratch, Stage, lineage
 from wellread.runs import Run
 from wellread.storage import read_json, write_json
 from wellread.texts import found, library_path
@@ -119,19 +119,25 @@ def prepare_stage(
     recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, *, start: str | None, place: Path, offline: bool,
     say: Callable[[str], None] = lambda line: None,
 ) -> Prepared:  # fmt: skip
-    """The tokenizer (the base's, or one trained on the training part only), token ids in `tokens`, windows over them,
-    and the model: opened at `start`, or created. `place` is where a base that had to be merged first is kept."""
+    """The tokenizer (the base's, or one trained on the training part and a sample of the library that is read), token
+    ids in `tokens`, windows over them, and the model: opened at `start`, or created. `place` is where a base that had
+    to be merged first is kept."""
     from wellread import weights
     from wellread.tokens.bpe import train_tokenizer
+    from wellread.tokens.sample import sample
 
     drawn = stage.random_windows
     size = sum(len(document.text.encode()) for document in corpus.part("train"))
     size = size if drawn is None else drawn.n * stage.windows.length * BYTES_PER_TOKEN
     base = None
     if isinstance(stage.method, Scratch):
-        texts = [document.text for document in corpus.part("train")]
-        folder = train_tokenizer(texts, tokens / "tokenizer", vocabulary=stage.method.vocabulary)
-        tokenizer = weights.open_tokenizer(folder)
+        if drawn is None or not (tokens / "tokenizer").is_dir():  # a library is not asked again when a run goes on
+            texts = [document.text for document in corpus.part("train")]
+            texts += sample(_library(drawn, offline=offline), column=drawn.column) if drawn else []
+            train_tokenizer(
+                texts, tokens / "tokenizer", vocabulary=stage.method.vocabulary, reads=size if drawn else None
+            )
+        tokenizer = weights.open_tokenizer(tokens / "tokenizer")
         model = weights.create(stage, tokenizer, text_bytes=size, seed=recipe.seed)
     else:
         opened = weights.open_to_train(
@@ -234,6 +240,15 @@ def _drawn_lot(seed: int, text: str) -> bytes:
     return hashlib.sha256(f"{seed} {text}".encode()).digest()
 
 
+def _library(asked: RandomWindows, *, offline: bool) -> list[str]:
+    """Where a library's texts are. Raises UsageError for a hub's where no hub may be asked."""
+    sources = [library_path(text) for text in asked.texts]
+    away = [source for source in sources if not Path(source).exists()]
+    if offline and away:
+        raise UsageError(f"{away[0]}: not on this machine, and --offline asks no hub; name a local library.")
+    return sources
+
+
 def _drawn(
     stage: Stage, tokens: Path, ends: tuple[int, int], *, seed: int, offline: bool, say: Callable[[str], None]
 ) -> tuple[Any, int]:
@@ -241,18 +256,14 @@ def _drawn(
 
     asked = stage.random_windows
     assert asked is not None
-    sources = [library_path(text) for text in asked.texts]
     asks = {"n": asked.n, "length": stage.windows.length, "seed": seed, "column": asked.column,
             "start": ends[0], "end": ends[1]}  # fmt: skip
     request = tokens / "drawn" / "request.json"
     done = (tokens / "drawn" / "counts.json").is_file() and request.is_file()
     if not (done and asks.items() <= read_json(request).items()):
-        away = [source for source in sources if not Path(source).exists()]
-        if offline and away:
-            raise UsageError(f"{away[0]}: not on this machine, and --offline asks no hub; name a local library.")
         draw(
-            sources, tokens / "tokenizer", tokens / "drawn", n=asked.n, length=stage.windows.length, seed=seed,
-            column=asked.column, start=ends[0], end=ends[1], say=say,
+            _library(asked, offline=offline), tokens / "tokenizer", tokens / "drawn", n=asked.n,
+            length=stage.windows.length, seed=seed, column=asked.column, start=ends[0], end=ends[1], say=say,
         )  # fmt: skip
     return DrawnWindows(tokens / "drawn", seed=seed), asked.n * stage.windows.length
 

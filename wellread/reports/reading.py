@@ -164,7 +164,7 @@ def _milestones(stages: Path, recipe: Recipe, base: str | None) -> tuple[Milesto
     for number, stage in enumerate(recipe.stages, 1):
         folder = stages / f"{number:02}-{stage.name}"
         log = tuple(map(_log_row, stream_rows(folder / "log.jsonl", optional=True)))
-        gap = read_json(folder / "quantization.json", mend=MEND, optional=True)
+        gap = read_json(folder / "quantization.json", optional=True)
         found.append(Milestone(stage.name, stage, log, spoken(folder), gap))
     return tuple(found)
 

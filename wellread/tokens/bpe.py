@@ -22,12 +22,15 @@ LEAST = len(SPECIAL) + 256
 """The special tokens and every byte."""
 
 
-def train_tokenizer(texts: Iterable[str], folder: Path, *, vocabulary: int | Literal["auto"]) -> Path:
+def train_tokenizer(
+    texts: Iterable[str], folder: Path, *, vocabulary: int | Literal["auto"], reads: int | None = None
+) -> Path:
     """Train on these texts only, and write a folder that `AutoTokenizer.from_pretrained` loads; returns the folder.
 
     Words are split as GPT-2 does (llama.cpp's pre-tokenizer "gpt-2"), nothing is normalised, and every string comes
     back from its tokens unchanged. The tokenizer adds no special token by itself, and reads "<s>" in a text as three
-    characters. With "auto" the size follows the text (`fitting_vocabulary`), and may end lower where the text has no
+    characters. With "auto" the size follows the text (`fitting_vocabulary`), or, where `texts` are but a sample, the
+    bytes that will be read (`reads`), and may end lower where the text has no
     more pairs that occur twice. The folder appears whole or not at all; one that was trained on the same texts is
     left as it is (unless `texts` can be read only once, as a generator).
     Raises CorpusError where the text gives fewer tokens than asked, RecipeError for fewer than the 256 bytes need,
@@ -39,7 +42,7 @@ def train_tokenizer(texts: Iterable[str], folder: Path, *, vocabulary: int | Lit
         raise RecipeError(f"a vocabulary of {vocabulary} cannot hold the 256 bytes; ask for {LEAST} or more, or `auto`")
     if vocabulary == "auto":
         texts = texts if iter(texts) is not texts else list(texts)
-        size = fitting_vocabulary(sum(len(text.encode()) for text in texts))
+        size = fitting_vocabulary(reads or sum(len(text.encode()) for text in texts))
     else:
         size = vocabulary
     mark = _mark(texts, size) if iter(texts) is not texts else ""
