@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from training_pair import main
+from training_pair import main, measured_dose
 from training_toy import BATCH, LENGTH, digest, log, toy_stage, toy_train
 
 from wellread import weights
@@ -45,6 +45,8 @@ STAGES = {
     "shared-lora": toy_stage(method=LORA, optimizer={**ADAMW, "micro_batch": 1}, shard=True, **EACH),
 }  # fmt: skip
 UNTIL = toy_stage(method=CALM, optimizer=ADAMW, until="greedy_recited_share > 0.5", shard=True)
+MEASURED = toy_stage(method=CALM, optimizer={**ADAMW, "learning_rate": 0.02}, shard=True,
+                     until="bits_per_byte(validation) < 4.6")  # fmt: skip
 RESUMED = {
     "resumed": toy_stage(method=NOISY, keep="average", **OFTEN),
     "resumed-shared": toy_stage(method=NOISY, optimizer=ADAMW, keep="best", shard=True, **OFTEN),
@@ -97,7 +99,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toy_train(folder / "warm", toy_stage(method=LORA, budget={"steps": 1}, optimizer=ADAMW))
     stages = {**STAGES, **RESUMED, "until": UNTIL}
     pressed = [job(folder / "pressed", RESUMED["resumed"], **event) for event in ({"press": [1, 7]}, {})]
-    assert forked(*(job(folder / name, stage) for name, stage in stages.items()), *pressed) == [0, 0]
+    measured = {**job(folder / "measured", MEASURED), "measured": True}
+    assert forked(*(job(folder / name, stage) for name, stage in stages.items()), *pressed, measured) == [0, 0]
     return folder
 
 
@@ -127,6 +130,17 @@ def test_the_first_process_decides_when_to_stop(pair: Path) -> None:
     assert [row["dose"] for row in rows if "dose" in row] == [0, 0, 1]
     assert rows[-1]["stopped"] == "until: greedy_recited_share > 0.5, measured 1"
     assert rows[-1]["step"] == 8
+
+
+def test_weights_shared_out_are_measured_as_whole_ones_are(pair: Path, tmp_path: Path) -> None:
+    """The dose as a run measures it stops both processes where it stops one."""
+    toy_train(tmp_path / "one", MEASURED, dose=measured_dose(MEASURED, tmp_path / "one"))
+    one, two = log(tmp_path / "one"), log(pair / "measured")
+    doses = [[row["dose"] for row in rows if "dose" in row] for rows in (one, two)]
+    assert doses[1] == pytest.approx(doses[0], rel=1e-4)
+    assert doses[0][0] > doses[0][1] > 4.6 > doses[0][2]
+    assert (one[-1]["step"], two[-1]["step"]) == (8, 8)
+    assert two[-1]["stopped"].startswith("until: bits_per_byte(validation) < 4.6, measured 4.")
 
 
 def test_ctrl_c_in_one_stops_both_and_nothing_is_lost(pair: Path) -> None:

@@ -1,7 +1,7 @@
 """Started by torchrun in several processes: `training_pair.py JOBS-AS-JSON`, each to be trained one after another.
 
 A job has a `folder`, a `stage` and perhaps `kill` or `press`, [rank, reading]: that process kills itself, or presses
-Ctrl-C, at its so-manieth reading of a window.
+Ctrl-C, at its so-manieth reading of a window. A dose is made up, or, of a job with `measured`, what a run measures.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from typing import Any
 import torch
 from training_toy import ToyWindows, die_at, toy_train
 
-from wellread.recipe import Stage
+from wellread import teaching
+from wellread.recipe import Recipe, Stage
 from wellread.training import processes
+from wellread.types import Corpus, Document
+from wellread.weights import open_tokenizer
 
 
 def main(jobs: list[dict[str, Any]]) -> None:
@@ -28,7 +31,7 @@ def main(jobs: list[dict[str, Any]]) -> None:
         stage = Stage.model_validate(job["stage"])
         try:
             toy_train(
-                Path(job["folder"]), stage, windows=ToyWindows(watch=watch(job)), dose=dose() if stage.until else None,
+                Path(job["folder"]), stage, windows=ToyWindows(watch=watch(job)), dose=dose_of(job, stage),
                 progress=lambda now, heard=heard: heard.append(now.stopped),
             )  # fmt: skip
         except KeyboardInterrupt:
@@ -42,6 +45,28 @@ def watch(job: dict[str, Any]) -> Callable[[int, int], None] | None:
         if kind in job and job[kind][0] == processes.rank():
             return die_at(job[kind][1], number)
     return None
+
+
+def dose_of(job: dict[str, Any], stage: Stage) -> Callable[[Any], float] | None:
+    if stage.until is None:
+        return None
+    return measured_dose(stage, Path(job["folder"])) if job.get("measured") else dose()
+
+
+def measured_dose(stage: Stage, folder: Path) -> Callable[[Any], float] | None:
+    """The dose as a run measures it, on text of the tokens that the toy learns; the tokenizer stands beside `folder`."""
+    recipe = Recipe(name="toy", general=(), stages=(stage,))
+
+    def measured(model: Any) -> float:
+        tokenizer = open_tokenizer(folder.parent / f"{folder.name}-base")
+        ids = [token for place in range(6) for token in ToyWindows(6)[place]["input_ids"]]
+        book = Document("book", tokenizer.decode(ids))
+        corpus = Corpus((book,), {"train": ("book",), "validation": ("book",), "held_out": ()})
+        found = teaching.dose(recipe, corpus, stage, tokenizer)
+        assert found is not None
+        return found(model)
+
+    return measured
 
 
 def dose() -> Callable[[Any], float]:
