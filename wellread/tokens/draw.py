@@ -61,8 +61,9 @@ def draw(
     Documents stand between `start` and `end`. A window begins at a document's beginning or at a word, and goes on with
     the documents after it where its own ends. Tokenises about `n * length` tokens, whatever the library's size, reads
     its shards in order, and holds a few megabytes of it at a time. The same draw again returns at once; another draw
-    replaces it. Raises CorpusError for a library that is not there, cannot be read or is too small, StorageError where
-    the disk refuses or the folder is somebody else's.
+    replaces it. In a library of fewer than `n` windows they overlap, and what its text does not fill is padded.
+    Raises CorpusError for a library that is not there or cannot be read, StorageError where the disk refuses or the
+    folder is somebody else's.
     """
     begin(sources, tokenizer_folder, folder, n=n, length=length, seed=seed, start=start, end=end, column=column)
     measure_shards(folder, say=say)
