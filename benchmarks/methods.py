@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -85,8 +86,20 @@ def variant(
         RECIPE.format(name=short.strip("-"), base=base, method=method, budget=budget, optimizer=optimizer,
                       further=further, words=asked.words), encoding="utf-8",
     )  # fmt: skip
+    share_base(asked.out, out, {"book": book, "base": base, "words": asked.words})
     subprocess.run([sys.executable, "-c", CHILD, str(recipe), book, str(out)], check=True)
     return figures(out)
+
+
+def share_base(folder: Path, out: Path, told: dict[str, Any]) -> None:
+    """What another variant measured of the same base on the same book is not measured again."""
+    for other in sorted(folder.glob("*/told.json")):
+        measured = other.parent / "stages" / "00-base"
+        same = told["base"] and json.loads(other.read_text(encoding="utf-8")) == told
+        if same and (measured / "measurements.jsonl").is_file() and not out.exists():
+            shutil.copytree(measured, out / "stages" / "00-base")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 def figures(run: Path) -> dict[str, Any]:
