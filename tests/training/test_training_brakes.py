@@ -18,6 +18,7 @@ from wellread.training.batches import IGNORED, Batches, Slice
 from wellread.training.goldfish import leave_out
 from wellread.training.kept import Kept
 from wellread.training.log import Progress
+from wellread.training.loop import dear_validation
 from wellread.training.loss import validation_loss
 from wellread.training.optimizers import kind_of, make_optimizer
 from wellread.training.tracking import check_trackers
@@ -45,6 +46,16 @@ def test_patience_stops_when_validation_falls_no_more(tmp_path: Path) -> None:
     assert rows[-1]["stopped"] == heard[-1].stopped == "patience: no lower validation loss in 2 evaluations"
     assert [now.stopped for now in heard[:-1]] == [""] * (len(heard) - 1)
     assert [line for line in said if "stopped before its budget" in line]
+
+
+def test_validation_that_eats_a_budget_in_minutes_is_told(tmp_path: Path) -> None:
+    stage = toy_stage(budget={"minutes": 1}, evaluations=9, validation_windows=64)
+    assert dear_validation(stage, 1.4) == ""
+    assert "about 0.3 of its 1 minutes" in dear_validation(stage, 1.6)
+    assert dear_validation(toy_stage(budget={"steps": 1}), 1000.0) == ""
+    said: list[str] = []
+    toy_train(tmp_path / "run", toy_stage(budget={"minutes": 0.0001}, evaluations=100), say=said.append)
+    assert [line for line in said if "lower validation_windows" in line]
 
 
 def test_patience_lets_a_stage_that_learns_go_on(tmp_path: Path) -> None:

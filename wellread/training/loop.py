@@ -10,6 +10,7 @@ writes the files and talks.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def train(
     `folder/log.jsonl` is the curve (see log.py); `folder/resume` holds what an interrupted run goes on from, and is
     removed at the end. `fingerprint` says which work this is: a finished checkpoint with the same one is returned as it
     stands. `progress` hears of every line of training in the log and of the end, `say` of a damaged checkpoint that was
-    passed over and of a stop before the budget's end.
+    passed over, of validation that takes much of a budget in minutes, and of a stop before the budget's end.
 
     Ctrl-C saves the state and raises KeyboardInterrupt. Raises StorageError (full disk, read-only folder; the
     checkpoint before it stays), RunError (the loss is no number, memory does not suffice), RecipeError (no window to
@@ -127,6 +128,8 @@ def _train(
         if twins is not None:
             session.share_work(twins.crew)
         session.begin()
+        if state is None and stage.budget.minutes and (line := dear_validation(stage, session.course.seconds)):
+            say(line)
         if not session.over:
             StageTrainer(session, stage.optimizer, folder=folder, seed=seed, sharded=sharded, twins=twins,
                          report_to=report_to, run_name=run_name).train()  # fmt: skip
@@ -170,6 +173,18 @@ def _session(
         autocast=weights.precision(stage.precision, model.device).autocast,
         progress=progress, dose=dose, together=together,
     )  # fmt: skip
+
+
+def dear_validation(stage: Stage, seconds: float) -> str:
+    """What to say where validations of so many seconds would take over a quarter of a budget in minutes, if they do."""
+    minutes = stage.budget.minutes or math.inf
+    all_of_them = (stage.evaluations + 1) * seconds / 60
+    if all_of_them <= minutes / 4:
+        return ""
+    return (
+        f"stage {stage.name}: validation will take about {all_of_them:.1f} of its {minutes:g} minutes; to train for "
+        f"longer, lower validation_windows ({stage.validation_windows} now) or evaluations ({stage.evaluations})."
+    )
 
 
 @contextmanager
