@@ -224,6 +224,7 @@ def test_samples_tell_where_their_words_stand_in_the_book(scratch_run: Run) -> N
     assert json.dumps(row)
 
 
+@pytest.mark.slow
 def test_measure_quick_reads_less_and_the_seed_is_the_runs_own(lora_run: Run, book: Path) -> None:
     write_book(book, chapters=60, words=1240)
     quick = measure_model(str(lora_run.path), texts=[book], metrics=["bits_per_byte"], quick=True)
@@ -263,6 +264,7 @@ def test_a_name_that_no_metric_has_is_refused_before_training(book: Path, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_a_base_for_another(scratch_run: Run, book: Path, tmp_path: Path) -> None:
     recipe = parse_recipe(lora(scratch_run.path).model_dump_json(), ["imprint.windows.length=128", "imprint.steps=2"])
     tuned = pipeline.run(recipe, [write_book(book, seed=3)], out=tmp_path / "run")

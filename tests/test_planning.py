@@ -340,6 +340,8 @@ def test_what_is_wrong_with_the_foreseeing_itself_is_not_blamed_on_the_model(mon
 
     monkeypatch.setattr(estimate_shape, "disk_bytes", broken)
     [one] = recipe("somewhere", stage()).stages
-    config = LlamaConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, vocab_size=257)
+    config = LlamaConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, vocab_size=257
+    )
     with pytest.raises(TypeError, match="ours"):
         Shapes(config, Machine("cpu", 2**40, 0, None), text_bytes=0).sizes(one)

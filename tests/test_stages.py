@@ -99,9 +99,7 @@ def test_the_next_stage_goes_on_with_the_very_adapter_of_the_one_before(curricul
     assert one.keys() == two.keys()
     assert any((one[name] != two[name]).any() for name in one)
     # on the same validation windows, stage two begins with the loss that stage one ended with
-    ended = [
-        line["validation_loss"] for line in read_rows(first.parent / "log.jsonl") if "validation_loss" in line
-    ]
+    ended = [line["validation_loss"] for line in read_rows(first.parent / "log.jsonl") if "validation_loss" in line]
     began = read_rows(second.parent / "log.jsonl")[0]["validation_loss"]
     assert began == pytest.approx(ended[-1], abs=1e-4)
     assert began != pytest.approx(ended[0], abs=1e-3)

@@ -174,7 +174,12 @@ def test_a_file_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(errno.ENOSPC, "disk is full"), (errno.EFBIG, "no file of this size"), (errno.EROFS, "read-only"), (errno.EIO, "--out")],
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EFBIG, "no file of this size"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, "--out"),
+    ],
 )
 def test_each_refusal_says_what_to_do(number: int, said: str) -> None:
     with pytest.raises(StorageError, match=f"^run: .*{said}"), storage_errors(Path("run")):
@@ -183,11 +188,15 @@ def test_each_refusal_says_what_to_do(number: int, said: str) -> None:
 
 def test_a_caller_says_what_was_written_and_a_file_elsewhere_is_named() -> None:
     place = Path("run") / "rows"
-    with pytest.raises(StorageError, match=r"^no rows: No space left on device; free some\.$"), storage_errors(
-        place, what="no rows", mend="free some"
+    with (
+        pytest.raises(StorageError, match=r"^no rows: No space left on device; free some\.$"),
+        storage_errors(place, what="no rows", mend="free some"),
     ):
         raise OSError(errno.ENOSPC, "No space left on device", str(place / "x"))
-    with pytest.raises(StorageError, match=r"^no rows: book\.txt: gone; look\.$"), storage_errors(place, what="no rows", mend="look"):
+    with (
+        pytest.raises(StorageError, match=r"^no rows: book\.txt: gone; look\.$"),
+        storage_errors(place, what="no rows", mend="look"),
+    ):
         raise OSError(errno.ENOENT, "gone", "book.txt")
 
 

@@ -35,6 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
 @app.command()
 def run(
     recipe: RecipeName,
@@ -216,7 +217,13 @@ def compare(
 
         def measured(model: str, wanted: Sequence[str], quick: bool) -> list[Measurement]:
             return measure_model(
-                model, run_folder=run_folder, texts=text or (), metrics=wanted, quick=quick, offline=offline, watch=watch
+                model,
+                run_folder=run_folder,
+                texts=text or (),
+                metrics=wanted,
+                quick=quick,
+                offline=offline,
+                watch=watch,
             )
 
         chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())

@@ -27,6 +27,7 @@ from wellread.types import Corpus, LanguageModel, Measurement
 
 ELSEWHERE = "Choose another --out."
 
+
 def run(
     recipe: Recipe | str,
     texts: Sequence[str | Path] = (),

@@ -104,7 +104,10 @@ class Recipe(Record):
                 raise ValueError(unknown(f"stage {stage.start!r} before stage {stage.name}", stage.start, names))
             if stage.start == "base" and self.base is None and stage.method.kind != "scratch":
                 raise ValueError(f"stage {stage.name} starts from the base, and the recipe has none")
-            read = (*(stage.mix.texts if stage.mix else ()), *(stage.random_windows.texts if stage.random_windows else ()))
+            read = (
+                *(stage.mix.texts if stage.mix else ()),
+                *(stage.random_windows.texts if stage.random_windows else ()),
+            )
             for text in read:
                 if text in self.general:
                     raise ValueError(f"stage {stage.name} reads {text}, by which forgetting is measured: take it out of "

@@ -144,7 +144,9 @@ class Stage(Record):
             if dose.split == "train" and "recited" not in dose.metric:
                 raise ValueError(f"until: {dose.metric} is looked at on validation; only recited shares on train")
             if (dose.split == "validation" and "recited" in dose.metric) or dose.metric.startswith("longest"):
-                raise ValueError(f"until: {dose.metric} is not measured on {dose.split}; take greedy_recited_share on train")
+                raise ValueError(
+                    f"until: {dose.metric} is not measured on {dose.split}; take greedy_recited_share on train"
+                )
         if self.windows.stride and (self.random_windows or self.examples):
             raise ValueError(f"stage {self.name}: windows.stride is for reading the book; remove it")
         if isinstance(self.method, Scratch) and self.start not in ("previous", "base"):

@@ -73,9 +73,11 @@ def write_json(path: Path, value: object) -> None:
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """A JSON-lines file, a row at a time, as `write_text`."""
-    with storage_errors(path.parent), new_file(path) as unfinished, unfinished.open(
-        "w", encoding="utf-8", newline="\n"
-    ) as file:
+    with (
+        storage_errors(path.parent),
+        new_file(path) as unfinished,
+        unfinished.open("w", encoding="utf-8", newline="\n") as file,
+    ):
         file.writelines(_line(row) for row in rows)
 
 

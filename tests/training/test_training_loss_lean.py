@@ -141,6 +141,7 @@ def kept_bytes(model: Any, hooks: Any) -> int:
     return sum(size for place, size in after.items() if place not in before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["full", "lora"])
 def test_less_is_kept_for_the_backward_pass(kind: str) -> None:
     model = made("tied") if kind == "full" else adapted("tied")

@@ -57,7 +57,9 @@ def stages() -> dict[str, Stage]:
 
 
 @forks
-@pytest.mark.parametrize("name", list(stages()))
+@pytest.mark.parametrize("name", [
+    "adamw-average", pytest.param("muon-best", marks=pytest.mark.slow), pytest.param("lora-last", marks=pytest.mark.slow)
+])  # fmt: skip
 def test_killed_twice_ends_with_the_same_weights(tmp_path: Path, undisturbed: dict[str, str], name: str) -> None:
     stage, folder = stages()[name], tmp_path / "run"
     for reading in (5 * BATCH + 2, 3 * BATCH + 1):

@@ -136,4 +136,6 @@ class Rendering:
         try:
             return self._tokenizer.apply_chat_template(messages, **{"tokenize": False, **how})
         except (TemplateError, ValueError, TypeError, KeyError) as error:
-            raise CorpusError(f"{name}: the chat template of {self.name} refuses these messages: {first_line(error)}") from None
+            raise CorpusError(
+                f"{name}: the chat template of {self.name} refuses these messages: {first_line(error)}"
+            ) from None

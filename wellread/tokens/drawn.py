@@ -96,7 +96,9 @@ def open_part(path: Path) -> Any:
         with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
             return stream.read_all()
     except (OSError, pa.ArrowInvalid) as error:
-        raise StorageError(f"{path}: a drawn part is damaged ({first_line(error)}); delete it and run the draw again") from None
+        raise StorageError(
+            f"{path}: a drawn part is damaged ({first_line(error)}); delete it and run the draw again"
+        ) from None
 
 
 def _reopened(folder: Path, seed: int, pad: int, epoch: int) -> DrawnWindows:

@@ -293,7 +293,9 @@ def _hub_texts(shard: Shard, column: str) -> Iterator[str]:
             text = row.get(column)
             yield text if isinstance(text, str) else ""
     except (OSError, RuntimeError) as error:
-        raise CorpusError(f"{shard.path}: reading stopped ({first_line(error)}); run again: what is drawn stays.") from None
+        raise CorpusError(
+            f"{shard.path}: reading stopped ({first_line(error)}); run again: what is drawn stays."
+        ) from None
 
 
 def _utf8(text: str) -> bytes:
