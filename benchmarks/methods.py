@@ -25,7 +25,7 @@ stages:
     budget: {{{budget}}}
     optimizer: {{{optimizer}batch: 4}}
     evaluations: 4
-    validation_windows: 24
+    validation_windows: 12
     {further}
 sampling: {{max_tokens: 60, n: 1}}
 measure: {{quick_words: {words}, metrics: [bits_per_byte, greedy_recited_share]}}

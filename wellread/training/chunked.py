@@ -17,8 +17,9 @@ from wellread.training.batches import IGNORED
 
 CHUNK_BYTES = 96 * 2**20
 """Of float32 logits at once, and as much again for their gradient."""
-FEWEST_ROWS, MOST_ROWS = 128, 1024
-"""Tokens in a chunk: with fewer, the head's weights are read more often than they are multiplied."""
+FEWEST_ROWS, MOST_ROWS = 512, 1024
+"""Tokens in a chunk: with fewer, cores that share one memory wait for the head's weights (128 rows of a 262 k vocabulary:
+80 tokens per second on two cores, 512: 110; benchmarks/training.py)."""
 
 
 @dataclass(frozen=True, slots=True)
