@@ -94,11 +94,11 @@ def _work_head(plan: Plan) -> list[str]:
 def _work_rows(plan: Plan) -> list[list[str]]:
     rows = [
         [stage.stage, stage.method, f"{stage.train_tokens:,}", _count(stage.tokens), _count(stage.steps),
-         _count(stage.tokens_per_second), _duration(stage.seconds), _size(stage.disk_bytes), _money(stage.cost)]
+         _count(stage.tokens_per_second), duration(stage.seconds), _size(stage.disk_bytes), _money(stage.cost)]
         for stage in plan.stages
     ]  # fmt: skip
     if len(plan.stages) > 1:
-        rows.append(["in all", "", "", _count(plan.tokens), "", "", _duration(plan.seconds), _size(plan.disk_bytes),
+        rows.append(["in all", "", "", _count(plan.tokens), "", "", duration(plan.seconds), _size(plan.disk_bytes),
                      _money(plan.cost)])  # fmt: skip
     return rows
 
@@ -157,7 +157,8 @@ def _size(size: int) -> str:
     return f"{size / GIGABYTE:,.1f} GB" if size >= GIGABYTE else f"{max(1, round(size / 2**20)):,} MB"
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: `48 s`, `3 min 05 s`, `2 h 10 min`."""
     if seconds is None:
         return "unknown"
     whole = round(seconds)

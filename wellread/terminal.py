@@ -71,20 +71,13 @@ def watching() -> Iterator[Watch]:
 
 def progress_line(now: Any, width: int = 20) -> str:
     """A bar, the step, the losses, the speed and the time left, in one line."""
+    from wellread.plans import duration
+
     full = round(now.share * width)
     if now.stopped not in {"", "budget"}:
         return f"stopped after step {now.step:,}: {now.stopped}"
     validation = f"  validation {now.validation_loss:.3f}" if now.validation_loss is not None else ""
     return (
         f"[{'█' * full}{'░' * (width - full)}] {now.share:4.0%}  step {now.step:,}  loss {now.loss:.3f}{validation}"
-        f"  {now.tokens_per_second:,.0f} tokens/s  {_duration(now.seconds_left)} left"
+        f"  {now.tokens_per_second:,.0f} tokens/s  {duration(now.seconds_left)} left"
     )
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
