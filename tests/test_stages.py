@@ -11,7 +11,7 @@ from books import write_book
 from safetensors.torch import load_file
 
 from wellread import pipeline
-from wellread.errors import RecipeError, UsageError
+from wellread.errors import CorpusError, RecipeError, UsageError
 from wellread.models import open_model
 from wellread.recipe import Recipe, lineage, load_recipe, parse_recipe, settle
 from wellread.runs import Run
@@ -195,6 +195,10 @@ def test_a_stage_is_compared_with_the_base_and_with_what_it_started_from(
         (("name: a, method: {kind: lora}, examples: {}, windows: {stride: 16}",), "stride"),
         (("name: a, method: {kind: lora}, mix: {texts: ['library:general_en']}",), "forgetting is measured"),
         (("name: a, method: {kind: lora}, until: longest_recited_words > 9",), "not measured"),
+        (
+            ("name: a, method: {kind: scratch}, windows: {length: 64}, until: greedy_recited_share > 0.1",),
+            "length: 128",
+        ),
         (("name: a, method: {kind: lora, rank: 8}", "name: b, method: {kind: qlora, rank: 16}"), "whose rank is 8"),
         (("name: a, method: {kind: lora}", "name: b, method: {kind: lora, alpha: 8}"), "set adapter: merge"),
         (
@@ -254,9 +258,13 @@ def test_a_library_that_holds_the_book_itself_is_refused(tmp_path: Path) -> None
     book = write_book(tmp_path / "book.txt")
     (tmp_path / "library").mkdir()
     (tmp_path / "library" / "same.txt").write_bytes(book.read_bytes())
-    recipe = stages(f"name: a, method: {{kind: lora}}, random_windows: {{texts: [{tmp_path}/library]}}")
-    with pytest.raises(UsageError, match="the text itself"):
-        pipeline.run(recipe, [book], out=tmp_path / "run")
+    for beside in (
+        f"random_windows: {{texts: [{tmp_path}/library]}}",
+        f"mix: {{texts: [{tmp_path}/library/same.txt]}}",
+    ):
+        recipe = stages(f"name: a, method: {{kind: lora}}, {beside}")
+        with pytest.raises(UsageError, match="the text itself"):
+            pipeline.run(recipe, [book], out=tmp_path / "run")
 
 
 def test_minutes_are_for_all_stages_together_in_the_recipes_proportions() -> None:
@@ -330,3 +338,33 @@ def test_a_stage_from_scratch_learns_its_tokens_from_the_library_it_reads(tmp_pa
     assert counts[0][0] > 10
     assert counts[1][0] == 1
     assert counts[1][1] < 1.2 * counts[0][1]
+
+
+def test_a_library_with_passages_of_unseen_chapters_teaches_none_of_them(tmp_path: Path) -> None:
+    from wellread.corpus.ingest import ingest
+    from wellread.recipe import CorpusSettings
+    from wellread.teaching import prepare_stage
+
+    book = write_book(tmp_path / "book.txt")
+    corpus = ingest([book], CorpusSettings(), seed=0)
+    library = tmp_path / "library.txt"
+    recipe = stages(
+        "name: a, method: {kind: scratch, size: tiny}, windows: {length: 128}, "
+        f"random_windows: {{texts: [{library}], n: 40}}", base=None,
+    )  # fmt: skip
+
+    def read(text: str, folder: Path) -> tuple[int, list[str]]:
+        library.write_text(text, encoding="utf-8")
+        said: list[str] = []
+        ready = prepare_stage(
+            recipe, corpus, recipe.stages[0], folder, start=None, place=folder, offline=True, say=said.append
+        )
+        return len(ready.windows), said
+
+    other, unseen = prose(2500, seed=6), corpus.part("held_out")[0].text
+    windows, said = read(f"{other}\n\n{unseen}\n\n{prose(2500, seed=7)}", tmp_path / "mixed")
+    assert 0 < windows < 40
+    assert [line for line in said if "left out" in line]
+    assert read(other, tmp_path / "other")[0] == 40
+    with pytest.raises(CorpusError, match="every window"):
+        read(unseen, tmp_path / "unseen")

@@ -45,6 +45,10 @@ class Mix(Record):
     """Share of the windows that are replay; drawn anew every epoch."""
 
 
+RECITED_TOKENS = 100
+"""A span of 50 tokens and the 50 before it: what a model must see for its recitation to be measured."""
+
+
 class Budget(Record):
     """How long a stage trains: exactly one of the four. The learning rate's schedule ends where the budget does."""
 
@@ -147,6 +151,9 @@ class Stage(Record):
                 raise ValueError(
                     f"until: {dose.metric} is not measured on {dose.split}; take greedy_recited_share on train"
                 )
+            if "recited" in dose.metric and isinstance(self.method, Scratch) and self.windows.length < RECITED_TOKENS:
+                raise ValueError(f"until: recitation is measured on {RECITED_TOKENS} tokens, and a model from scratch sees "
+                                 f"windows of {self.windows.length}; take windows.length: 128 or more")  # fmt: skip
         if self.windows.stride and (self.random_windows or self.examples):
             raise ValueError(f"stage {self.name}: windows.stride is for reading the book; remove it")
         if isinstance(self.method, Scratch) and self.start not in ("previous", "base"):

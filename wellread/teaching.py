@@ -180,7 +180,9 @@ def stage_windows(
             rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows
         )
         if stage.random_windows is not None:
-            windows, count = _drawn(stage, tokens, (start, end), seed=seed, offline=offline, say=say)
+            unseen = rows([document for part in AFTER for document in corpus.part(part)], "unseen")
+            windows = _drawn(stage, tokens, (start, end), unseen, seed=seed, offline=offline, say=say)
+            count = len(windows) * length
         else:
             own = rows(corpus.part("train"), "train")
             windows, count = Windows(own, length=length, stride=stride, seed=seed), own.tokens
@@ -250,9 +252,12 @@ def _library(asked: RandomWindows, *, offline: bool) -> list[str]:
 
 
 def _drawn(
-    stage: Stage, tokens: Path, ends: tuple[int, int], *, seed: int, offline: bool, say: Callable[[str], None]
-) -> tuple[Any, int]:
+    stage: Stage, tokens: Path, ends: tuple[int, int], unseen: Any, *, seed: int, offline: bool,
+    say: Callable[[str], None],
+) -> Any:  # fmt: skip
+    """Windows drawn from a library, without those that hold passages of the text's unseen parts."""
     from wellread.tokens.draw import DrawnWindows, draw
+    from wellread.tokens.unseen import left_out
 
     asked = stage.random_windows
     assert asked is not None
@@ -265,7 +270,14 @@ def _drawn(
             _library(asked, offline=offline), tokens / "tokenizer", tokens / "drawn", n=asked.n,
             length=stage.windows.length, seed=seed, column=asked.column, start=ends[0], end=ends[1], say=say,
         )  # fmt: skip
-    return DrawnWindows(tokens / "drawn", seed=seed), asked.n * stage.windows.length
+    windows = DrawnWindows(tokens / "drawn", seed=seed)
+    without = left_out(windows, unseen)
+    if len(without) == len(windows):
+        raise CorpusError(f"stage {stage.name}: every window drawn from {asked.texts[0]} holds passages of the text that "
+                          "nothing may read before the end; name another library.")  # fmt: skip
+    if without:
+        say(f"{len(without):,} of {len(windows):,} windows hold passages of validation or held-out chapters: left out")
+    return DrawnWindows(tokens / "drawn", seed=seed, without=without)
 
 
 def doses(recipe: Recipe) -> list[str]:

@@ -55,16 +55,20 @@ def shards(recipe: Recipe) -> list[str]:
 
 
 def keep_apart(recipe: Recipe, texts: Sequence[Path]) -> None:
-    """Raises UsageError where a library to draw windows from holds the text itself, held-out chapters and all."""
+    """Raises UsageError where a library or text read beside the text is the text itself, held-out chapters and all."""
     sizes = {path.stat().st_size: path for path in texts if path.is_file()}
     for stage in recipe.stages:
-        for name in stage.random_windows.texts if stage.random_windows else ():
+        beside = [
+            *(stage.random_windows.texts if stage.random_windows else ()),
+            *(stage.mix.texts if stage.mix else ()),
+        ]
+        for name in beside:
             path = Path(library_path(name))
             for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 same = sizes.get(each.stat().st_size) if each.is_file() else None
                 if same is not None and each.read_bytes() == same.read_bytes():
-                    raise UsageError(f"stage {stage.name} draws from {each}, which is the text itself: its held-out chapters "
-                                     "would be read; take it out of the library.")  # fmt: skip
+                    raise UsageError(f"stage {stage.name} reads {each} too, which is the text itself: its held-out chapters "
+                                     "would be read; take it out of the library or the mix.")  # fmt: skip
 
 
 def library_texts() -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wellread.errors import StorageError, first_line
+from wellread.tokens.encode import Ids
 from wellread.tokens.plan import FORMAT, noted, part_path
 from wellread.tokens.windows import IGNORED, Ints
 
@@ -17,11 +19,12 @@ class DrawnWindows:
 
     An item holds `input_ids` and `labels`, int64 arrays of exactly `length`, and, where windows hold several documents,
     `position_ids` that restart at each. Labels are the ids themselves, `IGNORED` at the first token of the window and
-    of each document, and at padding. An item depends on (seed, epoch, index) only.
+    of each document, and at padding. An item depends on (seed, epoch, index) only. `without` names windows, by their
+    number in the draw, that are left out.
     Raises StorageError where the draw is not finished or a part is damaged.
     """
 
-    def __init__(self, folder: Path, *, seed: int = 0, pad: int = 0) -> None:
+    def __init__(self, folder: Path, *, seed: int = 0, pad: int = 0, without: Collection[int] = ()) -> None:
         counts, request = noted(folder, "counts.json"), noted(folder, "request.json")
         if not counts or not request or request.get("format") != FORMAT:
             raise StorageError(f"{folder} holds no finished draw (counts.json is missing); run the draw again")
@@ -30,6 +33,7 @@ class DrawnWindows:
         self.seed = seed
         self.pad = pad
         self._count: int = counts["windows"]
+        self._without = sorted(without)
         self._restarts: bool = counts["several"]
         self._names = [name for name, _, _ in counts["shards"]]
         self._tables = [open_part(part_path(folder, part)) for part in range(counts["parts"])]
@@ -45,10 +49,10 @@ class DrawnWindows:
         self.set_epoch(0)
 
     def __len__(self) -> int:
-        return self._count
+        return self._count - len(self._without)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self.folder, self.seed, self.pad, self.epoch)
+        return _reopened, (self.folder, self.seed, self.pad, self._without, self.epoch)
 
     def __getitem__(self, index: int) -> dict[str, Ints]:
         part, row = self._found(index)
@@ -79,7 +83,14 @@ class DrawnWindows:
     def set_epoch(self, epoch: int) -> None:
         """Shuffle as this epoch does, from 0 on."""
         self.epoch = epoch
-        self._order = np.random.default_rng([self.seed % 2**64, epoch]).permutation(self._count)
+        order = np.random.default_rng([self.seed % 2**64, epoch]).permutation(self._count)
+        self._order = order[~np.isin(order, self._without)] if self._without else order
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Ids]]:
+        """All windows in the order of the draw, `size` or fewer at a time: the first one's number, and their ids."""
+        for before, ids in zip(self._before[:-1].tolist(), self._ids, strict=True):
+            for first in range(0, len(ids), size):
+                yield before + first, ids[first : first + size]
 
     def _found(self, index: int) -> tuple[int, int]:
         """The part that holds the epoch's window, and its row there."""
@@ -101,7 +112,7 @@ def open_part(path: Path) -> Any:
         ) from None
 
 
-def _reopened(folder: Path, seed: int, pad: int, epoch: int) -> DrawnWindows:
-    windows = DrawnWindows(folder, seed=seed, pad=pad)
+def _reopened(folder: Path, seed: int, pad: int, without: list[int], epoch: int) -> DrawnWindows:
+    windows = DrawnWindows(folder, seed=seed, pad=pad, without=without)
     windows.set_epoch(epoch)
     return windows
