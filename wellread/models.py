@@ -18,7 +18,7 @@ def open_model(name: str, *, offline: bool = False, window: int | None = None) -
     from wellread import weights
     from wellread.generation.hf import TransformersModel
 
-    opened = weights.open_to_measure(str(locate(name)), offline=offline)
+    opened = weights.folded(weights.open_to_measure(str(locate(name)), offline=offline))
     return TransformersModel(opened.model, opened.tokenizer, name, window=window, note=opened.note)
 
 

@@ -1,9 +1,8 @@
-"""Draws: known windows, evenness, no repeats, the log that repeats them, kills, two workers, every kind of shard."""
+"""Draws: known windows, evenness, no repeats, the log that repeats them, kills, every kind of shard."""
 
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import random
 import subprocess
@@ -13,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokens_drawing import LENGTH, book, contents, drawn, write_library
 
-from wellread.errors import CorpusError, RecipeError, StorageError
+from wellread.errors import CorpusError, StorageError
 from wellread.testing import prose
-from wellread.tokens import DrawnWindows, draw_distributed, draw_windows, train_tokenizer
+from wellread.tokens import DrawnWindows, train_tokenizer
 from wellread.tokens import draw as draw_module
 from wellread.tokens import plan as plan_module
 from wellread.tokens.plan import part_path
 from wellread.tokens.stretches import keeps_space
 
 IGNORED = -100
-LENGTH = 32
 
 
 @pytest.fixture(scope="module")
@@ -31,36 +30,9 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_tokenizer([prose(3000)], tmp_path_factory.mktemp("draw") / "tokenizer", vocabulary=500)
 
 
-def book(number: int, words: int = 3000) -> str:
-    return prose(words, seed=number) + " l’été n’est pas fini\r\n"
-
-
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three kinds of shards: texts, JSONL with a bad row among good ones, Parquet of two row groups."""
-    import pyarrow as pa
-    from pyarrow import parquet as pq
-
-    folder = tmp_path_factory.mktemp("library")
-    (folder / "inner").mkdir()
-    (folder / "a.txt").write_text(book(1), encoding="utf-8", newline="")
-    (folder / "inner" / "b.md").write_text("\ufeff" + book(2, 6000), encoding="utf-8", newline="")
-    rows: list[object] = [{"text": book(3 + n, 40 + 10 * n), "other": n} for n in range(60)]
-    rows[30:30] = [{"text": None}, 3, {"text": ""}]
-    lines = [json.dumps(row, ensure_ascii=n % 2 == 0) for n, row in enumerate(rows)]
-    lines.insert(10, "{broken")
-    lines.insert(20, "")
-    (folder / "c.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    texts = [book(100 + n, 30 + n) if n % 7 else None for n in range(150)]
-    pq.write_table(pa.table({"text": texts, "n": list(range(150))}), folder / "d.parquet", row_group_size=80)
-    (folder / ".hidden.txt").write_text("hidden " * 1000)
-    (folder / "notes.pdf").write_text("no shard")
-    return folder
-
-
-def drawn(library, tokenizer, folder: Path, n: int = 400, seed: int = 1, **how):
-    given = {"length": LENGTH, "start": 1, "end": 2, **how}
-    return draw_windows([library], tokenizer, folder, n=n, seed=seed, **given)
+    return write_library(tmp_path_factory.mktemp("library"))
 
 
 def documents(library: Path) -> dict[tuple[str, int], bytes]:
@@ -138,12 +110,6 @@ def test_another_seed_draws_other_places(library, tokenizer, tmp_path):
     drawn(library, tokenizer, tmp_path / "two", n=100, seed=2)
     one, two = ({w.place(i) for i in range(100)} for w in map(DrawnWindows, (tmp_path / "one", tmp_path / "two")))
     assert len(one & two) < 20
-
-
-def contents(folder: Path) -> list[tuple]:
-    windows = DrawnWindows(folder)
-    windows._order = np.arange(len(windows))
-    return [(*windows.place(i), tuple(windows[i]["input_ids"])) for i in range(len(windows))]
 
 
 def test_parts_and_batches_change_nothing(library, tokenizer, tmp_path, monkeypatch):
@@ -264,27 +230,6 @@ def test_where_a_word_begins_for_other_tokenizers():
     assert not keeps_space(taught(pre_tokenizers.Split("▁", "merged_with_next"), as_llama2))
 
 
-@pytest.mark.slow
-def test_a_dataset_in_the_layout_of_the_hub(tokenizer, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "some" / "books"
-    folder.mkdir(parents=True)
-    for shard in range(2):
-        rows = [{"body": book(10 * shard + n, 300)} for n in range(4)]
-        (folder / f"train-{shard}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    monkeypatch.setattr(Path, "is_dir", lambda path, there=Path.is_dir: str(path) != "some/books" and there(path))
-    found = draw_windows(
-        ["some/books"], tokenizer, tmp_path / "hub", n=60, length=LENGTH, seed=1, start=1, end=2, column="body"
-    )
-    monkeypatch.undo()
-    assert [name for name, _, _ in found.shards] == ["some/books#0", "some/books#1"]
-    assert [abs(windows - 30) <= 2 for _, _, windows in found.shards] == [True, True]
-    files = draw_windows(
-        [folder], tokenizer, tmp_path / "files", n=60, length=LENGTH, seed=1, start=1, end=2, column="body"
-    )
-    assert files.windows == 60
-
-
 def test_what_a_user_can_get_wrong_is_one_line(library, tokenizer, tmp_path, monkeypatch):
     (tmp_path / "a.pdf").write_text("x")
     (tmp_path / "latin.txt").write_bytes("été ".encode("latin-1") * 100)
@@ -318,57 +263,6 @@ def test_what_a_user_can_get_wrong_is_one_line(library, tokenizer, tmp_path, mon
         drawn(library, tokenizer, tmp_path / "a.pdf" / "drawn")
 
 
-@pytest.mark.slow
-def test_two_workers_of_datatrove_draw_the_same_windows(library, tokenizer, tmp_path, monkeypatch):
-    pytest.importorskip("datatrove", reason="datatrove is an extra")
-    monkeypatch.setattr(plan_module, "PART", 50 * LENGTH)
-    how = {"n": 400, "length": LENGTH, "seed": 1, "start": 1, "end": 2}
-    found = draw_distributed([library], tokenizer, tmp_path / "many", tasks=3, workers=2, **how)
-    drawn(library, tokenizer, tmp_path / "one")
-    assert found is not None
-    assert found.windows == 400
-    assert contents(tmp_path / "many") == contents(tmp_path / "one")
-    part_path(tmp_path / "many", 0).unlink()
-    draw_distributed([library], tokenizer, tmp_path / "many", tasks=3, workers=2, **how)
-    assert contents(tmp_path / "many") == contents(tmp_path / "one")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="a stand-in for sbatch is a shell script")
-def test_slurm_is_given_three_jobs_in_a_row(library, tokenizer, tmp_path, monkeypatch):
-    pytest.importorskip("datatrove", reason="datatrove is an extra")
-    (tmp_path / "bin").mkdir()
-    stand_in = tmp_path / "bin" / "sbatch"
-    stand_in.write_text(
-        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\nwc -l < {tmp_path}/calls | tr -d " \\n" | xargs echo Submitted batch job\n'
-    )
-    stand_in.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    how = {"n": 40, "length": LENGTH, "seed": 1, "start": 1, "end": 2, "engine": "slurm", "tasks": 3}
-    with pytest.raises(RecipeError, match="how long and where"):
-        draw_distributed([library], tokenizer, tmp_path / "many", **how)
-    options = {"time": "01:00:00", "partition": "cpu"}
-    assert draw_distributed([library], tokenizer, tmp_path / "many", options=options, **how) is None
-    scripts = [
-        (tmp_path / "many" / "engine" / name / "launch_script.slurm").read_text()
-        for name in ("measure", "draw", "finish")
-    ]
-    assert ["--array=0-2%2" in script for script in scripts] == [True, True, False]
-    assert all("--partition=cpu" in script and "launch_pickled_pipeline" in script for script in scripts)
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert sum("--dependency=afterok" in call for call in calls) >= 2
-
-
-MEASURED = """
-import sys
-from pathlib import Path
-from wellread.tokens import draw_windows
-from wellread.tokens import plan
-plan.PART = 200_000  # a part is held until it is written
-draw_windows([sys.argv[1]], sys.argv[2], Path(sys.argv[3]), n=int(sys.argv[4]), length=256, seed=1, start=1, end=2)
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
-"""
-
-
 def test_parts_of_another_draw_that_cannot_be_removed_stop_it(library, tokenizer, tmp_path, monkeypatch):
     drawn(library, tokenizer, tmp_path / "drawn")
 
@@ -380,23 +274,3 @@ def test_parts_of_another_draw_that_cannot_be_removed_stop_it(library, tokenizer
         drawn(library, tokenizer, tmp_path / "drawn", seed=9)
     monkeypatch.undo()
     assert drawn(library, tokenizer, tmp_path / "drawn", seed=9).windows
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="reads peak memory as Linux gives it")
-def test_memory_does_not_grow_with_the_library(tokenizer, tmp_path):
-    text = prose(200_000)
-
-    def peak(copies: int) -> int:
-        folder = tmp_path / f"library-{copies}"
-        folder.mkdir()
-        with open(folder / "a.jsonl", "w") as lines, open(folder / "b.txt", "w") as whole:
-            for n in range(copies):
-                lines.write(json.dumps({"text": f"{n} {text}"}) + "\n")
-                whole.write(f"{n} {text}\n")
-        command = [sys.executable, "-c", MEASURED, str(folder), str(tokenizer), f"{folder}-drawn", str(500 * copies)]
-        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-    few, many = peak(20), peak(60)
-    assert many < 500_000
-    assert many - few < 30_000, (few, many)

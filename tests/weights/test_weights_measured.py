@@ -80,8 +80,16 @@ def test_of_an_adapter_it_is_the_base_that_counts(whole: Path, tmp_path: Path, r
     path = weights.save(trainee.model, trainee.tokenizer, tmp_path / "c", method="lora", base=str(whole)).path
     room({"cpu": 4 * count(whole)})
     assert torch.equal(logits(weights.open_to_measure(str(path)).model), said)
+    folded = weights.folded(weights.open_to_measure(str(path))).model
+    torch.testing.assert_close(logits(folded), said, rtol=1e-4, atol=1e-5)
+    layers = [module for module in folded.modules() if hasattr(module, "lora_A")]
+    assert layers
+    assert all(layer.merged for layer in layers)
+    folded.unmerge_adapter()
+    torch.testing.assert_close(logits(folded), said, rtol=1e-4, atol=1e-5)
     room({"cpu": 1})
-    opened = weights.open_to_measure(str(path))
+    opened = weights.folded(weights.open_to_measure(str(path)))
+    assert not any(getattr(module, "merged", False) for module in opened.model.modules())
     assert opened.note.startswith("weights in bfloat16: float32 (")
     torch.testing.assert_close(logits(opened.model).float(), said, rtol=0.05, atol=0.05)
 

@@ -17,7 +17,7 @@ from wellread.weights.machine import (
     fit_to_machine,
     precision,
 )
-from wellread.weights.measured import measuring_dtype, open_to_measure
+from wellread.weights.measured import folded, measuring_dtype, open_to_measure
 from wellread.weights.opening import Opened, load_checkpoint, open_base, open_tokenizer
 from wellread.weights.quantising import Quantization, quantization_of
 from wellread.weights.room import fits, free_memory
@@ -58,6 +58,7 @@ __all__ = [
     "fits",
     "fitting_rank",
     "fitting_size",
+    "folded",
     "free_memory",
     "is_adapter",
     "load_checkpoint",

@@ -27,6 +27,24 @@ def open_to_measure(name: str, *, offline: bool = False) -> Opened:
     return replace(open_base(name, offline=offline, dtype=dtype), note=note)
 
 
+def folded(opened: Opened) -> Opened:
+    """An adapter added to its base's weights in place, so that nothing is multiplied twice; peft can take it out again.
+
+    Only where the base is plain and in float32: in fewer bits the sum would be rounded.
+    """
+    import torch
+
+    if not hasattr(opened.model, "peft_config"):
+        return opened
+    from peft.tuners.lora import LoraLayer
+
+    layers = [module for module in opened.model.modules() if isinstance(module, LoraLayer)]
+    bases = [layer.get_base_layer() for layer in layers]
+    if layers and all(type(base) is torch.nn.Linear and base.weight.dtype == torch.float32 for base in bases):
+        opened.model.merge_adapter()
+    return opened
+
+
 def measuring_dtype(name: str, *, offline: bool = False) -> tuple[torch.dtype | None, str]:
     """The 16-bit type that a MODEL's weights (for an adapter: its base's) are opened in to be measured, and why.
 
