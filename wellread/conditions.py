@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
 _CONDITION = re.compile(r"\s*(\w+)(?:\((\w+)\))?\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
@@ -23,7 +23,7 @@ class Condition:
     limit: float
 
     def holds(self, value: float) -> bool:
-        return _COMPARISONS[self.comparison](value, self.limit)
+        return COMPARISONS[self.comparison](value, self.limit)
 
 
 def read_condition(text: str) -> Condition:
