@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from wellread import runs
 from wellread.errors import UsageError
-from wellread.matching import Index
+from wellread.matching import Index, words
 from wellread.recipe import CorpusSettings, Recipe
 from wellread.storage import read_rows, write_rows
 from wellread.texts import found
 from wellread.types import Corpus, Document, Evidence, LanguageModel, Measurement, Sample, Sampling
 
 OPENING_WORDS = 16
+STYLE_PROMPTS = 12
+"""Beginnings that a style is measured after: enough for an interval over them."""
+MOST_AT_ONCE = 32
+WORDS_PER_TOKEN = 0.6
+"""Of prose, about: the first guess at how much must be drawn."""
+MOST_TOKENS = 20
+"""For every word wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,12 @@ def sample_and_measure(
     write_rows(stage.samples, with_matches(samples, index))
     gathered = evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch)
     gathered.cache["index"] = index
+    if recipe.measure.style_words and wants_style(recipe.measure.metrics):
+        watch.say(f"{subject} writes {recipe.measure.style_words:,} words to measure its style by")
+        passages = style_passages(model, recipe, corpus)
+        gathered.passages = [replace(passage, subject=subject) for passage in passages]
+        gathered.references = reference_documents(recipe)
+        write_rows(stage.passages, with_matches(gathered.passages, index))
     rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
     write_rows(stage.measurements, (row.as_json() for row in rows))
     return rows
@@ -56,10 +70,10 @@ def evidence(
     samples: Sequence[Sample] = (), watch: Watch = SILENT,
 ) -> Evidence:  # fmt: skip
     """What the metrics may look at."""
-    words = recipe.measure.quick_words if recipe.measure.quick else None
+    quick_words = recipe.measure.quick_words if recipe.measure.quick else None
     return Evidence(
         subject=subject, corpus=corpus, model=model, samples=samples, general=general_documents(recipe),
-        quick_words=words, seed=recipe.seed, progress=watch.say,
+        quick_words=quick_words, style_words=recipe.measure.style_words, seed=recipe.seed, progress=watch.say,
     )  # fmt: skip
 
 
@@ -73,6 +87,57 @@ def general_documents(recipe: Recipe) -> list[Document]:
     if skipped:
         raise UsageError(f"general text {skipped[0].source}: {skipped[0].reason}")
     return documents
+
+
+def reference_documents(recipe: Recipe) -> list[Document]:
+    """The texts by others, read as the book is, so that the book is known again where it is among them."""
+    if not recipe.references:
+        return []
+    from wellread.corpus.ingest import read_documents
+
+    documents, _, skipped = read_documents(found(recipe.references), recipe.corpus)
+    if skipped:
+        raise UsageError(f"reference text {skipped[0].source}: {skipped[0].reason}")
+    return documents
+
+
+def wants_style(metrics: Sequence[str]) -> bool:
+    """Whether any of these metrics, or of all where none is named, measures a style."""
+    from wellread.metrics import STYLE
+
+    return not metrics or any(name in STYLE for name in metrics)
+
+
+def style_passages(model: LanguageModel, recipe: Recipe, corpus: Corpus) -> list[Sample]:
+    """What a model writes after words of the validation part until it has written `measure.style_words` words.
+
+    The same 12 beginnings and the same seeds for every subject, in rounds of up to 32 passages for each beginning: a
+    round is written in batches. A model that says little is given up after 20 tokens for every word wanted.
+    """
+    wanted, settings = recipe.measure.style_words, sampling(recipe)
+    prompts = style_prompts(corpus)
+    passages: list[Sample] = []
+    drawn = written = 0
+    expected = settings.max_tokens * WORDS_PER_TOKEN
+    while written < wanted and drawn * len(prompts) * settings.max_tokens < MOST_TOKENS * wanted:
+        count = min(MOST_AT_ONCE, math.ceil((wanted - written) / (expected * len(prompts))))
+        passages += model.generate(prompts, replace(settings, seed=settings.seed + drawn, n=count))
+        drawn += count
+        written = sum(len(words(passage.completion)) for passage in passages)
+        expected = max(written / len(passages), 1.0)
+    return passages
+
+
+def style_prompts(corpus: Corpus) -> list[str]:
+    """The first words of 12 paragraphs spread evenly over the validation part, or of as many places of a short one."""
+    lines = [line for document in corpus.part("validation") for line in document.text.split("\n")]
+    paragraphs = [line for line in lines if len(line.split()) >= OPENING_WORDS]
+    if len(paragraphs) < STYLE_PROMPTS:
+        whole = " ".join(lines).split()
+        places = [len(whole) * number // STYLE_PROMPTS for number in range(STYLE_PROMPTS)]
+        return list(dict.fromkeys(" ".join(whole[place : place + OPENING_WORDS]) for place in places))
+    chosen = [paragraphs[len(paragraphs) * number // STYLE_PROMPTS] for number in range(STYLE_PROMPTS)]
+    return list(dict.fromkeys(" ".join(line.split()[:OPENING_WORDS]) for line in chosen))
 
 
 def sampling(recipe: Recipe) -> Sampling:

@@ -7,12 +7,22 @@ from pathlib import Path
 
 from wellread import runs
 from wellread.errors import UsageError
-from wellread.gathering import SILENT, Watch, evidence, opening_lines, sampling
+from wellread.gathering import (
+    SILENT,
+    Watch,
+    evidence,
+    opening_lines,
+    reference_documents,
+    sampling,
+    style_passages,
+    wants_style,
+)
+from wellread.metrics import STYLE
 from wellread.models import open_model
 from wellread.recipe import CorpusSettings, MeasureSettings, parse_recipe
 from wellread.types import Corpus, Evidence, Measurement
 
-SAMPLED = "longest_recited_words"
+SAMPLED = ("longest_recited_words", "recited_coverage", *STYLE)
 
 
 def measure_model(
@@ -51,9 +61,13 @@ def measure_model(
     recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), settings, source=str(this.recipe))
     corpus = read_corpus(this.corpus)
     opened = open_model(model, offline=offline)
-    wanted = not metrics or SAMPLED in metrics
+    wanted = not metrics or any(name in SAMPLED for name in metrics)
     samples = opened.generate(opening_lines(recipe, corpus), sampling(recipe)) if wanted else []
-    return measure(evidence(recipe, corpus, model, model=opened, samples=samples, watch=watch), metrics)
+    gathered = evidence(recipe, corpus, model, model=opened, samples=samples, watch=watch)
+    if recipe.measure.style_words and wants_style(metrics):
+        gathered.passages = style_passages(opened, recipe, corpus)
+        gathered.references = reference_documents(recipe)
+    return measure(gathered, metrics)
 
 
 def whole(texts: Sequence[Path]) -> Corpus:

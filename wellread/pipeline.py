@@ -13,17 +13,18 @@ from pathlib import Path
 from wellread import runs
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
-from wellread.gathering import SILENT, Watch, evidence, sample_and_measure
+from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, wants_style
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
+from wellread.requirements import read_requirement
 from wellread.runs import BASE_STAGE, Run
 from wellread.storage import read_json, read_rows, write_json, write_rows, write_text
 from wellread.teaching import doses, tell_gap, train_stage
 from wellread.texts import digest, further_paths, keep_apart, shards, text_paths
 from wellread.training import processes
 from wellread.training.tracking import check_trackers
-from wellread.types import Corpus, LanguageModel, Measurement
+from wellread.types import REAL_CHAPTERS, Corpus, LanguageModel, Measurement
 
 ELSEWHERE = "Choose another --out."
 
@@ -36,16 +37,18 @@ def run(
     offline: bool = False,
     strict: bool = False,
     command: str = "",
+    repeats: int = 1,
     watch: Watch = SILENT,
 ) -> Run:
     """Teach a text and measure how well it was read; run it again to resume.
 
     Returns the finished Run (contract: `runs/NAME-FINGERPRINT`, or `out`). Raises UsageError for what the user can
     mend, RunError and StorageError for what went wrong; what was done until then stays. Started in several processes
-    (torchrun, accelerate launch), they train together; all the rest is the first one's work.
+    (torchrun, accelerate launch), they train together; all the rest is the first one's work. `repeats` is what the
+    report says of how many runs this is one that differ in their seed.
     """
     recipe = settle(load_recipe(recipe) if isinstance(recipe, str) else recipe)
-    find_metrics([*recipe.measure.metrics, *doses(recipe)])
+    find_metrics([*recipe.measure.metrics, *doses(recipe), *required_metrics(recipe)])
     check_trackers(recipe.report_to)
     paths = text_paths(recipe, texts)
     keep_apart(recipe, paths)
@@ -58,9 +61,11 @@ def run(
     with runs.locked(this):
         if _finished(this, mark):
             watch.say(f"{this.path} is done already")
+            _one_of(this, repeats)
             write_report(this)
             return this
         _begin(this, recipe, mark, command, watch)
+        _one_of(this, repeats)
         corpus = ingest_corpus(this, recipe, paths, strict=strict, watch=watch)
         rows = base_rows(this, recipe, corpus, offline=offline, watch=watch)
         for number, stage in enumerate(recipe.stages, 1):
@@ -136,14 +141,18 @@ def stage_rows(
 
 
 def yardstick_rows(this: Run, recipe: Recipe, corpus: Corpus, *, watch: Watch) -> list[Measurement]:
-    """What file compressors need for the same held-out text; kept beside the corpus."""
-    from wellread.metrics import measure_yardsticks
+    """What file compressors need for the same held-out text, and the style of the author's own; kept beside the corpus."""
+    from wellread.metrics import STYLE, measure_ceiling, measure_yardsticks
 
     kept = this.corpus / "yardsticks.jsonl"
     if kept.is_file():
         return [Measurement.from_json(row) for row in read_rows(kept)]
     watch.say("compressing the same text with PPMd and xz")
-    rows = measure_yardsticks(evidence(recipe, corpus, "", watch=watch))
+    gathered = evidence(recipe, corpus, "", watch=watch)
+    rows = measure_yardsticks(gathered)
+    if recipe.measure.style_words and wants_style(recipe.measure.metrics):
+        gathered.references = reference_documents(recipe)
+        rows += measure_ceiling(gathered, [name for name in STYLE if name in (recipe.measure.metrics or STYLE)])
     write_rows(kept, (row.as_json() for row in rows))
     return rows
 
@@ -160,7 +169,11 @@ def differences(rows: Sequence[Measurement], recipe: Recipe) -> list[Measurement
     found: list[Measurement] = []
     origins = lineage(recipe.stages)
     for kind in dict.fromkeys((row.name, row.split, row.unit) for row in rows):
-        chain = [row for row in rows if (row.name, row.split, row.unit) == kind and row.tallies]
+        chain = [
+            row
+            for row in rows
+            if (row.name, row.split, row.unit) == kind and row.tallies and row.subject != REAL_CHAPTERS
+        ]
         found += [difference(later, chain[0]) for later in chain[1:]]
         measured = {"base" if row.subject == recipe.base else row.subject: row for row in chain}
         for later in chain[1:]:
@@ -172,6 +185,16 @@ def differences(rows: Sequence[Measurement], recipe: Recipe) -> list[Measurement
             ]
             found += [difference(chain[-1], each) for each in yardsticks]
     return found
+
+
+def required_metrics(recipe: Recipe) -> list[str]:
+    """The metrics that requirements are about; of `greedy_recited_share_200_bytes`, the one that measures it."""
+    from wellread.metrics import METRICS
+    from wellread.registry import names
+
+    known = names("metrics", METRICS)
+    asked = [term.metric for text in recipe.require for term in read_requirement(text).terms]
+    return [next((name for name in known if metric.startswith(name)), metric) for metric in asked]
 
 
 def write_report(this: Run) -> Path:
@@ -194,6 +217,13 @@ def _begin(this: Run, recipe: Recipe, mark: str, command: str, watch: Watch) -> 
     write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
                                        "command": command, "start": runs.now(), "end": None})  # fmt: skip
     write_text(this.recipe, text)
+
+
+def _one_of(this: Run, repeats: int) -> None:
+    """Keep how many runs differ from this one in their seed alone, itself among them."""
+    environment = read_json(this.environment, mend=ELSEWHERE)
+    if environment.get("repeats", 1) < repeats:
+        write_json(this.environment, {**environment, "repeats": repeats})
 
 
 def _finished(this: Run, mark: str) -> bool:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from wellread.errors import RecipeError
 from wellread.methods import Full, Lora, LowRank, Method, Qlora, Record, Scratch
 from wellread.overriding import override
 from wellread.registry import unknown
+from wellread.requirements import YARDSTICKS, read_requirement
 from wellread.stages import Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
 
 __all__ = [
@@ -64,6 +65,15 @@ class MeasureSettings(Record):
     """Measure a stated sample of each part rather than all of it: wider intervals, less time."""
     quick_words: int = Field(default=20_000, ge=500)
     """Words of each part that `quick` measures."""
+    style_words: int = Field(default=0, ge=0)
+    """Words that every subject writes so that its style can be measured, at least 5,000; 0: none are written for it."""
+
+    @field_validator("style_words")
+    @classmethod
+    def enough_for_a_style(cls, words: int) -> int:
+        if 0 < words < 5_000:
+            raise ValueError(f"a style needs at least 5,000 words, or 0 to leave it unmeasured; found {words}")
+        return words
 
 
 class Recipe(Record):
@@ -76,9 +86,15 @@ class Recipe(Record):
     corpus: CorpusSettings = CorpusSettings()
     general: tuple[str, ...] = ("library:general_en", "library:general_fr")
     """Text of other kinds, measured before and after each stage: what was forgotten. Files, folders or `library:NAME`."""
+    references: tuple[str, ...] = ("library:novella", "library:conte", "library:general_en", "library:general_fr")
+    """Texts by others, each file one text, beside which the style of what is written is measured (`measure.style_words`):
+    3 for a distance, 8 for a rank. Files, folders or `library:NAME`; the book itself is left out where it is among them."""
     stages: tuple[Stage, ...] = Field(min_length=1)
     sampling: SamplingSettings = SamplingSettings()
     measure: MeasureSettings = MeasureSettings()
+    require: tuple[str, ...] = ()
+    """What must hold at the end, or the run exits 3: `held_out bits_per_byte < 1.7`, `general bits_per_byte rises < 0.05`,
+    `greedy_recited_share(train) - greedy_recited_share(held_out) < 0.01`. What was not measured does not hold."""
     report_to: tuple[str, ...] = ()
     """Trackers that transformers knows (trackio, tensorboard, wandb, mlflow), beside log.jsonl."""
     size: str = ""
@@ -87,6 +103,21 @@ class Recipe(Record):
     """Named sizes, each a list of `place.key=value`; `--set size=NAME` takes one, before other settings."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Of the split, the weights, the order of reading, the samples and the intervals."""
+
+    @model_validator(mode="after")
+    def requirements_can_be_met(self) -> Recipe:
+        measured = self.measure.metrics
+        for text in self.require:
+            required = read_requirement(text)
+            asked = [term.metric for term in required.terms if term.metric not in YARDSTICKS]
+            missing = [metric for metric in asked if measured and not metric.startswith(measured)]
+            if missing:
+                raise ValueError(f"require: {text}: {missing[0]} is not among measure.metrics: add it there")
+            if required.change and self.base is None and len(self.stages) == 1:
+                raise ValueError(
+                    f"require: {text}: from scratch, nothing was measured before; require the number itself"
+                )
+        return self
 
     @model_validator(mode="after")
     def stages_follow(self) -> Recipe:

@@ -87,6 +87,11 @@ class Stage:
         return self.path / "samples.jsonl"
 
     @property
+    def passages(self) -> Path:
+        """What was written so that the style could be measured."""
+        return self.path / "passages.jsonl"
+
+    @property
     def measurements(self) -> Path:
         return self.path / "measurements.jsonl"
 

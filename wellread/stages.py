@@ -10,6 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from wellread.conditions import read_condition
 from wellread.methods import LowRank, Method, Record, Scratch
 
+WRITTEN = ("longest_recited_words", "recited_coverage", "burrows_delta", "cosine_delta", "style_")
+"""Beginnings of the metrics that are measured on what a model writes, which no dose waits for."""
+
 
 class Windows(Record):
     length: int = Field(default=256, ge=16)
@@ -147,7 +150,7 @@ class Stage(Record):
                 raise ValueError(f"until: {dose.split} is not for steering; take train or validation")
             if dose.split == "train" and "recited" not in dose.metric:
                 raise ValueError(f"until: {dose.metric} is looked at on validation; only recited shares on train")
-            if (dose.split == "validation" and "recited" in dose.metric) or dose.metric.startswith("longest"):
+            if (dose.split == "validation" and "recited" in dose.metric) or dose.metric.startswith(WRITTEN):
                 raise ValueError(
                     f"until: {dose.metric} is not measured on {dose.split}; take greedy_recited_share on train"
                 )

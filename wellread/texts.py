@@ -36,9 +36,9 @@ def found(names: Iterable[str | Path]) -> list[Path]:
 
 
 def further_paths(recipe: Recipe) -> list[Path]:
-    """What a recipe reads beside its text: general text, replay, files of examples. Raises UsageError."""
+    """What a recipe reads beside its text: general text, references, replay, files of examples. Raises UsageError."""
     stages = recipe.stages
-    names = [*recipe.general, *(text for stage in stages if stage.mix for text in stage.mix.texts),
+    names = [*recipe.general, *recipe.references, *(text for stage in stages if stage.mix for text in stage.mix.texts),
              *(file for stage in stages if stage.examples for file in stage.examples.files)]  # fmt: skip
     return found(dict.fromkeys(names))
 

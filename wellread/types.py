@@ -13,6 +13,8 @@ Message = Mapping[str, str]
 """One turn of a chat: `role` (system, user, assistant) and `content`."""
 Prompt = str | Sequence[Message]
 """A beginning to go on from, or a chat to answer."""
+REAL_CHAPTERS = "real chapters"
+"""Subject of measurements of the author's own held-out text: the ceiling of what a model's writing may reach."""
 
 
 def last_words(prompt: Prompt) -> str:
@@ -220,6 +222,12 @@ class Evidence:
     samples: Sequence[Sample] = ()
     general: Sequence[Document] = ()
     """Text of other kinds, by which forgetting is measured: the split `general`."""
+    passages: Sequence[Sample] = ()
+    """Further writing, after words of the validation part: enough of it to measure a style by."""
+    references: Sequence[Document] = ()
+    """Other texts, which a style is told apart from; those of one `source` are one text."""
+    style_words: int = 0
+    """Words that a style is measured by, if more than 5,000."""
     quick_words: int | None = None
     """Measure at most about this many words of each part (a stated sample, spread evenly); None measures all."""
     seed: int = 0

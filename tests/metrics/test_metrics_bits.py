@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from wellread.errors import ModelError, UnknownName
-from wellread.metrics import METRICS, YARDSTICKS, measure
+from wellread.metrics import METRICS, STYLE, YARDSTICKS, measure
 from wellread.metrics.bits_per_byte import bits_per_byte
 from wellread.metrics.perplexity import perplexity
 from wellread.metrics.scores import beginning, measured
@@ -194,7 +194,8 @@ def test_what_a_model_cannot_do_is_a_row_with_the_reason() -> None:
     rows = measure(evidence(Mute(), "text"))
     assert {m.name for m in rows} == {name for name in METRICS if name not in YARDSTICKS}
     assert all(m.value is None and m.note and m.subject == "mute" for m in rows)
-    assert {m.note for m in rows if m.name != "longest_recited_words"} == {"mute cannot score."}
+    writing = ("longest_recited_words", "recited_coverage", *STYLE)
+    assert {m.note for m in rows if m.name not in writing} == {"mute cannot score."}
 
 
 def test_no_model_and_no_text_are_reasons_too() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
-from wellread.types import Evidence, Measurement, Metric
+from wellread.types import REAL_CHAPTERS, Evidence, Measurement, Metric
 
 METRICS = {
     "bits_per_byte": "wellread.metrics.bits_per_byte:bits_per_byte",
@@ -15,6 +15,11 @@ METRICS = {
     "greedy_recited_share": "wellread.metrics.recitation:greedy_recited_share",
     "probable_recited_share": "wellread.metrics.recitation:probable_recited_share",
     "longest_recited_words": "wellread.metrics.longest_recited:longest_recited_words",
+    "recited_coverage": "wellread.metrics.recited_coverage:recited_coverage",
+    "burrows_delta": "wellread.metrics.burrows_delta:burrows_delta",
+    "cosine_delta": "wellread.metrics.cosine_delta:cosine_delta",
+    "style_rank": "wellread.metrics.style_rank:style_rank",
+    "style_attribution": "wellread.metrics.style_attribution:style_attribution",
     "ppmd_bits_per_byte": "wellread.metrics.compressors:ppmd_bits_per_byte",
     "xz_bits_per_byte": "wellread.metrics.compressors:xz_bits_per_byte",
 }
@@ -22,6 +27,8 @@ METRICS = {
 
 YARDSTICKS = ("ppmd_bits_per_byte", "xz_bits_per_byte")
 """The metrics that need no model; their subject is the compressor."""
+STYLE = ("burrows_delta", "cosine_delta", "style_rank", "style_attribution")
+"""The metrics that compare what a subject wrote with other texts; real chapters are measured by them too."""
 
 
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
@@ -52,3 +59,8 @@ def find(names: Sequence[str]) -> dict[str, Metric]:
 def measure_yardsticks(evidence: Evidence) -> list[Measurement]:
     """What file compressors need for the text that `measure` gives to the models; no model is asked."""
     return measure(evidence, YARDSTICKS)
+
+
+def measure_ceiling(evidence: Evidence, names: Sequence[str] = STYLE) -> list[Measurement]:
+    """How near the author's own held-out chapters come to the book, by the metrics of style; no model is asked."""
+    return measure(replace(evidence, subject=REAL_CHAPTERS), names)

@@ -74,6 +74,16 @@ def difference(trained: Measurement, base: Measurement, *, seed: int = 0) -> Mea
     return replace(result, low=low, high=high, interval_over=trained.interval_over)
 
 
+def resampled_alike(
+    several: Sequence[Sequence[Tally]], over: str, *, seed: int = 0
+) -> list[NDArray[np.float64]] | None:
+    """Of every one of some measurements, tallied over the same units, its ratio in each of 2,000 resamples that are the
+    same for all. None where there are fewer than two units."""
+    pools = [_pool(tallies, over) for tallies in several]
+    draws = pools[0][1]
+    return _resample([sums for sums, _ in pools], draws, seed) if draws >= 2 else None
+
+
 def _unpaired(trained: Measurement, base: Measurement) -> str:
     """Why the two cannot be paired; empty where they can."""
     if not trained.tallies or not base.tallies:

@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from wellread.types import Measurement
+from wellread.types import REAL_CHAPTERS, Measurement
 
 COMPRESSORS = {"ppmd": "PPMd", "xz": "xz"}
 BITS = "bits_per_byte"
 
 
 def is_model(subject: str) -> bool:
-    """Whether a row is about a model, not about a compressor or a difference."""
-    return bool(subject) and subject not in COMPRESSORS and " - " not in subject
+    """Whether a row is about a model, not about a compressor, real chapters or a difference."""
+    return bool(subject) and subject not in COMPRESSORS and subject != REAL_CHAPTERS and " - " not in subject
 
 
 def finite(row: Measurement) -> Measurement:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from wellread.reports.rows import BITS, Rows, sign
 from wellread.reports.wording import FORGETTING, metric_words, number, signed, span, split_words
-from wellread.types import Measurement
+from wellread.types import REAL_CHAPTERS, Measurement
 
 DIRECTIONS = {"lower": ("↓", "lower is better"), "higher": ("↑", "higher is better")}
 
@@ -80,6 +80,7 @@ def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, differe
     first = (measured or found)[0]
     words = metric_words(first.name, first.unit)
     shared = {row.note for row in measured} if len({row.note for row in measured}) == 1 else set()
+    ceiling = rows.get(first.name, REAL_CHAPTERS, first.split, first.unit)
     arrow, direction = DIRECTIONS.get(first.better or "", ("", ""))
     cells = [_cell(row, shared) for row in cells_of]
     if difference:
@@ -88,7 +89,7 @@ def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, differe
     return Line(
         words.title, FORGETTING if forgetting else words.explanation, first.name,
         split_words(first.split, unit) if first.split else "",
-        _facts(measured, shared), arrow, direction, tuple(cells),
+        (*_facts(measured, shared), *_ceiling(ceiling)), arrow, direction, tuple(cells),
     )  # fmt: skip
 
 
@@ -103,6 +104,16 @@ def _facts(measured: Sequence[Measurement], shared: set[str]) -> tuple[str, ...]
     facts += [f"95 % interval over {each}" for each in sorted(over)]
     facts += sorted(shared - {""})
     return tuple(facts)
+
+
+def _ceiling(row: Measurement | None) -> list[str]:
+    """What the author's own held-out chapters come to by the same measure; nothing where it is not one of them."""
+    if row is None:
+        return []
+    if row.value is None:
+        return [f"the author’s own held-out text was not measured: {row.note}"]
+    interval = f" ({_interval(row)})" if _interval(row) else ""
+    return [f"the author’s own held-out text: {number(row.value, row)}{interval}"]
 
 
 def _cell(row: Measurement | None, shared: set[str]) -> Cell:

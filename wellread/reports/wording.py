@@ -32,7 +32,8 @@ METRICS = {
     "greedy_recited_share": Words(
         "Recited word for word",
         "Share of passages that the model reproduces exactly when it is given what stands before them and always "
-        "writes its likeliest next token.",
+        "writes its likeliest next token. Held-out text shows what chance comes to, an untouched base what was known "
+        "already: what rises beyond both was memorised.",
     ),
     "probable_recited_share": Words(
         "Likely to be recited",
@@ -46,6 +47,25 @@ METRICS = {
     "recited_coverage": Words(
         "Share of the book that was copied",
         "How much of the book is covered by runs of at least five words from everything the model wrote.",
+    ),
+    "burrows_delta": Words(
+        "Distance of style",
+        "How far the frequencies of words in what it writes lie from the book’s, in standard deviations between texts "
+        "(Burrows’s Delta); 0 would be the same.",
+    ),
+    "cosine_delta": Words(
+        "Difference of style in kind",
+        "Whether what it writes favours and avoids the words that the book does (cosine Delta): 0 wholly, 1 no more than "
+        "by chance.",
+    ),
+    "style_rank": Words(
+        "The book’s place among other texts",
+        "1 where what it writes is nearer to the book, by cosine Delta, than to any of the other texts.",
+    ),
+    "style_attribution": Words(
+        "Taken for the author",
+        "Share of passages it wrote that a predictor which has read the book foretells better than predictors that have read "
+        "as much of other texts.",
     ),
     "ppmd_bits_per_byte": Words(
         "PPMd",
