@@ -168,3 +168,46 @@ def test_it_is_two_sentences_that_any_terminal_prints() -> None:
     assert text.encode("ascii").decode() == text
     assert text.count(". ") == 1
     assert text.endswith(".")
+
+
+def test_memorised_is_after_less_before_each_above_its_floor() -> None:
+    known = [*recited("base", 0.13, 0.01), *recited("new", 0.15, 0.01)]
+    found = verdict([bits(2.0, "base"), bits(1.5, "new"), bits(-0.5, "new - base", -0.6, -0.4), *known])
+    assert (
+        "by heart it knows 14.0 % of the passages it was trained on (15.0 % recited, less the 1.0 % it recites of passages it "
+        "never saw; 12.0 % before training, so that training memorised 2.0 %)"
+    ) in found.copying.replace("By heart", "by heart")
+    assert "heavily" not in found.copying
+    more = verdict([bits(2.0, "base"), bits(1.5, "new"), *recited("base", 0.13, 0.01), *recited("new", 0.30, 0.01)])
+    assert "It memorised heavily" in more.copying
+    assert "training memorised 17.0 %" in more.copying
+
+
+def style(subject: str, rank: float | None, share: float, delta: float = 0.4) -> list[Measurement]:
+    return [
+        Measurement("style_rank", rank, "rank", subject, n=12, better="lower", note="5 other texts"),
+        Measurement("style_attribution", share, "share", subject, n=50, better="higher"),
+        Measurement("cosine_delta", delta, "distance", subject, n=5000, better="lower"),
+    ]
+
+
+def test_the_voice_stands_beside_the_base_and_the_author() -> None:
+    rows = [
+        bits(2.0, "base"),
+        bits(1.5, "new"),
+        *style("base", 7, 0.1),
+        *style("new", 1, 0.62),
+        *style("real chapters", 1, 0.9),
+    ]
+    assert verdict(rows).style == (
+        "Its writing is nearer to the book than to any of 11 other texts (before training rank 7, the author's own held-out "
+        "text rank 1); 62.0 % of its passages are taken for the author's (before training 10.0 %, the author's own held-out "
+        "text 90.0 %)."
+    )
+    far = verdict([bits(1.5, "new"), *style("new", 3, 0)], trained="new").style
+    assert far.startswith(
+        "Its writing is nearer to 2 texts than to the book, out of 11 other texts; 0 % of its passages"
+    )
+    few = verdict([bits(1.5, "new"), *style("new", None, 0.5)], trained="new").style
+    assert few.startswith("Its use of common words lies 0.40 from the book's by cosine Delta; 50.0 % of its passages")
+    assert verdict([bits(1.5, "new")]).style == ""

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wellread.reports.rows import BITS, COMPRESSORS, Rows, is_model, sign
+from wellread.reports.voice import voice
 from wellread.reports.wording import percent
 from wellread.types import Measurement
 
 HEAVY_SHARE = 0.10
-"""From this share of training passages above the floor on, the verdict says "memorised heavily": a convention."""
+"""From this share of training passages on that training memorised (above the floor, and above what the base knew), the
+verdict says "memorised heavily": a convention."""
 HEAVY_WORDS = 50
 """So does a copied run of this many words: a short paragraph."""
 UNDERLINED_WORDS = 8
@@ -33,9 +35,11 @@ class Verdict:
     """One sentence: what is known by heart, beside the base, and the longest run that was copied."""
     forgetting: str = ""
     """One sentence where general text is surely predicted worse than by the base, else empty."""
+    style: str = ""
+    """One sentence where the style of its writing was measured, else empty."""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.learning, self.copying, self.forgetting)))
+        return " ".join(filter(None, (self.learning, self.style, self.copying, self.forgetting)))
 
 
 def verdict(
@@ -61,7 +65,7 @@ def verdict(
     heavily, copying = _copying(rows, trained, base, place)
     if heavily:
         headline = f"{headline}, and much of it is known by heart"
-    return Verdict(headline, learning, copying, _forgetting(rows, trained, base))
+    return Verdict(headline, learning, copying, _forgetting(rows, trained, base), voice(rows, trained, base))
 
 
 def _forgetting(rows: Rows, trained: str | None, base: str | None) -> str:
@@ -183,13 +187,16 @@ def _copying(rows: Rows, trained: str | None, base: str | None, place: str) -> t
         about = [rows.get(name, trained) for name in ("greedy_recited_share", "longest_recited_words")]
         why = next((f": {row.note.rstrip('.')}" for row in about if row is not None and row.note), "")
         return False, f"What it copied was not measured{why}."
-    heavily = (recited is not None and recited[2] >= HEAVY_SHARE) or (longest is not None and longest >= HEAVY_WORDS)
+    earlier = _by_heart(rows, base) if base is not None else None
+    gained = None if recited is None else recited[2] - max(earlier[2] if earlier else 0.0, 0.0)
+    heavily = (gained is not None and gained >= HEAVY_SHARE) or (longest is not None and longest >= HEAVY_WORDS)
     if recited is None:
         opening = f"{'It memorised heavily: how' if heavily else 'How'} much it knows by heart was not measured"
     else:
         on_train, on_held_out, excess = recited
-        earlier = _by_heart(rows, base) if base is not None else None
         before = f"; {percent(max(earlier[2], 0.0))} before training" if earlier else ""
+        if earlier and earlier[2] > 0 and gained is not None:
+            before += f", so that training memorised {percent(max(gained, 0.0))}"
         opening = (
             f"{'It memorised heavily: by' if heavily else 'By'} heart it knows {percent(max(excess, 0.0))} of the "
             f"passages it was trained on ({percent(on_train)} recited, less the {percent(on_held_out)} it recites of "
