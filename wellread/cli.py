@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""
+REQUIREMENT_UNMET = 3
 
 app = typer.Typer(
     name="wellread",
@@ -47,35 +48,50 @@ def run(
     quick: Annotated[
         bool | None, typer.Option("--quick/--full", help="Measure a stated sample, or everything; a run of its own.")
     ] = None,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Train under so many seeds, and tell how far they lie apart.")
+    ] = 1,
     offline: Offline = False,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Teach a text and measure how well it was read; run it again to resume."""
     from wellread.pipeline import run as run_recipe
-    from wellread.reports import verdict_of
+    from wellread.repeating import repeated, spread_lines, spreads
+    from wellread.reports import requirements_of, verdict_of
     from wellread.training import processes
 
-    recipes = recipes_of(recipe, settings, seed, minutes, quick)
+    recipes = repeated(recipes_of(recipe, settings, seed, minutes, quick), repeats)
     if len(recipes) > 1 and out is not None:
         raise UsageError(f"--out names one run folder, and this grid has {len(recipes)} runs: leave --out away.")
-    folders = []
+    folders, unmet = [], []
     for each in recipes:
         with watching() as watch:
             done = run_recipe(
-                each, texts or (), out=out, offline=offline, strict=strict, command=" ".join(sys.argv), watch=watch
-            )
+                each, texts or (), out=out, offline=offline, strict=strict, command=" ".join(sys.argv), repeats=repeats,
+                watch=watch,
+            )  # fmt: skip
         if not processes.is_first():
             continue
         folders.append(str(done.path))
-        verdict = verdict_of(done.path)
+        verdict, required = verdict_of(done.path), requirements_of(done.path)
+        unmet += [f"{done.path}: {outcome}" for outcome in required if not outcome.holds]
         if as_json:
-            print_json({"run": str(done.path), "report": str(done.report), "verdict": verdict})
+            print_json({"run": str(done.path), "report": str(done.report), "verdict": verdict,
+                        "require": [asdict(outcome) for outcome in required]})  # fmt: skip
         else:
             echo(f"\n{verdict}\n\nreport: {done.report}\nrun: {done.path}")
     processes.leave()
     if len(folders) > 1:
         note(f"\nside by side: wellread compare {' '.join(folders)}")
+    for first in range(0, len(folders), repeats) if repeats > 1 else ():
+        alike = folders[first : first + repeats]
+        if as_json:
+            print_json({"runs": alike, "spread": [each.as_json() for each in spreads(alike)]})
+        note("\n" + "\n".join(spread_lines(alike, [each.seed for each in recipes[first : first + repeats]])))
+    if unmet:
+        note("\nthe recipe requires what does not hold:\n" + "\n".join(f"  {line}" for line in unmet))
+        raise typer.Exit(REQUIREMENT_UNMET)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wellread.reports.certificate import verdict_of, write_report
+from wellread.reports.certificate import requirements_of, verdict_of, write_report
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.comparison_lines import comparison_lines
 from wellread.reports.comparison_page import comparison_page
@@ -17,6 +17,7 @@ __all__ = [
     "comparison_lines",
     "comparison_page",
     "read_run",
+    "requirements_of",
     "verdict",
     "verdict_of",
     "write_report",

@@ -18,6 +18,7 @@ from wellread.reports.split import split
 from wellread.reports.table import Line, compared, lines, yardsticks
 from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
 from wellread.reports.wording import count, rule_words
+from wellread.requirements import Outcome, outcomes
 from wellread.storage import write_text
 
 if TYPE_CHECKING:
@@ -38,6 +39,17 @@ def write_report(folder: Path) -> Path:
 def verdict_of(folder: Path) -> str:
     """The sentences that a run ends with, as plain text."""
     return str(judge(read_run(folder)))
+
+
+def requirements_of(folder: Path) -> list[Outcome]:
+    """What the run's recipe requires, and whether it holds."""
+    return required(read_run(folder))
+
+
+def required(record: RunRecord) -> list[Outcome]:
+    first = record.milestones[0].subject
+    before = None if first == record.trained else first
+    return outcomes(record.recipe.require, record.measurements, trained=record.trained, before=before)
 
 
 def judge(record: RunRecord) -> Verdict:
@@ -88,6 +100,7 @@ def context(record: RunRecord) -> dict[str, Any]:
     return {
         "record": record,
         "verdict": judge(record),
+        "required": required(record),
         "seal": seal(record.name),
         "figure": None if after is None else f"{after:.3f}",
         "date": facts.date(record),
