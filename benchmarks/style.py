@@ -18,7 +18,7 @@ from pathlib import Path
 from wellread.corpus.ingest import read_documents
 from wellread.metrics.style_attribution import style_attribution
 from wellread.metrics.style_rank import style_rank
-from wellread.metrics.style_texts import style_texts
+from wellread.metrics.style_texts import excerpt, style_texts
 from wellread.metrics.stylometry import VARIANTS, Distances, cosine, distances
 from wellread.recipe import CorpusSettings
 from wellread.testing import evidence
@@ -36,8 +36,9 @@ def main() -> None:
     asked = parser.parse_args()
     novels = halves(asked.folder)
     for size in map(int, asked.words.split(",")):
-        tell_apart(novels, size, passages=asked.passages)
-        translated(novels, size)
+        given = gathered(novels, size)
+        tell_apart(given, passages=asked.passages)
+        translated(given)
 
 
 def halves(folder: Path) -> Halves:
@@ -53,20 +54,33 @@ def halves(folder: Path) -> Halves:
     return found
 
 
-def gathered(novels: Halves, name: str, size: int) -> Evidence:
-    """The second half of a novel as what was written, the first as the book, other novels' first halves beside it."""
-    others = [document for other, (first, _) in novels.items() if other != name for document in first]
-    said = [Sample(document.id, document.text, Sampling(), 0) for document in novels[name][1]]
-    book = [document.text for document in novels[name][0]]
-    return evidence(None, train=book, references=others, passages=said, style_words=size, subject=name)
+def gathered(novels: Halves, size: int) -> dict[str, Evidence]:
+    """Of every novel the second half as what was written, the first as the book, other novels' first halves beside it.
+
+    First halves are cut to what is measured of them once, not for every novel again.
+    """
+    cut = {}
+    for name, (first, _) in novels.items():
+        taken = excerpt(name, first, 4 * size) or excerpt(name, first, size)
+        assert taken is not None, f"{name} is shorter than {size} words"
+        text = " ".join(word for several in taken.words for word, _, _ in several)
+        cut[name] = Document(name, text, source=f"{name}.txt")
+    return {
+        name: evidence(
+            None, train=cut[name].text, references=[each for other, each in cut.items() if other != name],
+            passages=[Sample(document.id, document.text, Sampling(), 0) for document in second],
+            style_words=size, subject=name,
+        )
+        for name, (_, second) in novels.items()
+    }  # fmt: skip
 
 
-def tell_apart(novels: Halves, size: int, *, passages: bool) -> None:
+def tell_apart(novels: dict[str, Evidence], *, passages: bool) -> None:
     first = {variant: 0 for variant in VARIANTS}
     shares: list[float] = []
     seconds = [0.0, 0.0]
-    for name in novels:
-        given, began = gathered(novels, name, size), time.perf_counter()
+    for name, given in novels.items():
+        began = time.perf_counter()
         for variant, row in zip(VARIANTS, style_rank(given), strict=True):
             first[variant] += row.value == 1
             if row.value != 1:
@@ -78,19 +92,19 @@ def tell_apart(novels: Halves, size: int, *, passages: bool) -> None:
             shares.append(row.value or 0.0)
             seconds[1] += time.perf_counter() - began
             print(f"  {name}: {shares[-1]:.2f} of {row.n} passages attributed")
-    print(f"{size:,} words: book first for {first[''] } of {len(novels)} by most frequent words, "
+    size = next(iter(novels.values())).style_words
+    print(f"{size:,} words: book first for {first['']} of {len(novels)} by most frequent words, "
           f"{first['_function_words']} by function words; {seconds[0] / len(novels):.1f} s each")  # fmt: skip
     if shares:
         print(f"  {sum(shares) / len(shares):.2f} of passages attributed; {seconds[1] / len(novels):.1f} s each")
 
 
-def translated(novels: Halves, size: int) -> None:
+def translated(novels: dict[str, Evidence]) -> None:
     """The nearest texts to every translated novel, those of its translator and of its author marked."""
-    for name in novels:
+    for name, given in novels.items():
         translator = next((each for each in TRANSLATORS if name.endswith(each)), "")
         if not translator:
             continue
-        given = gathered(novels, name, size)
         texts = style_texts(given)
         assert not isinstance(texts, str), texts
         for variant in VARIANTS:
