@@ -17,7 +17,7 @@ from wellread.recipe import Recipe, lineage, load_recipe, parse_recipe, settle
 from wellread.runs import Run
 from wellread.storage import read_json, read_rows
 from wellread.testing import prose, tiny_model
-from wellread.types import Measurement, Tally
+from wellread.types import REAL_CHAPTERS, Measurement, Tally
 
 CURRICULUM = """
 name: path
@@ -175,6 +175,7 @@ def test_a_stage_is_compared_with_the_base_and_with_what_it_started_from(
                     tallies=tuple(Tally(str(unit), number + 1.0, 1.0) for unit in range(3)))
         for number, name in enumerate(subjects)
     ]  # fmt: skip
+    rows.append(rows[0].of(REAL_CHAPTERS))
     found = [row.subject for row in pipeline.differences(rows, branched())]
     assert len(found) == len(set(found))
     assert set(found) == {f"{name} - embedded" for name in subjects[1:]} | between

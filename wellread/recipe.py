@@ -105,21 +105,6 @@ class Recipe(Record):
     """Of the split, the weights, the order of reading, the samples and the intervals."""
 
     @model_validator(mode="after")
-    def requirements_can_be_met(self) -> Recipe:
-        measured = self.measure.metrics
-        for text in self.require:
-            required = read_requirement(text)
-            asked = [term.metric for term in required.terms if term.metric not in YARDSTICKS]
-            missing = [metric for metric in asked if measured and not metric.startswith(measured)]
-            if missing:
-                raise ValueError(f"require: {text}: {missing[0]} is not among measure.metrics: add it there")
-            if required.change and self.base is None and len(self.stages) == 1:
-                raise ValueError(
-                    f"require: {text}: from scratch, nothing was measured before; require the number itself"
-                )
-        return self
-
-    @model_validator(mode="after")
     def stages_follow(self) -> Recipe:
         first = self.stages[0]
         if first.method.kind == "scratch" and self.base is not None:
@@ -148,6 +133,21 @@ class Recipe(Record):
             origin, *_ = lineage(self.stages)[stage.name] or ("base",)
             if origin != "base":
                 goes_on(stage, self.stages[names.index(origin)])
+        return self
+
+    @model_validator(mode="after")
+    def requirements_can_be_met(self) -> Recipe:
+        measured = self.measure.metrics
+        for text in self.require:
+            required = read_requirement(text)
+            asked = [term.metric for term in required.terms if term.metric not in YARDSTICKS]
+            missing = [metric for metric in asked if measured and not metric.startswith(measured)]
+            if missing:
+                raise ValueError(f"require: {text}: {missing[0]} is not among measure.metrics: add it there")
+            if required.change and not lineage(self.stages)[self.stages[-1].name]:
+                raise ValueError(
+                    f"require: {text}: from scratch, nothing was measured before; require the number itself"
+                )
         return self
 
 

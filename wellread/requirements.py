@@ -40,7 +40,8 @@ class Requirement:
     text: str
     terms: tuple[Term, ...]
     change: str
-    """`rises` or `falls`: by how much it did so over the whole training; empty: the number itself, after training."""
+    """`rises` or `falls`: by how much it did so over all the stages that the last one comes from; empty: the number itself,
+    after training."""
     comparison: str
     limit: float
 

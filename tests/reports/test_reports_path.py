@@ -146,6 +146,19 @@ def test_to_a_stage_from_scratch_no_way_leads(tmp_path: Path) -> None:
     assert "as read by a new model, taught in two stages: lengthen and imprint" in told(page.header)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said", "measured"),
+    [((), "Holds", "0.1861"), (("lengthen.method={kind: scratch}",), "Does not hold", "0.1032")],
+)
+def test_what_must_fall_does_so_from_the_earliest_that_the_last_stage_comes_from(
+    settings: tuple[str, ...], said: str, measured: str, tmp_path: Path
+) -> None:
+    made = fabricate_curriculum()
+    made.settings = (*settings, "require=[held_out bits_per_byte falls > 0.15]")
+    [found] = certificate(made, tmp_path).select(".required li")
+    assert told(found) == f"{said}: held_out bits_per_byte falls > 0.15 (measured {measured})"
+
+
 def test_a_run_of_one_stage_has_no_path_but_says_what_it_forgot(tmp_path: Path) -> None:
     made = fabricate()
     made.measurements += [general("embedded", 0.9), general("imprint", 0.95)]

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wellread.recipe import lineage
 from wellread.reports import facts
 from wellread.reports.bars import bars
 from wellread.reports.curves import Curves, curves
@@ -47,8 +48,9 @@ def requirements_of(folder: Path) -> list[Outcome]:
 
 
 def required(record: RunRecord) -> list[Outcome]:
-    first = record.milestones[0].subject
-    before = None if first == record.trained else first
+    """What rises or falls does so from the earliest subject that the last stage comes from."""
+    *_, earliest = (None, *lineage(record.recipe.stages)[record.trained])
+    before = record.base if earliest == "base" else earliest
     return outcomes(record.recipe.require, record.measurements, trained=record.trained, before=before)
 
 
