@@ -9,7 +9,7 @@ import pytest
 
 from wellread.errors import RecipeError, UnknownName
 from wellread.recipe import parse_recipe
-from wellread.requirements import outcomes, read_requirement
+from wellread.requirements import measured_by, outcomes, read_requirement
 from wellread.types import Measurement
 
 RECIPE = """
@@ -107,7 +107,26 @@ def test_a_recipe_is_refused_before_the_work(book: Path, tmp_path: Path) -> None
         pipeline.run(
             parse_recipe(RECIPE, ["measure.metrics=[]", "require=[bits_per_bite < 3]"]), [book], out=tmp_path / "r"
         )
+    with pytest.raises(RecipeError, match=r"set measure\.style_words"):
+        parse_recipe(RECIPE, ["measure.metrics=[]", "require=[style_rank_function_words < 2]"])
+    parse_recipe(RECIPE, ["measure.metrics=[]", "measure.style_words=5000", "require=[style_rank_function_words < 2]"])
+    with pytest.raises(RecipeError, match="only where a base could forget it"):
+        parse_recipe(RECIPE, ["require=[general bits_per_byte < 3]"])
     parse_recipe(RECIPE, ["require=[bits_per_byte - ppmd_bits_per_byte < 0]"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "name", "expected"),
+    [
+        ("bits_per_byte", "bits_per_byte", True),
+        ("greedy_recited_share_200_bytes", "greedy_recited_share", True),
+        ("retrieval_recall@5", "retrieval_recall", True),
+        ("bits_per_bytes", "bits_per_byte", False),
+        ("ppmd_bits_per_byte", "bits_per_byte", False),
+    ],
+)
+def test_a_variant_is_its_metrics_and_a_slip_of_the_pen_is_nobodys(metric: str, name: str, expected: bool) -> None:
+    assert measured_by(metric, name) is expected
 
 
 @pytest.mark.slow

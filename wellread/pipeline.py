@@ -17,7 +17,7 @@ from wellread.gathering import SILENT, Watch, evidence, reference_documents, sam
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
-from wellread.requirements import read_requirement
+from wellread.requirements import measured_by, read_requirement
 from wellread.runs import BASE_STAGE, Run
 from wellread.storage import read_json, read_rows, write_json, write_rows, write_text
 from wellread.teaching import doses, tell_gap, train_stage
@@ -194,7 +194,7 @@ def required_metrics(recipe: Recipe) -> list[str]:
 
     known = names("metrics", METRICS)
     asked = [term.metric for text in recipe.require for term in read_requirement(text).terms]
-    return [next((name for name in known if metric.startswith(name)), metric) for metric in asked]
+    return [next((name for name in known if measured_by(metric, name)), metric) for metric in asked]
 
 
 def write_report(this: Run) -> Path:

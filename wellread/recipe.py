@@ -16,8 +16,8 @@ from wellread.errors import RecipeError
 from wellread.methods import Full, Lora, LowRank, Method, Qlora, Record, Scratch
 from wellread.overriding import override
 from wellread.registry import unknown
-from wellread.requirements import YARDSTICKS, read_requirement
-from wellread.stages import Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
+from wellread.requirements import YARDSTICKS, measured_by, read_requirement
+from wellread.stages import STYLED, Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
 
 __all__ = [
     "Budget", "CorpusSettings", "Examples", "Full", "Lora", "LowRank", "MeasureSettings", "Method", "Mix", "Optimizer", "Qlora",
@@ -141,9 +141,13 @@ class Recipe(Record):
         for text in self.require:
             required = read_requirement(text)
             asked = [term.metric for term in required.terms if term.metric not in YARDSTICKS]
-            missing = [metric for metric in asked if measured and not metric.startswith(measured)]
+            missing = [metric for metric in asked if measured and not any(measured_by(metric, name) for name in measured)]
             if missing:
                 raise ValueError(f"require: {text}: {missing[0]} is not among measure.metrics: add it there")
+            if not self.measure.style_words and any(metric.startswith(STYLED) for metric in asked):
+                raise ValueError(f"require: {text}: a style is measured only on words written for it: set measure.style_words")
+            if self.base is None and any(term.split == "general" for term in required.terms):
+                raise ValueError(f"require: {text}: general text is measured only where a base could forget it")
             if required.change and not lineage(self.stages)[self.stages[-1].name]:
                 raise ValueError(
                     f"require: {text}: from scratch, nothing was measured before; require the number itself"

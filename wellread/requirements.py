@@ -82,6 +82,11 @@ def read_requirement(text: str) -> Requirement:
     return Requirement(text.strip(), tuple(terms), found["change"] or "", found["comparison"], float(found["limit"]))
 
 
+def measured_by(metric: str, name: str) -> bool:
+    """Whether the metric called `name` gives this measurement: itself, or a variant as `…_200_bytes` is one, or `…@5`."""
+    return metric == name or metric.startswith((f"{name}_", f"{name}@"))
+
+
 def outcomes(
     requirements: Iterable[str], measurements: Sequence[Measurement], *, trained: str, before: str | None
 ) -> list[Outcome]:

@@ -10,7 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from wellread.conditions import read_condition
 from wellread.methods import LowRank, Method, Record, Scratch
 
-WRITTEN = ("longest_recited_words", "recited_coverage", "burrows_delta", "cosine_delta", "style_")
+STYLED = ("burrows_delta", "cosine_delta", "style_")
+"""Beginnings of the metrics that need `measure.style_words`."""
+WRITTEN = ("longest_recited_words", "recited_coverage", *STYLED)
 """Beginnings of the metrics that are measured on what a model writes, which no dose waits for."""
 
 
