@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wellread.reports import verdict
@@ -211,3 +213,12 @@ def test_the_voice_stands_beside_the_base_and_the_author() -> None:
     few = verdict([bits(1.5, "new"), *style("new", None, 0.5)], trained="new").style
     assert few.startswith("Its use of common words lies 0.40 from the book's by cosine Delta; 50.0 % of its passages")
     assert verdict([bits(1.5, "new")]).style == ""
+
+
+def test_a_rank_that_is_not_sure_or_that_names_decide_says_so() -> None:
+    rank, *_ = style("new", 1, 0.6)
+    names = [Measurement("style_rank_function_words", 3.0, "rank", "new", n=12, better="lower")]
+    told = verdict([bits(1.5, "new"), replace(rank, low=1.0, high=4.0), *names], trained="new").style
+    assert told.endswith("(95 % interval of its rank 1 to 4, by function words alone rank 3).")
+    same = [replace(names[0], value=1.0)]
+    assert "(" not in verdict([bits(1.5, "new"), replace(rank, low=1.0, high=1.0), *same], trained="new").style
