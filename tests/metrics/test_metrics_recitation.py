@@ -162,6 +162,15 @@ def test_what_the_prompt_brought_along_is_not_the_models() -> None:
     assert m.value == 6
 
 
+def test_what_was_written_for_the_style_is_searched_too() -> None:
+    words = TRAIN.split()
+    [m] = longest_recited_words(
+        evidence(None, train=TRAIN, samples=[said("a", " " + " ".join(words[:4]))],
+                 passages=[said("b", " " + " ".join(words[20:41]))])
+    )  # fmt: skip
+    assert (m.value, m.n) == (21, 25)
+
+
 def test_runs_of_nothing() -> None:
     [none] = longest_recited_words(evidence(None, train=TRAIN))
     assert (none.value, none.note) == (None, "the model wrote no samples")

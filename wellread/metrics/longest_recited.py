@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from wellread.matching import Index, words
+from wellread.matching import words
+from wellread.metrics.scores import corpus_index
 from wellread.types import Evidence, Match, Measurement, Sample
 
 _SHOWN = 12
 
 
 def longest_recited_words(evidence: Evidence) -> list[Measurement]:
-    """Words in the longest run that the samples share with any part of the corpus; n counts the words written.
+    """Words in the longest run that anything the model wrote shares with any part of the corpus; n counts the words written.
 
     Of a run that crosses out of the prompt only the generated words count. The note shows the run and its place.
     """
-    if not evidence.samples:
+    said = (*evidence.samples, *evidence.passages)
+    if not said:
         note = "the model wrote no samples"
         return [Measurement("longest_recited_words", None, "words", evidence.subject, note=note)]
-    if "index" not in evidence.cache:
-        evidence.cache["index"] = Index(evidence.corpus.documents)
-    index: Index = evidence.cache["index"]
+    index = corpus_index(evidence)
     best: tuple[Match, Sample] | None = None
     written = 0
-    for sample in evidence.samples:
+    for sample in said:
         written += len(words(sample.completion))
         match = index.longest(sample.prompt + sample.completion, from_char=len(sample.prompt))
         if match is not None and (best is None or match.words > best[0].words):
             best = match, sample
     count = best[0].words if best else 0
-    note = _place(evidence, *best) if best else "no word of the samples stands in the corpus"
+    note = _place(evidence, *best) if best else "no word of what it wrote stands in the corpus"
     return [Measurement("longest_recited_words", float(count), "words", evidence.subject, n=written, note=note)]
 
 

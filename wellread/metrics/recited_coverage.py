@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wellread.matching import Index, words
 from wellread.metrics.intervals import with_interval
+from wellread.metrics.scores import corpus_index
 from wellread.metrics.stylometry import byte_places
 from wellread.metrics.tallies import Counts, ratio, resampled, tally
 from wellread.types import Document, Evidence, Measurement
@@ -29,23 +30,22 @@ def recited_coverage(evidence: Evidence) -> list[Measurement]:
     written = (*evidence.samples, *evidence.passages)
     if not written:
         return [Measurement("recited_coverage", None, "share", evidence.subject, note="the model wrote no samples")]
-    if "index" not in evidence.cache:
-        evidence.cache["index"] = Index(evidence.corpus.documents)
+    index = corpus_index(evidence)
     starts = {document.id: [start for _, start, _ in words(document.text)] for document in evidence.corpus.documents}
     covered = {id: np.zeros(len(places), np.bool_) for id, places in starts.items()}
     for sample in dict.fromkeys((sample.prompt, sample.completion) for sample in written):
-        for document, offset, first, count in _runs(evidence.cache["index"], *sample):
+        for document, offset, first, count in _runs(index, *sample):
             place = bisect_left(starts[document], offset) + first
             covered[document][place : place + count] = True
     size = sum(len(words(sample.completion)) for sample in written)
     note = f"runs of {RUN_WORDS} words or more in {size:,} words written"
-    parts = [(part, _documents(evidence, part)) for part in PARTS]
+    parts = [(part, [each for each in _documents(evidence, part) if starts[each.id]]) for part in PARTS]
     return [_row(evidence, part, documents, (starts, covered), note) for part, documents in parts if documents]
 
 
 def _documents(evidence: Evidence, part: str) -> Sequence[Document]:
     ids = {id for name, several in evidence.corpus.split.items() if part in ("", name) for id in several}
-    return [document for document in evidence.corpus.documents if document.id in ids and words(document.text)]
+    return [document for document in evidence.corpus.documents if document.id in ids]
 
 
 def _runs(index: Index, prompt: str, completion: str) -> Iterator[tuple[str, int, int, int]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from wellread.errors import ModelError
+from wellread.matching import Index
 from wellread.types import Document, Evidence, LanguageModel, Scored
 
 GENERAL = "general"
@@ -102,6 +103,14 @@ def model_of(evidence: Evidence) -> LanguageModel:
     if evidence.model is None:
         raise ModelError("no model was given to measure.")
     return evidence.model
+
+
+def corpus_index(evidence: Evidence) -> Index:
+    """Every run of words in the corpus, built once."""
+    if "index" not in evidence.cache:
+        evidence.cache["index"] = Index(evidence.corpus.documents)
+    index: Index = evidence.cache["index"]
+    return index
 
 
 def window_note(evidence: Evidence) -> str:

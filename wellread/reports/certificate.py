@@ -61,11 +61,13 @@ def judge(record: RunRecord) -> Verdict:
 
 
 def _longest_place(record: RunRecord) -> str:
-    """Where in the book the longest run stands that the trained model copied."""
+    """Where in the book the longest run stands that the trained model copied; empty where no sample holds it, but a passage
+    written for the style."""
     copied = [match for spoken in record.milestones[-1].spoken for match in spoken.matches]
-    if not copied:
+    longest = max(copied, key=lambda match: match.words, default=None)
+    measured = Rows.of(record.measurements).value("longest_recited_words", record.trained)
+    if longest is None or (measured is not None and measured > longest.words):
         return ""
-    longest = max(copied, key=lambda match: match.words)
     return chapter_names(record.chapters).get(longest.document) or longest.section
 
 
