@@ -173,6 +173,14 @@ def test_the_book_itself_short_texts_and_other_languages_are_left_out() -> None:
     row = burrows_delta(given)[0]
     assert row.value is not None
     assert row.note.endswith("left out: book (the book itself), short (too short), conte (French)")
+    edition = "A foreword. " + "\n".join(document.text for document in whole).upper().replace(".", " --")
+    given = gathered(author(0, seed=3), others=3)
+    given.references = [
+        *given.references,
+        Document("e-1", edition, source="edition.epub"),
+        Document("g-1", author(9, lexicon=tuple(f"w{n}" for n in range(120))), source="german.txt"),
+    ]
+    assert burrows_delta(given)[0].note.endswith("left out: edition (the book itself), german (another language)")
 
 
 def test_a_language_without_a_list_has_the_most_frequent_words_only() -> None:

@@ -9,9 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias
 
-from wellread.matching import words
+from wellread.matching import Index, words
 from wellread.metrics.function_words import NAMES, language
-from wellread.metrics.scores import notes
+from wellread.metrics.scores import corpus_index, notes
 from wellread.metrics.tallies import FEWEST_DOCUMENTS
 from wellread.types import REAL_CHAPTERS, Document, Evidence, Sample
 
@@ -21,6 +21,9 @@ FEWEST_TEXTS = 3
 RANKED_TEXTS = 8
 STRETCH = 100
 """Words that are taken together from one place of a text."""
+RUN_WORDS = 8
+SAME_SHARE = 0.2
+"""A text that shares more of its runs of 8 words with the book is that book: two novels by one author share next to none."""
 Word: TypeAlias = tuple[str, int, int]
 
 
@@ -136,19 +139,28 @@ def _texts(evidence: Evidence) -> Texts | str:
 
 def _others(evidence: Evidence, size: int, tongue: str) -> tuple[list[Excerpt], str]:
     """One text for every file of the references; the book itself, short texts and other languages are left out."""
-    own = {document.text for document in evidence.corpus.documents}
     others, left_out = [], []
     for source, several in groupby(evidence.references, key=lambda document: document.source):
         documents = list(several)
         name = Path(source).stem
         found = excerpt(name, documents, size)
         theirs = language(found.counts) if found else ""
-        if any(document.text in own for document in documents):
-            left_out.append(f"{name} (the book itself)")
-        elif found is None:
+        if found is None:
             left_out.append(f"{name} (too short)")
-        elif tongue and theirs and theirs != tongue:
-            left_out.append(f"{name} ({NAMES[theirs]})")
+        elif _is_the_book(corpus_index(evidence), found):
+            left_out.append(f"{name} (the book itself)")
+        elif theirs != tongue:
+            left_out.append(f"{name} ({NAMES.get(theirs, 'another language')})")
         else:
             others.append(found)
     return others, f"left out: {', '.join(left_out)}" if left_out else ""
+
+
+def _is_the_book(index: Index, text: Excerpt) -> bool:
+    """Whether runs of words from all over a text stand in the corpus: the book, whatever file or edition it comes from."""
+    runs = [
+        [word for word, _, _ in several[begin : begin + RUN_WORDS]]
+        for several in text.words
+        for begin in range(0, len(several) - RUN_WORDS + 1, STRETCH)
+    ]
+    return sum(map(index.holds, runs)) > SAME_SHARE * len(runs)
