@@ -10,7 +10,7 @@ import pytest
 from books import write_book
 
 from wellread import pipeline
-from wellread.errors import RecipeError
+from wellread.errors import RecipeError, WellreadError
 from wellread.gathering import STYLE_PROMPTS, style_passages, style_prompts
 from wellread.matching import words
 from wellread.recipe import Recipe, parse_recipe
@@ -82,6 +82,15 @@ def test_a_model_that_says_nothing_is_given_up(recipe: Recipe) -> None:
 def test_too_few_words_for_a_style_are_refused() -> None:
     with pytest.raises(RecipeError, match="at least 5,000 words, or 0"):
         parse_recipe(RECIPE, ["measure.style_words=400"])
+
+
+def test_a_reference_that_cannot_be_read_is_told_of_before_the_training(tmp_path: Path) -> None:
+    book = write_book(tmp_path / "book.txt")
+    (tmp_path / "other.epub").write_bytes(b"no book")
+    recipe = parse_recipe(RECIPE, [f"references=[{str(tmp_path / 'other.epub')!r}]"])
+    with pytest.raises(WellreadError, match=r"other\.epub"):
+        pipeline.run(recipe, [book], out=tmp_path / "run")
+    assert not list((tmp_path / "run").rglob("stages/*"))
 
 
 @pytest.mark.slow

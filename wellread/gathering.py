@@ -54,7 +54,7 @@ def sample_and_measure(
     write_rows(stage.samples, with_matches(samples, index))
     gathered = evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch)
     gathered.cache["index"] = index
-    if recipe.measure.style_words and wants_style(recipe.measure.metrics):
+    if writes_for_style(recipe):
         watch.say(f"{subject} writes {recipe.measure.style_words:,} words to measure its style by")
         passages = style_passages(model, recipe, corpus)
         gathered.passages = [replace(passage, subject=subject) for passage in passages]
@@ -90,7 +90,7 @@ def general_documents(recipe: Recipe) -> list[Document]:
 
 
 def reference_documents(recipe: Recipe) -> list[Document]:
-    """The texts by others, read as the book is, so that the book is known again where it is among them."""
+    """The texts by others, cleaned as the book is. Raises UsageError for one that cannot be read."""
     if not recipe.references:
         return []
     from wellread.corpus.ingest import read_documents
@@ -99,6 +99,11 @@ def reference_documents(recipe: Recipe) -> list[Document]:
     if skipped:
         raise UsageError(f"reference text {skipped[0].source}: {skipped[0].reason}")
     return documents
+
+
+def writes_for_style(recipe: Recipe) -> bool:
+    """Whether every subject of a run writes words by which its style is measured."""
+    return bool(recipe.measure.style_words) and wants_style(recipe.measure.metrics)
 
 
 def wants_style(metrics: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from wellread import runs
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
-from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, wants_style
+from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, writes_for_style
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
@@ -98,6 +98,8 @@ def ingest_corpus(this: Run, recipe: Recipe, paths: Sequence[Path], *, strict: b
         if strict and corpus.skipped:
             raise CorpusError(f"{corpus.skipped[0].source}: {corpus.skipped[0].reason}")
         return corpus
+    if writes_for_style(recipe):
+        reference_documents(recipe)  # one that cannot be read is told of now, not after the training
     watch.say("reading " + ", ".join(path.name for path in paths))
     corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
     for skipped in corpus.skipped:
@@ -150,7 +152,7 @@ def yardstick_rows(this: Run, recipe: Recipe, corpus: Corpus, *, watch: Watch) -
     watch.say("compressing the same text with PPMd and xz")
     gathered = evidence(recipe, corpus, "", watch=watch)
     rows = measure_yardsticks(gathered)
-    if recipe.measure.style_words and wants_style(recipe.measure.metrics):
+    if writes_for_style(recipe):
         gathered.references = reference_documents(recipe)
         rows += measure_ceiling(gathered, [name for name in STYLE if name in (recipe.measure.metrics or STYLE)])
     write_rows(kept, (row.as_json() for row in rows))
