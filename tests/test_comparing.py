@@ -114,6 +114,12 @@ def test_runs_on_different_text_are_shown_but_not_paired(tmp_path: Path) -> None
     assert second.measurements[0].value == pytest.approx(1.2, abs=0.01)
     assert "held_out" not in {gap.split for gap in second.differences}
     assert second.unpaired.startswith("not paired with a on held-out text")
+    delta = Measurement("cosine_delta", 0.4, "distance", "imprint", n=5000, interval_over="passages",
+                        tallies=tuple(Tally(f"passage-{n}", 40.0, 100.0) for n in range(12)))  # fmt: skip
+    styles = [write_run(tmp_path / name, 1.5, text=name, rows=[delta]) for name in ("d", "e")]
+    apart = compare(list(map(str, styles)), metrics=["cosine_delta"]).compared[1]
+    assert apart.differences == ()
+    assert apart.unpaired.startswith("not paired with d on the book as a whole")
     longer = write_run(tmp_path / "c", 1.2, rows=[bits(1.2, sizes=[size + 1 for size in SIZES])])
     third = compare([str(one), str(longer)]).compared[1]
     assert third.differences == ()

@@ -63,7 +63,7 @@ def run(
 
     recipes = repeated(recipes_of(recipe, settings, seed, minutes, quick), repeats)
     if len(recipes) > 1 and out is not None:
-        raise UsageError(f"--out names one run folder, and this grid has {len(recipes)} runs: leave --out away.")
+        raise UsageError(f"--out names one run folder, and these are {len(recipes)} runs: leave --out away.")
     folders, unmet = [], []
     for each in recipes:
         with watching() as watch:

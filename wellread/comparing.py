@@ -206,7 +206,7 @@ def _paired(found: _Found, first: _Found) -> Compared:
             continue
         gap = difference(row, same[0])
         if gap.note == DIFFERENT or not _same_text(found, first, row, same[0]):
-            apart.append(split_words(row.split, "text").removesuffix("s"))
+            apart.append(split_words(row.split, "text").removesuffix("s") if row.split else "the book as a whole")
         elif row.tallies and same[0].tallies:
             differences.append(gap)
     why = f"not paired with {other.label} on {listed(list(dict.fromkeys(apart)))}: theirs is another" if apart else ""
@@ -215,7 +215,10 @@ def _paired(found: _Found, first: _Found) -> Compared:
 
 def _same_text(found: _Found, first: _Found, row: Measurement, other: Measurement) -> bool:
     """Whether two rows are about one text: the parts' digests, where both are known, and the bytes of every unit."""
-    if found.texts.get(row.split) != first.texts.get(row.split) and found.texts and first.texts:
+    known = bool(found.texts and first.texts)
+    if not row.split:  # of all parts, or of what was written after the beginnings of one
+        return not (known and row.tallies) or found.texts == first.texts
+    if known and found.texts.get(row.split) != first.texts.get(row.split):
         return False
     sizes = [[(tally.unit, tally.denominator) for tally in each.tallies] for each in (row, other)]
     return not row.unit.startswith("bits per byte") or sizes[0] == sizes[1]

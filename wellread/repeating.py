@@ -47,7 +47,7 @@ class Spread:
 
 def repeated(recipes: Sequence[Recipe], repeats: int) -> list[Recipe]:
     """Every recipe under its own seed and the `repeats - 1` that follow, one recipe's runs after another."""
-    return [each.model_copy(update={"seed": each.seed + n}) for each in recipes for n in range(repeats)]
+    return [each.model_copy(update={"seed": (each.seed + n) % 2**32}) for each in recipes for n in range(repeats)]
 
 
 def spreads(folders: Sequence[str | Path]) -> list[Spread]:
