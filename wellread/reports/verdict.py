@@ -1,4 +1,4 @@
-"""Measurements in, two or three sentences out: was the book learned, was it copied, and what was forgotten for it.
+"""Measurements in, a few sentences out: was the book learned, its voice caught, was it copied, and what was forgotten.
 
 Written for the book's author.
 
