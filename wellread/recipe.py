@@ -142,7 +142,7 @@ class Recipe(Record):
             required = read_requirement(text)
             asked = [term.metric for term in required.terms if term.metric not in YARDSTICKS]
             missing = [metric for metric in asked if not any(measured_by(metric, name) for name in measured)]
-            if measured and missing:
+            if missing and (measured or missing[0].startswith("lm_eval_")):
                 raise ValueError(f"require: {text}: {missing[0]} is not among measure.metrics: add it there")
             if not self.measure.style_words and any(metric.startswith(STYLED) for metric in asked):
                 raise ValueError(f"require: {text}: a style is measured only on words written for it: set measure.style_words")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
@@ -29,6 +30,8 @@ YARDSTICKS = ("ppmd_bits_per_byte", "xz_bits_per_byte")
 """The metrics that need no model; their subject is the compressor."""
 STYLE = ("burrows_delta", "cosine_delta", "style_rank", "style_attribution")
 """The metrics that compare what a subject wrote with other texts; real chapters are measured by them too."""
+HARNESS = "lm_eval_"
+"""Before a task of lm-evaluation-harness: `lm_eval_arc_easy`. Measured only where it is named."""
 
 
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
@@ -53,7 +56,16 @@ def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
 
 def find(names: Sequence[str]) -> dict[str, Metric]:
     """The named metrics. Raises UnknownName: ask before the work begins."""
-    return {name: registry.resolve("metrics", METRICS, name) for name in names}
+    return {name: _named(name) for name in names}
+
+
+def _named(name: str) -> Metric:
+    if name.startswith(HARNESS):
+        from wellread.metrics.harness import harness_task
+
+        return partial(harness_task, task=name.removeprefix(HARNESS))
+    metric: Metric = registry.resolve("metrics", METRICS, name)
+    return metric
 
 
 def measure_yardsticks(evidence: Evidence) -> list[Measurement]:

@@ -67,6 +67,11 @@ METRICS = {
         "Share of passages it wrote that a predictor which has read the book foretells better than predictors that have read "
         "as much of other texts.",
     ),
+    "lm_eval": Words(
+        "Other tasks",
+        "What the model can do besides, by a task of lm-evaluation-harness: where it does worse than before, something was "
+        "forgotten.",
+    ),
     "ppmd_bits_per_byte": Words(
         "PPMd",
         "A file compressor that predicts each byte from the ones before it, fed the training part first.",
