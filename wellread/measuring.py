@@ -64,7 +64,8 @@ def measure_model(
     wanted = not metrics or any(name in SAMPLED for name in metrics)
     samples = opened.generate(opening_lines(recipe, corpus), sampling(recipe)) if wanted else []
     gathered = evidence(recipe, corpus, model, model=opened, samples=samples, watch=watch)
-    if recipe.measure.style_words and wants_style(metrics):
+    as_the_run_did = wanted and wants_style(recipe.measure.metrics)
+    if recipe.measure.style_words and (wants_style(metrics) or as_the_run_did):
         gathered.passages = style_passages(opened, recipe, corpus)
         gathered.references = reference_documents(recipe)
     return measure(gathered, metrics)
