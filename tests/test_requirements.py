@@ -98,9 +98,7 @@ def test_a_recipe_is_refused_before_the_work(book: Path, tmp_path: Path) -> None
         parse_recipe(RECIPE, ["require=[bits_per_byte rises < 3]"])
     stages = [f"{{name: {kind}, method: {{kind: {kind}}}, budget: {{steps: 1}}}}" for kind in ("lora", "scratch")]
     with pytest.raises(RecipeError, match="nothing was measured before"):
-        parse_recipe(
-            RECIPE, ["base=embedded", f"stages=[{', '.join(stages)}]", "require=[bits_per_byte rises < 3]"]
-        )
+        parse_recipe(RECIPE, ["base=embedded", f"stages=[{', '.join(stages)}]", "require=[bits_per_byte rises < 3]"])
     with pytest.raises(RecipeError, match="is no requirement"):
         parse_recipe(RECIPE, ["require=[bits_per_byte is low]"])
     with pytest.raises(UnknownName, match="bits_per_bite"):

@@ -145,7 +145,9 @@ class Recipe(Record):
             if missing and (measured or missing[0].startswith("lm_eval_")):
                 raise ValueError(f"require: {text}: {missing[0]} is not among measure.metrics: add it there")
             if not self.measure.style_words and any(metric.startswith(STYLED) for metric in asked):
-                raise ValueError(f"require: {text}: a style is measured only on words written for it: set measure.style_words")
+                raise ValueError(
+                    f"require: {text}: a style is measured only on words written for it: set measure.style_words"
+                )
             if self.base is None and any(term.split == "general" for term in required.terms):
                 raise ValueError(f"require: {text}: general text is measured only where a base could forget it")
             if required.change and not lineage(self.stages)[self.stages[-1].name]:
