@@ -81,6 +81,7 @@ class Index:
                 offsets.append(start)
             ids.append(_UNKNOWN)
             offsets.append(len(document.text))
+        self._spelt = tuple(self._vocabulary)
         self._ids = np.array(ids, dtype=np.int32)
         breaks = self._ids == _UNKNOWN  # one id of its own per break, so that no two runs agree on one
         self._ids[breaks] = len(self._vocabulary) + np.arange(len(self._documents), dtype=np.int32)
@@ -126,6 +127,19 @@ class Index:
         ids = np.array([self._vocabulary.get(word, _UNKNOWN) for word in run], dtype=np.int32)
         low, high = self._places(ids)
         return not run or low < high
+
+    def knows(self, word: str) -> bool:
+        """Whether a word (as `words` spells it) stands anywhere in the documents."""
+        return word in self._vocabulary
+
+    def followers(self, run: Sequence[str]) -> frozenset[str]:
+        """The words that come right after these words in some document; none where they do not stand together."""
+        ids = np.array([self._vocabulary.get(word, _UNKNOWN) for word in run], dtype=np.int32)
+        if _UNKNOWN in ids:
+            return frozenset()
+        low, high = self._places(ids)
+        after = np.unique(self._ids[self._suffixes[low:high] + len(ids)])
+        return frozenset(self._spelt[word] for word in after[after < len(self._spelt)])  # the rest are breaks
 
     def _read(self, text: str, from_char: int) -> tuple[Ids, list[tuple[int, int]]]:
         counted = [(word, start, end) for word, start, end in _scan(text) if start >= from_char]
@@ -173,6 +187,8 @@ class Index:
         """The interval of the suffix array whose suffixes begin with `run`."""
         low = self._insertion(run, 0)
         high, end = low, len(self._suffixes)
+        if low == end or self._shared(run, 0, int(self._suffixes[low])) < len(run):
+            return low, low
         while high < end:
             middle = (high + end) // 2
             if self._shared(run, 0, int(self._suffixes[middle])) == len(run):

@@ -83,6 +83,8 @@ class Sampling:
     repetition_penalty: float = 1.0
     seed: int = 0
     n: int = 1
+    no_recite: int = 0
+    """Never write more than this many words of the corpus in a row (the guard); 0: no guard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from wellread.errors import ModelError
+from wellread.generation.guard import Guard, Masking
 from wellread.generation.scoring import Scorer
 from wellread.generation.spelling import Spelling
+from wellread.matching import Index
 from wellread.types import Message, Prompt, Sample, Sampling, Scored, last_words
 
 if TYPE_CHECKING:
@@ -28,11 +30,14 @@ class TransformersModel:
 
     `window` is how many tokens it sees at once, scoring and writing: by default what its config allows, at most
     1024. Give what a checkpoint was trained with where that is less. A model on the CPU moves to the GPU where there
-    is one. `note` goes with every measurement of it. Raises ModelError where `window` is more than the config allows or
-    the tokenizer has no fast backend.
+    is one. `note` goes with every measurement of it; `index` is the corpus that `Sampling.no_recite` guards. Raises
+    ModelError where `window` is more than the config allows or the tokenizer has no fast backend.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, note: str = "") -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, note: str = "",
+        index: Index | None = None,
+    ) -> None:  # fmt: skip
         from wellread.weights import device, document_end, document_start
 
         positions = getattr(model.config, "max_position_embeddings", None)
@@ -42,6 +47,7 @@ class TransformersModel:
         self.window = window or min(positions or WINDOW, WINDOW)
         self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
+        self._index = index
         self._positions = positions
         self._start = document_start(tokenizer)
         eos = tokenizer.eos_token_id
@@ -80,7 +86,10 @@ class TransformersModel:
         floating point). A prompt stands at a document's beginning, as in training. Of a prompt that leaves no room for
         `max_tokens` the end is kept, at least half of the window; once the window is full its last half is read anew.
         A chat is put into the tokenizer's own template; where there is none, what was said stands line by line.
+        With `no_recite` no completion has more words of the corpus in a row than that (see `Guard`); raises ModelError
+        for it where the model was given no `index`.
         """
+        guard = Guard.over(self._index, sampling.no_recite, self.name)
         contexts = [self._context(prompt, sampling.max_tokens) for prompt in prompts]
         jobs: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for index, context in enumerate(contexts):
@@ -89,7 +98,7 @@ class TransformersModel:
         for group in jobs.values():
             for batch in _batches(group, ROWS):
                 seeds = [sampling.seed + place for _, place in batch]
-                written = self._write([contexts[index] for index, _ in batch], sampling, seeds)
+                written = self._write([contexts[index] for index, _ in batch], sampling, seeds, guard)
                 for job, seed, (ids, finish) in zip(batch, seeds, written, strict=True):
                     prompt = last_words(prompts[job[0]])
                     text = self._spelling.decode(ids)
@@ -117,7 +126,7 @@ class TransformersModel:
         return ids
 
     def _write(
-        self, contexts: list[list[int]], sampling: Sampling, seeds: Sequence[int]
+        self, contexts: list[list[int]], sampling: Sampling, seeds: Sequence[int], guard: Guard | None
     ) -> list[tuple[list[int], Literal["stop", "length"]]]:
         """The new ids of each row, and why it ended. All contexts are equally long."""
         import torch
@@ -132,9 +141,13 @@ class TransformersModel:
             seen = torch.zeros(len(rows), stepper.vocabulary, dtype=torch.bool)
             for row, context in zip(seen, contexts, strict=True):
                 row[torch.tensor(context)] = True
+            masking = Masking(guard, self._spelling.piece, self._stops, sampling, generators) if guard else None
             for _ in range(sampling.max_tokens):
+                logits = stepper.logits(rows)
                 uniforms = torch.stack([torch.rand((), generator=each, dtype=torch.float64) for each in generators])
-                ids = draw(stepper.logits(rows), seen, sampling, uniforms)
+                ids = draw(logits, seen, sampling, uniforms)
+                if masking:
+                    ids = masking.replaced(ids, logits, seen, [end is None for end in ends])
                 seen.scatter_(1, ids[:, None], True)
                 for index, chosen in enumerate(ids.tolist()):
                     if ends[index] is None and chosen in self._stops:

@@ -65,6 +65,16 @@ class Spelling:
         spelled = b"".join(self._bytes[index] for index in ids if index not in self._special)
         return codecs.getincrementaldecoder("utf-8")("replace").decode(spelled)
 
+    def piece(self, index: int) -> bytes:
+        """The bytes that a token adds to what `decode` gives: none for a special token.
+
+        Raises ModelError for a tokenizer whose tokens do not say which bytes they stand for.
+        """
+        if self._bytes is None:
+            raise ModelError(f"{self.name}: its tokens do not say which bytes they stand for, so nothing can guard what "
+                             "they write; leave the guard away.")  # fmt: skip
+        return b"" if index in self._special else self._bytes[index]
+
     def _spelled(self, text: str, encoding: Any) -> Spelled:
         ids = np.array(encoding.ids, dtype=np.int64)
         written = text.encode()
