@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wellread.terminal import measurement_line, progress_line
+from wellread.terminal import measurement_lines, progress_line
 from wellread.types import Measurement
 
 
@@ -88,6 +88,13 @@ def test_the_progress_line_shows_what_a_person_waits_for() -> None:
 
 
 def test_a_measurement_that_was_not_made_says_why() -> None:
-    assert "not measured" in measurement_line(Measurement("perplexity", None, note="the backend cannot score"))
-    line = measurement_line(Measurement("bits_per_byte", 1.5, "bits", split="held_out", low=1.4, high=1.6))
+    [line] = measurement_lines([Measurement("perplexity", None, note="the backend cannot score")])
+    assert "not measured" in line
+    [line] = measurement_lines([Measurement("bits_per_byte", 1.5, "bits", split="held_out", low=1.4, high=1.6)])
     assert "1.5000 [1.4000, 1.6000]" in line
+
+
+def test_of_several_subjects_each_is_named_above_its_measurements() -> None:
+    rows = [Measurement("perplexity", 2.0, subject=each, split=split) for each in ("a", "b") for split in ("x", "y")]
+    lines = [line.split() for line in measurement_lines(rows)]
+    assert [line[0] if line else "" for line in lines] == ["", "a", *["perplexity"] * 2, "", "b", *["perplexity"] * 2]

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wellread import options
 from wellread.errors import UsageError, WellreadError
 from wellread.options import AsJson, Minutes, ModelName, Offline, RecipeName, Seed, Settings, Strict, Texts, recipes_of
-from wellread.terminal import echo, measurement_line, note, print_json, watching
+from wellread.terminal import echo, measurement_lines, note, print_json, watching
 
 if TYPE_CHECKING:
     from wellread.types import Measurement
@@ -154,22 +155,26 @@ def measure(
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of samples and intervals; default: the run's own.")
     ] = None,
+    dial: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Draw the dial curve of a run: settings from 0 (its base) to 1.2.")
+    ] = "",
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model on the parts of a run, or on texts of yours."""
+    """Measure a model on the parts of a run, or on texts of yours; or a run along its dial."""
     from wellread.measuring import measure_model
 
     names = tuple(name.strip() for name in metrics.split(",") if name.strip())
     with watching() as watch:
         rows = measure_model(
-            model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, offline=offline, watch=watch
+            model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, dial=dial,
+            offline=offline, watch=watch,
         )  # fmt: skip
-    for row in rows:
-        if as_json:
+    if as_json:
+        for row in rows:
             print_json({key: value for key, value in row.as_json().items() if key != "tallies"})
-        else:
-            echo(measurement_line(row))
+    else:
+        echo("\n".join(measurement_lines(rows)))
 
 
 @app.command()
@@ -177,27 +182,30 @@ def write(
     model: ModelName,
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning to continue; `-` reads stdin.")],
     out: Annotated[Path | None, typer.Option(help="Write the text to this file.")] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest continuation, in tokens.")] = 200,
-    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.8,
-    top_p: Annotated[float, typer.Option(min=0, max=1, help="Keep the likeliest tokens that hold this share.")] = 0.95,
-    top_k: Annotated[int, typer.Option(min=0, help="Keep this many of the likeliest tokens; 0: all.")] = 0,
-    min_p: Annotated[float, typer.Option(min=0, max=1, help="Drop tokens below this share of the likeliest.")] = 0.0,
-    repetition_penalty: Annotated[
-        float, typer.Option(min=0.01, help="Above 1, tokens already there become less likely.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same text.")] = 0,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many continuations.")] = 1,
+    max_tokens: options.MaxTokens = 200,
+    temperature: options.Temperature = 0.8,
+    top_p: options.TopP = 0.95,
+    top_k: options.TopK = 0,
+    min_p: options.MinP = 0.0,
+    repetition_penalty: options.RepetitionPenalty = 1.0,
+    seed: options.SampleSeed = 0,
+    n: options.Count = 1,
+    dial: options.DialSetting = None,
+    no_recite: options.NoRecite = 0,
+    run_folder: Annotated[
+        Path | None, typer.Option("--run", help="The run whose corpus is not to be recited, where MODEL is none.")
+    ] = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
     """Continue a text."""
-    from wellread.models import open_model
     from wellread.storage import write_text
     from wellread.types import Sampling
+    from wellread.writing import continue_texts
 
     beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
-    sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n)
-    samples = open_model(model, offline=offline).generate([beginning], sampling)
+    sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n, no_recite)
+    samples = continue_texts(model, [beginning], sampling, dial=dial, run_folder=run_folder, offline=offline)
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
         note(f"wrote {out}")
@@ -233,14 +241,8 @@ def compare(
 
         def measured(model: str, wanted: Sequence[str], quick: bool) -> list[Measurement]:
             return measure_model(
-                model,
-                run_folder=run_folder,
-                texts=text or (),
-                metrics=wanted,
-                quick=quick,
-                offline=offline,
-                watch=watch,
-            )
+                model, run_folder=run_folder, texts=text or (), metrics=wanted, quick=quick, offline=offline, watch=watch
+            )  # fmt: skip
 
         chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
         comparison = compare_all(

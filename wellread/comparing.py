@@ -25,7 +25,7 @@ MAIN = (
     ("longest_recited_words", ""), ("perplexity", "held_out"),
 )  # fmt: skip
 """What is compared where nothing else is asked for: metric and split, in this order."""
-ASIDE = {"name", "about", "size", "sizes", "report_to"}
+ASIDE = {"name", "about", "size", "sizes", "report_to", "dial"}
 """Settings of a recipe that change nothing that is measured, or are told by others."""
 DIFFERENT = "no interval: the two were measured on different text"
 

@@ -13,7 +13,7 @@ from wellread.matching import Index, words
 from wellread.recipe import CorpusSettings, Recipe
 from wellread.storage import read_rows, write_rows
 from wellread.texts import found
-from wellread.types import Corpus, Document, Evidence, LanguageModel, Measurement, Sample, Sampling
+from wellread.types import Corpus, Document, Evidence, LanguageModel, Measurement, Part, Sample, Sampling
 
 OPENING_WORDS = 16
 STYLE_PROMPTS = 12
@@ -55,10 +55,7 @@ def sample_and_measure(
     gathered = evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch)
     gathered.cache["index"] = index
     if writes_for_style(recipe):
-        watch.say(f"{subject} writes {recipe.measure.style_words:,} words to measure its style by")
-        passages = style_passages(model, recipe, corpus)
-        gathered.passages = [replace(passage, subject=subject) for passage in passages]
-        gathered.references = reference_documents(recipe)
+        add_style(gathered, recipe)
         write_rows(stage.passages, with_matches(gathered.passages, index))
     rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
     write_rows(stage.measurements, (row.as_json() for row in rows))
@@ -113,14 +110,24 @@ def wants_style(metrics: Sequence[str]) -> bool:
     return not metrics or any(name in STYLE for name in metrics)
 
 
-def style_passages(model: LanguageModel, recipe: Recipe, corpus: Corpus) -> list[Sample]:
-    """What a model writes after words of the validation part until it has written `measure.style_words` words.
+def add_style(gathered: Evidence, recipe: Recipe, *, part: Part = "validation") -> None:
+    """Have the model write `measure.style_words` words to measure its style by, after words of a part; and read the
+    texts by others."""
+    assert gathered.model is not None, "a style is measured of what a model writes"
+    gathered.progress(f"{gathered.subject} writes {recipe.measure.style_words:,} words to measure its style by")
+    passages = style_passages(gathered.model, recipe, gathered.corpus, part=part)
+    gathered.passages = [replace(passage, subject=gathered.subject) for passage in passages]
+    gathered.references = reference_documents(recipe)
+
+
+def style_passages(model: LanguageModel, recipe: Recipe, corpus: Corpus, *, part: Part = "validation") -> list[Sample]:
+    """What a model writes after words of a part until it has written `measure.style_words` words.
 
     The same 12 beginnings and the same seeds for every subject, in rounds of up to 32 passages for each beginning: a
     round is written in batches. A model that says little is given up after 20 tokens for every word wanted.
     """
     wanted, settings = recipe.measure.style_words, sampling(recipe)
-    prompts = style_prompts(corpus)
+    prompts = style_prompts(corpus, part)
     passages: list[Sample] = []
     drawn = written = 0
     expected = settings.max_tokens * WORDS_PER_TOKEN
@@ -133,9 +140,9 @@ def style_passages(model: LanguageModel, recipe: Recipe, corpus: Corpus) -> list
     return passages
 
 
-def style_prompts(corpus: Corpus) -> list[str]:
-    """The first words of 12 paragraphs spread evenly over the validation part, or of as many places of a short one."""
-    lines = [line for document in corpus.part("validation") for line in document.text.split("\n")]
+def style_prompts(corpus: Corpus, part: Part = "validation") -> list[str]:
+    """The first words of 12 paragraphs spread evenly over a part, or of as many places of a short one."""
+    lines = [line for document in corpus.part(part) for line in document.text.split("\n")]
     paragraphs = [line for line in lines if len(line.split()) >= OPENING_WORDS]
     if len(paragraphs) < STYLE_PROMPTS:
         whole = " ".join(lines).split()

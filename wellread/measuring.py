@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wellread import runs
+from wellread.dialling import dial_curve
 from wellread.errors import UsageError
-from wellread.gathering import (
-    SILENT,
-    Watch,
-    evidence,
-    opening_lines,
-    reference_documents,
-    sampling,
-    style_passages,
-    wants_style,
-)
+from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style
 from wellread.metrics import STYLE
-from wellread.models import open_model
-from wellread.recipe import CorpusSettings, MeasureSettings, parse_recipe
+from wellread.models import open_model, read_name
+from wellread.recipe import DIAL_END, CorpusSettings, MeasureSettings, parse_recipe
 from wellread.types import Corpus, Evidence, Measurement
 
 SAMPLED = ("longest_recited_words", "recited_coverage", *STYLE)
@@ -33,16 +25,23 @@ def measure_model(
     metrics: Sequence[str] = (),
     quick: bool = False,
     seed: int | None = None,
+    dial: str = "",
     offline: bool = False,
     watch: Watch = SILENT,
 ) -> list[Measurement]:
     """Measurements of one model; on `texts` all of them are held out, on a run its own parts are used.
 
-    Without texts, a MODEL that is a run is measured on its own parts. Raises UsageError where there is no text.
+    Without texts, a MODEL that is a run is measured on its own parts; at the settings of `dial`, such as `0,0.5,1`, its
+    dial curve is drawn (see `dial_curve`) and its report written anew. Raises UsageError where there is no text.
     """
     from wellread.metrics import find, measure
 
     find(metrics)
+    settings = [f"measure.quick={quick}", *([] if seed is None else [f"seed={seed}"])]
+    if dial:
+        if texts or run_folder:
+            raise UsageError("--dial measures a run on its own parts: leave --text and --run away.")
+        return _along_dial(model, dial, metrics, settings, offline=offline, watch=watch)
     if texts and run_folder:
         raise UsageError("measure takes a text or a run: leave --text or --run away.")
     if texts:
@@ -50,14 +49,13 @@ def measure_model(
         opened = open_model(model, offline=offline)
         gathered = Evidence(model, whole(texts), opened, quick_words=words, seed=seed or 0, progress=watch.say)
         return measure(gathered, metrics)
-    own = (Path(name) for name in (model, model.rpartition(":")[0]) if name and runs.is_run(Path(name)))
-    folder = run_folder or next(own, None)
+    own = read_name(model).run
+    folder = run_folder or (own.path if own else None)
     if folder is None:
         raise UsageError("measure needs a text: name files with --text, or a run with --run.")
     from wellread.corpus.ingest import read_corpus
 
     this = runs.open_run(folder)
-    settings = [f"measure.quick={quick}", *([] if seed is None else [f"seed={seed}"])]
     recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), settings, source=str(this.recipe))
     corpus = read_corpus(this.corpus)
     opened = open_model(model, offline=offline)
@@ -66,8 +64,7 @@ def measure_model(
     gathered = evidence(recipe, corpus, model, model=opened, samples=samples, watch=watch)
     as_the_run_did = wanted and wants_style(recipe.measure.metrics)
     if recipe.measure.style_words and (wants_style(metrics) or as_the_run_did):
-        gathered.passages = style_passages(opened, recipe, corpus)
-        gathered.references = reference_documents(recipe)
+        add_style(gathered, recipe)
     return measure(gathered, metrics)
 
 
@@ -82,3 +79,19 @@ def whole(texts: Sequence[Path]) -> Corpus:
         tuple(cleaning),
         tuple(skipped),
     )
+
+
+def _along_dial(
+    model: str, dial: str, metrics: Sequence[str], settings: Sequence[str], *, offline: bool, watch: Watch
+) -> list[Measurement]:
+    from wellread.pipeline import write_report
+
+    try:
+        wanted = [float(text) for text in dial.split(",")]
+    except ValueError:
+        raise UsageError(f"--dial wants numbers from 0 to {DIAL_END}, as 0,0.5,1; found {dial!r}.") from None
+    rows = dial_curve(model, wanted, metrics=metrics, overrides=settings, offline=offline, watch=watch)
+    run = read_name(model).run
+    assert run is not None, "a curve is drawn of runs alone"
+    write_report(run)
+    return rows

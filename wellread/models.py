@@ -2,33 +2,115 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from wellread import runs
 from wellread.errors import UsageError
+from wellread.matching import Index
+from wellread.recipe import lineage, parse_recipe
+from wellread.runs import Run
 from wellread.types import LanguageModel
 
 
-def open_model(name: str, *, offline: bool = False, window: int | None = None) -> LanguageModel:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a MODEL's name says."""
+
+    place: str
+    """Of the weights: the checkpoint that a run means, or the name as it is."""
+    run: Run | None = None
+    alpha: float | None = None
+    """The dial setting, where the name gives one."""
+
+
+def open_model(
+    name: str, *, offline: bool = False, window: int | None = None, index: Index | None = None, to_write: bool = False
+) -> LanguageModel:
     """The model that `name` stands for, ready to generate and score; `window` caps the tokens it sees at once.
 
-    Its weights are float32 where they fit into memory that way (weights/measured.py). Raises ModelError or UsageError
-    where there is no such model.
+    Its weights are float32 where they fit into memory that way (weights/measured.py). `index` is the corpus that it can
+    be kept from reciting (`Sampling.no_recite`). One opened only `to_write` need not score: a .gguf file then runs in
+    llama.cpp where that is installed, else, as for scoring, its weights are unpacked for transformers. Raises ModelError
+    or UsageError where there is no such model.
     """
     from wellread import weights
+    from wellread.generation import gguf
     from wellread.generation.hf import TransformersModel
 
-    opened = weights.folded(weights.open_to_measure(str(locate(name)), offline=offline))
-    return TransformersModel(opened.model, opened.tokenizer, name, window=window, note=opened.note)
+    named = read_name(name)
+    if to_write and Path(named.place).suffix == ".gguf" and gguf.available():
+        return gguf.GgufModel(weights.find_weights(named.place), name, window=window, index=index)
+    if named.alpha is None or named.run is None:
+        opened = weights.folded(weights.open_to_measure(named.place, offline=offline))
+        return TransformersModel(opened.model, opened.tokenizer, name, window=window, note=opened.note, index=index)
+    dial = weights.open_dial(named.place, dial_origin(named.run, named.place), offline=offline)
+    dial.turn(named.alpha)
+    return TransformersModel(dial.model, dial.tokenizer, name, window=window, note=dial.note, index=index)
 
 
 def locate(name: str) -> str | Path:
     """The checkpoint that a run folder or RUN:stage means; any other name as it is."""
+    named = read_name(name)
+    if named.alpha is not None:
+        raise UsageError(f"{name}: a dial setting is no checkpoint of its own; name a stage, as RUN:stage.")
+    return Path(named.place) if named.run else named.place
+
+
+def read_name(name: str) -> Named:
+    """What `name` says: RUN, RUN:stage, either with @alpha, or any other MODEL. Raises UsageError for a dial that is no
+    run's, or a stage that the run has not finished."""
+    from wellread import weights
+
     if name.startswith(("http://", "https://")):
         raise UsageError(f"{name}: endpoints are not built yet; name a run, a folder, a .gguf file or a hub id.")
-    path, colon, stage = name.rpartition(":")
-    if runs.is_run(Path(name)):
-        return runs.open_run(name).last_checkpoint()
+    model, at, setting = name.rpartition("@")
+    alpha = _number(setting) if at and not Path(name).exists() else None
+    if alpha is None:
+        model = name
+    else:
+        weights.check_setting(alpha)
+    path, colon, stage = model.rpartition(":")
+    if runs.is_run(Path(model)):
+        this = runs.open_run(model)
+        return Named(str(this.last_checkpoint()), this, alpha)
     if colon and runs.is_run(Path(path)):
-        return runs.open_run(path).last_checkpoint(stage)
-    return name
+        this = runs.open_run(path)
+        return Named(str(this.last_checkpoint(stage)), this, alpha)
+    if alpha is not None:
+        raise UsageError(f"{name}: a dial setting belongs to a run, which knows its base; {model} is no run.")
+    return Named(name)
+
+
+def dial_origin(this: Run, checkpoint: str) -> str:
+    """The MODEL that a stage's checkpoint is blended with: the recipe's base, or the stage of `dial.from`.
+
+    Raises UsageError where the stage does not come from it, or began from scratch.
+    """
+    recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), source=str(this.recipe))
+    stage = Path(checkpoint).parent.name.partition("-")[2]
+    before = lineage(recipe.stages)[stage]
+    wanted = recipe.dial.origin
+    if wanted is not None:
+        if wanted not in before:
+            raise UsageError(f"{this.path}: stage {stage} was not tuned from {wanted!r}, so no dial goes between them.")
+        return str(this.last_checkpoint(wanted))
+    if "base" not in before:
+        earlier = " or ".join(before) if before else "a stage before it"
+        raise UsageError(f"{this.path}: stage {stage} began from scratch, so there is no base to blend it with; "
+                         f"`dial: {{from: STAGE}}` in a recipe names {earlier} instead.")  # fmt: skip
+    return str(locate(str(recipe.base)))
+
+
+def corpus_index(this: Run) -> Index:
+    """Every document of a run's corpus, ready for the guard."""
+    from wellread.corpus.ingest import read_corpus
+
+    return Index(read_corpus(this.corpus).documents)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -17,7 +17,8 @@ Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT…]", help="Fi
 ModelName = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A run, RUN:stage, a checkpoint folder, a .gguf file, a hub id, or `embedded`."
+        metavar="MODEL",
+        help="A run, RUN:stage, RUN@0.5 on the dial, a checkpoint folder, a .gguf file, a hub id, or `embedded`.",
     ),
 ]
 Settings = Annotated[
@@ -30,6 +31,20 @@ Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of th
 Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), for all stages together.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no hub: use what is on this machine.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Longest continuation, in tokens.")]
+Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy.")]
+TopP = Annotated[float, typer.Option(min=0, max=1, help="Keep the likeliest tokens that hold this share.")]
+TopK = Annotated[int, typer.Option(min=0, help="Keep this many of the likeliest tokens; 0: all.")]
+MinP = Annotated[float, typer.Option(min=0, max=1, help="Drop tokens below this share of the likeliest.")]
+RepetitionPenalty = Annotated[float, typer.Option(min=0.01, help="Above 1, tokens already there become less likely.")]
+SampleSeed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same text.")]
+Count = Annotated[int, typer.Option("--n", min=1, help="How many continuations.")]
+DialSetting = Annotated[
+    float | None, typer.Option("--dial", help="How far from a run's base (0) to what it became (1); up to 1.2.")
+]
+NoRecite = Annotated[
+    int, typer.Option(min=0, metavar="WORDS", help="Never more than so many words of the corpus in a row; 0: any.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output alone on stdout.")]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wellread import runs
+from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
 from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, writes_for_style
@@ -72,6 +73,8 @@ def run(
             rows += stage_rows(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
         rows += yardstick_rows(this, recipe, corpus, watch=watch)
         write_rows(this.measurements, (row.as_json() for row in rows + differences(rows, recipe)))
+        if recipe.dial.wish and not dialled(this, recipe.stages[-1].name):
+            dial_curve(str(this.path), offline=offline, watch=watch)
         _finish(this)
         write_report(this)
     return this

@@ -7,10 +7,18 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from wellread.errors import RecipeError
 from wellread.methods import Full, Lora, LowRank, Method, Qlora, Record, Scratch
@@ -76,6 +84,41 @@ class MeasureSettings(Record):
         return words
 
 
+DIAL_END = 1.2
+"""How far a dial goes; beyond this the difference is stretched so far that models fall apart."""
+
+
+class DialSettings(Record):
+    """Where between the base and the trained model one stands: W₀ + α·ΔW."""
+
+    origin: str | None = Field(default=None, alias="from")
+    """The stage that is 0 on the dial; None: the recipe's base."""
+    wish: Literal["voice-without-recitation"] | None = None
+    """What a setting is chosen for, on validation; with a wish the run draws its dial curve at the end."""
+    settings: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=2)
+    """Where the curve is measured, each from 0 to 1.2."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def by_either_name(cls, value: object) -> object:
+        """`from`, as YAML has it, is no name that Python allows."""
+        if not isinstance(value, dict):
+            return value
+        return {"from" if key == "origin" else key: each for key, each in value.items()}
+
+    @model_serializer(mode="wrap")
+    def as_yaml_has_it(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"from" if key == "origin" else key: value for key, value in write(self).items()}
+
+    @field_validator("settings")
+    @classmethod
+    def within_bounds(cls, settings: tuple[float, ...]) -> tuple[float, ...]:
+        for each in settings:
+            if not 0 <= each <= DIAL_END:
+                raise ValueError(f"a dial goes from 0 to {DIAL_END}; found {each:g}")
+        return tuple(sorted(set(settings)))
+
+
 class Recipe(Record):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     """Begins the run folder's name."""
@@ -92,6 +135,7 @@ class Recipe(Record):
     stages: tuple[Stage, ...] = Field(min_length=1)
     sampling: SamplingSettings = SamplingSettings()
     measure: MeasureSettings = MeasureSettings()
+    dial: DialSettings = DialSettings()
     require: tuple[str, ...] = ()
     """What must hold at the end, or the run exits 3: `held_out bits_per_byte < 1.7`, `general bits_per_byte rises < 0.05`,
     `greedy_recited_share(train) - greedy_recited_share(held_out) < 0.01`. What was not measured does not hold."""
@@ -154,6 +198,17 @@ class Recipe(Record):
                 raise ValueError(
                     f"require: {text}: from scratch, nothing was measured before; require the number itself"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def dial_has_two_ends(self) -> Recipe:
+        origin = self.dial.origin
+        names = [stage.name for stage in self.stages]
+        if origin is not None and origin not in names[:-1]:
+            raise ValueError(unknown(f"stage {origin!r} before the last, for dial.from", origin, names[:-1]))
+        if self.dial.wish and (origin or "base") not in lineage(self.stages)[names[-1]]:
+            raise ValueError("dial: the last stage was not tuned from "
+                             + (f"{origin!r}" if origin else "a base: name an earlier stage, as `from: STAGE`"))  # fmt: skip
         return self
 
 
@@ -249,8 +304,8 @@ def _first_problem(error: ValidationError, raw: Mapping[str, Any]) -> str:
 def _keys(record: type[BaseModel]) -> set[str]:
     """Every key that may stand anywhere in a recipe."""
     parts = (CorpusSettings, Stage, Scratch, Lora, Qlora, Windows, RandomWindows, Examples, Mix, Budget, Optimizer,
-             SamplingSettings, MeasureSettings)  # fmt: skip
-    return {key for each in (record, *parts) for key in each.model_fields}
+             SamplingSettings, MeasureSettings, DialSettings)  # fmt: skip
+    return {field.alias or key for each in (record, *parts) for key, field in each.model_fields.items()}
 
 
 def recipe_yaml(recipe: Recipe) -> str:

@@ -43,6 +43,11 @@ class Run:
         return self.path / "measurements.jsonl"
 
     @property
+    def dial(self) -> Path:
+        """Measurements along the dial, of every stage that was turned."""
+        return self.path / "dial.jsonl"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

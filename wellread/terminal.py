@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,19 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
-def measurement_line(row: Measurement) -> str:
-    """One measurement for a terminal: name, split, value with interval, unit, note."""
+def measurement_lines(rows: Sequence[Measurement]) -> list[str]:
+    """A line for each: name, split, value with interval, unit, note; of several subjects each is named above its own."""
+    subjects = [row.subject for row in rows]
+    several = len(set(subjects)) > 1
+    lines = []
+    for row, before in zip(rows, [None, *subjects], strict=False):
+        if several and row.subject != before:
+            lines += ["", row.subject]
+        lines.append(_measurement_line(row))
+    return lines
+
+
+def _measurement_line(row: Measurement) -> str:
     value = "not measured" if row.value is None else f"{row.value:.4f}"
     interval = f" [{row.low:.4f}, {row.high:.4f}]" if row.low is not None and row.high is not None else ""
     rest = "  ".join(part for part in (row.unit, row.note) if part)

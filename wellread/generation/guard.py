@@ -111,29 +111,33 @@ class Masking:
         rows that have ended are left alone."""
         import torch
 
-        rows = zip(ids.tolist(), growing, strict=True)
-        chosen = [
-            self._allowed(row, first, logits[row], seen[row]) if grows else first
-            for row, (first, grows) in enumerate(rows)
-        ]
-        return torch.tensor(chosen)
+        drawn = ids.tolist()
+        chosen = []
+        for row, (first, grows) in enumerate(zip(drawn, growing, strict=True)):
+            token, after = first, self._after(row, first) if grows else self._written[row]
+            if after is None:
+                token, after = self._another(row, first, logits[row], seen[row])
+            self._written[row] = after
+            chosen.append(token)
+        return ids if chosen == drawn else torch.tensor(chosen)
 
-    def _allowed(self, row: int, chosen: int, logits: Tensor, seen: Tensor) -> int:
+    def _another(self, row: int, refused: int, logits: Tensor, seen: Tensor) -> tuple[int, Written]:
         """The first allowed of tokens drawn one after another, each time without those found to be refused."""
         import torch
 
-        width = LIKELIEST
-        while (after := self._after(row, chosen)) is None:
-            near = logits.topk(min(width, len(logits)))
-            refused = [token for token in near.indices.tolist() if self._after(row, token) is None]
-            logits = logits.index_fill(0, torch.tensor([chosen, *refused]), float("-inf"))
+        width, token = LIKELIEST, refused
+        after: Written | None = None
+        while after is None:
+            near = logits.topk(min(width, len(logits))).indices.tolist()
+            out = [token, *(each for each in near if self._after(row, each) is None)]
+            logits = logits.index_fill(0, torch.tensor(out), float("-inf"))
             if not logits.isfinite().any():
-                return min(self._stops)
+                return min(self._stops), self._written[row]
             uniform = torch.rand(1, generator=self._generators[row], dtype=torch.float64)
-            chosen = int(draw(logits[None], seen[None], self._sampling, uniform))
+            token = int(draw(logits[None], seen[None], self._sampling, uniform))
+            after = self._after(row, token)
             width *= 8
-        self._written[row] = after
-        return chosen
+        return token, after
 
     def _after(self, row: int, token: int) -> Written | None:
         return self._written[row] if token in self._stops else self._guard.after(self._written[row], self._piece(token))

@@ -10,6 +10,7 @@ from wellread.recipe import lineage
 from wellread.reports import facts
 from wellread.reports.bars import bars
 from wellread.reports.curves import Curves, curves
+from wellread.reports.dial import dial
 from wellread.reports.passages import by_chapter, chapter_names, choruses, find_places
 from wellread.reports.path import path
 from wellread.reports.reading import RunRecord, read_run, unit_of
@@ -117,6 +118,7 @@ def context(record: RunRecord) -> dict[str, Any]:
         "stage_titles": ["Before" if each.stage is None else each.subject for each in record.milestones],
         "curves": loss_curves(record, unit),
         "roundings": roundings(record),
+        "dial": dial(record.dial, trained=record.trained, unit=unit),
         "bars": bars(record.measurements, trained=record.trained, base=record.base),
         "choruses": choruses(record.milestones, places),
         "places": by_chapter(places, record.chapters),

@@ -99,6 +99,8 @@ class RunRecord:
     """The base, where there is one, then every stage in order."""
     measurements: tuple[Measurement, ...]
     absent: tuple[str, ...]
+    dial: tuple[Measurement, ...] = ()
+    """Along the dial, of every stage that was turned: subjects `STAGE@SETTING`."""
 
     @property
     def spoken(self) -> tuple[Spoken, ...]:
@@ -153,6 +155,7 @@ def read_run(folder: Path) -> RunRecord:
         milestones=milestones,
         measurements=measurements,
         absent=tuple(what for what, path in needed.items() if not path.is_file()),
+        dial=tuple(map(_measurement, stream_rows(folder / "dial.jsonl", optional=True))),
     )
 
 

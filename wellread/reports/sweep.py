@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from wellread.reports.comparison import Compared, Comparison, short_keys, told
 from wellread.reports.curves import Tick, ticks
@@ -17,6 +18,8 @@ MOST_LINES = 4
 WIDE = 8
 """From this ratio of the largest to the smallest value on, the axis counts doublings."""
 RECITED = "greedy_recited_share"
+Scale: TypeAlias = Literal["plain", "share", "rank"]
+"""What an axis counts, see `draw_panel`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """What becomes a line."""
+
+    title: str
+    colour: int
+    """1 to 4."""
+    points: tuple[tuple[float, Measurement, str], ...]
+    """Where it stands, what was measured there, and the same in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     key: str
     title: str
@@ -49,6 +63,8 @@ class Panel:
     y_ticks: tuple[Tick, ...]
     lines: tuple[Line, ...]
     told: str
+    chosen: float | None = None
+    """A place that is marked, in per cent from the left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +142,46 @@ def _panel(
     rows = [row for pairs in found.values() for _, row in pairs]
     if not rows:
         return None
-    x_of, x_ticks = _scale(sorted({float(run.settings[setting]) for runs in groups.values() for run in runs}))
+    series = [
+        Series(others or where, place + (3 if key == "recited" and len(groups) == 1 else 1), tuple(
+            (float(run.settings[setting]), row, f"{run.label}: {number(row.value or 0.0, row)}") for run, row in pairs
+        ))
+        for place, ((others, where), pairs) in enumerate(each for each in found.items() if each[1])
+    ]  # fmt: skip
+    where = measures[0][2] if len(groups) > 1 else ""
+    return draw_panel(
+        key, title, f"{where}; {about}" if where else about, series, scale="share" if key == "recited" else "plain"
+    )
+
+
+def draw_panel(
+    key: str, title: str, about: str, series: Sequence[Series], *, scale: Scale, wide: float = WIDE
+) -> Panel:
+    """The chart of some series over one scale: a `share` is counted from 0, in per cent, a `rank` from 1, in whole
+    numbers. From the ratio `wide` of the largest to the smallest place on, places are counted by doublings."""
+    x_of, x_ticks = _scale(sorted({x for each in series for x, _, _ in each.points}), wide)
+    rows = [row for each in series for _, row, _ in each.points]
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
-    y_at = ticks(min(ends) if key == "bits" else 0.0, max(ends), 4)
+    low, high = {"share": (0.0, max(ends)), "rank": (1.0, max(2.0, *ends))}.get(scale, (min(ends), max(ends)))
+    y_at = ticks(low, high, 4)
     bottom, top = y_at[0], y_at[-1]
 
     def y(value: float) -> float:
         return round(100 * (top - value) / ((top - bottom) or 1.0), 2)
 
     lines = []
-    for place, ((others, where), pairs) in enumerate(each for each in found.items() if each[1]):
+    for each in series:
         marks = tuple(
-            Mark(x_of[float(run.settings[setting])], y(row.value or 0.0), None if row.low is None else y(row.low),
-                 None if row.high is None else y(row.high), f"{run.label}: {number(row.value or 0.0, row)}")
-            for run, row in pairs
+            Mark(x_of[x], y(row.value or 0.0), None if row.low is None else y(row.low),
+                 None if row.high is None else y(row.high), told)
+            for x, row, told in each.points
         )  # fmt: skip
         path = "M" + "L".join(f"{10 * mark.x:.1f} {10 * mark.y:.1f}" for mark in marks)
-        colour = place + 3 if key == "recited" and len(groups) == 1 else place + 1
-        lines.append(Line(f"line-{colour}", others or where, path, marks))
-    y_ticks = tuple(Tick(y(at), f"{at:g}" if key == "bits" else f"{100 * at:g} %") for at in y_at)
-    where = measures[0][2] if len(groups) > 1 else ""
+        lines.append(Line(f"line-{each.colour}", each.title, path, marks))
+    labelled = [at for at in y_at if at >= 1 and at == int(at)] if scale == "rank" else y_at
+    y_ticks = tuple(Tick(y(at), f"{100 * at:g} %" if scale == "share" else f"{at:g}") for at in labelled)
     spoken = "; ".join(f"{line.title}: " + ", ".join(mark.told for mark in line.marks) for line in lines)
-    return Panel(key, title, f"{where}; {about}" if where else about, x_ticks, y_ticks, tuple(lines), spoken)
+    return Panel(key, title, about, x_ticks, y_ticks, tuple(lines), spoken)
 
 
 def _row(run: Compared, name: str, split: str) -> Measurement | None:
@@ -155,9 +189,9 @@ def _row(run: Compared, name: str, split: str) -> Measurement | None:
     return row if row is not None and row.value is not None else None
 
 
-def _scale(values: Sequence[float]) -> tuple[dict[float, float], tuple[Tick, ...]]:
+def _scale(values: Sequence[float], wide: float) -> tuple[dict[float, float], tuple[Tick, ...]]:
     """Where each value lies, in per cent from the left, and a tick at each; by doublings where they range widely."""
-    doublings = values[0] > 0 and values[-1] / values[0] >= WIDE
+    doublings = values[0] > 0 and values[-1] / values[0] >= wide
     places = [math.log2(value) if doublings else value for value in values]
     width = (places[-1] - places[0]) or 1.0
     x_of = {value: round(4 + 92 * (place - places[0]) / width, 2) for value, place in zip(values, places, strict=True)}

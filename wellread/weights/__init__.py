@@ -7,6 +7,7 @@ for gradients.
 
 from wellread.weights.adapting import adapt, fitting_rank, merge
 from wellread.weights.creating import build, create
+from wellread.weights.dial import Dial, check_setting, open_dial
 from wellread.weights.gap import QuantizationGap, quantisation_gap
 from wellread.weights.machine import (
     Precision,
@@ -18,7 +19,7 @@ from wellread.weights.machine import (
     precision,
 )
 from wellread.weights.measured import folded, measuring_dtype, open_to_measure
-from wellread.weights.opening import Opened, load_checkpoint, open_base, open_tokenizer
+from wellread.weights.opening import Opened, find_weights, load_checkpoint, open_base, open_tokenizer
 from wellread.weights.quantising import Quantization, quantization_of
 from wellread.weights.room import fits, free_memory
 from wellread.weights.saving import (
@@ -38,6 +39,7 @@ from wellread.weights.trainee import Trainee, open_to_train
 __all__ = [
     "EMBEDDED",
     "SIZES",
+    "Dial",
     "Opened",
     "Precision",
     "Quantization",
@@ -48,12 +50,14 @@ __all__ = [
     "adapt",
     "adapter_base",
     "build",
+    "check_setting",
     "checkpoint_layers",
     "computes_twice",
     "create",
     "device",
     "document_end",
     "document_start",
+    "find_weights",
     "fit_to_machine",
     "fits",
     "fitting_rank",
@@ -66,6 +70,7 @@ __all__ = [
     "merge",
     "new_folder",
     "open_base",
+    "open_dial",
     "open_to_measure",
     "open_to_train",
     "open_tokenizer",

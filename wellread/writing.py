@@ -1,0 +1,38 @@
+"""`wellread write`: a model goes on with texts, at a setting of its dial, kept from reciting where that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wellread import runs
+from wellread.errors import UsageError
+from wellread.models import corpus_index, open_model, read_name
+from wellread.types import Prompt, Sample, Sampling
+
+
+def continue_texts(
+    model: str,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    *,
+    dial: float | None = None,
+    run_folder: Path | None = None,
+    offline: bool = False,
+) -> list[Sample]:
+    """What MODEL writes after each prompt; `dial` is as `RUN@dial`.
+
+    `sampling.no_recite` guards the corpus of `run_folder`, or of the run that MODEL is. Raises UsageError where it is
+    none and none is given, or where the name has a dial setting already.
+    """
+    if dial is not None:
+        if read_name(model).alpha is not None:
+            raise UsageError(f"{model} names a dial setting already: leave --dial away.")
+        model = f"{model}@{dial:g}"
+    index = None
+    if sampling.no_recite:
+        run = runs.open_run(run_folder) if run_folder else read_name(model).run
+        if run is None:
+            raise UsageError(f"{model} is no run, so nothing says what must not be recited: name a run with --run.")
+        index = corpus_index(run)
+    return open_model(model, offline=offline, index=index, to_write=True).generate(prompts, sampling)
