@@ -198,7 +198,8 @@ def write(
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Continue a text."""
+    """Continue a text; of a run's model, say which words stand in its book, and where."""
+    from wellread.provenance import longest_line, trace
     from wellread.storage import write_text
     from wellread.types import Sampling
     from wellread.writing import continue_texts
@@ -209,11 +210,14 @@ def write(
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
         note(f"wrote {out}")
-    for sample in samples:
+    rows = trace(model, samples)
+    for row in rows:
         if as_json:
-            print_json(asdict(sample))
+            print_json(row)
         elif out is None:
-            echo(sample.prompt + sample.completion)
+            echo(row["prompt"] + row["completion"])
+    if not as_json and (line := longest_line(rows)):
+        note(line)
 
 
 @app.command()

@@ -172,10 +172,12 @@ def opening_line(document: Document) -> str:
 
 
 def with_matches(samples: Sequence[Sample], index: Index, at_least: int = 8) -> list[dict[str, Any]]:
-    """Rows of samples.jsonl: each sample with the runs of words that its completion shares with the book."""
+    """Rows of samples.jsonl: each sample with the runs of words that its completion shares with the book, and with the
+    longest of any length (None where not a single word is shared)."""
     rows = []
     for sample in samples:
-        text = sample.prompt + sample.completion
-        matches = index.matches(text, at_least=at_least, from_char=len(sample.prompt))
-        rows.append({**asdict(sample), "matches": [asdict(match) for match in matches]})
+        text, own = sample.prompt + sample.completion, len(sample.prompt)
+        matches = [asdict(match) for match in index.matches(text, at_least=at_least, from_char=own)]
+        longest = index.longest(text, from_char=own)
+        rows.append({**asdict(sample), "matches": matches, "longest": longest and asdict(longest)})
     return rows

@@ -82,9 +82,11 @@ def test_the_verdict_is_the_one_that_the_command_line_prints(page: BeautifulSoup
 def test_what_was_copied_is_underlined_and_leads_to_its_place(page: BeautifulSoup) -> None:
     [link] = page.select(".spoken a.copied")
     assert seen(link) == "on the posts were lit one after another until the last of them, which was too far off to see"
-    assert link["title"] == "20 words in a row from Chapter 5"
+    offset = fabricate().documents[4]["text"].index(seen(link))
+    assert link["title"] == f"20 words in a row from Chapter 5, character {offset:,}"
     place = page.find(id=link["href"].removeprefix("#"))
     assert seen(place.mark) == seen(link)
+    assert told(place.figcaption) == f"20 words in a row, from character {offset:,}"
     assert "Snow came over the lake in columns" in told(place)
     assert told(place.find_previous("h3")) == "Chapter 5"
 
@@ -97,6 +99,13 @@ def test_samples_stand_side_by_side_with_their_prompt_apart(page: BeautifulSoup)
     }
     assert "seed 8" in told(second.h3)
     assert "No run of 8 or more words stands in the book." in told(second)
+
+
+def test_of_a_sample_without_an_underline_the_longest_run_is_told(tmp_path: Path) -> None:
+    made = fabricate()
+    made.after[1]["longest"] = {**made.after[0]["matches"][0], "words": 5}
+    second = certificate(made, tmp_path).select("article.pair")[1]
+    assert "No run of 8 or more words stands in the book; the longest that does has 5 words." in told(second)
 
 
 def test_underlines_count_characters_not_bytes_and_cross_the_prompt(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from wellread.matching import words
 from wellread.reports.reading import Chapter, Milestone, Spoken, file_name
 from wellread.reports.verdict import UNDERLINED_WORDS
+from wellread.reports.wording import count
 from wellread.types import Match
 
 CONTEXT = 220
@@ -45,13 +46,15 @@ class Place:
     chapter: str
     """The heading as the reader knows it."""
     document: str
+    offset: int
+    """Characters from the beginning of the chapter."""
     before: str
     copied: str
     after: str
 
     @property
     def told(self) -> str:
-        return f"{self.words} words in a row from {self.chapter}"
+        return f"{self.words} words in a row from {self.chapter}, character {self.offset:,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Passage:
     stretches: tuple[Stretch, ...]
     finish: str
     places: tuple[Place, ...]
+    longest: str
+    """Of one that copied nothing worth underlining, the words of its longest shared run; empty where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,9 @@ def find_places(spoken: Sequence[Spoken], chapters: Sequence[Chapter], texts: Ma
             if key(match) not in found:
                 chapter = names.get(match.document) or match.section or match.document
                 around = _around(match, each.text[match.start : match.end], texts.get(match.document))
-                found[key(match)] = Place(f"place-{len(found) + 1}", match.words, chapter, match.document, *around)
+                found[key(match)] = Place(
+                    f"place-{len(found) + 1}", match.words, chapter, match.document, match.offset, *around
+                )
     return found
 
 
@@ -147,7 +154,7 @@ def chapter_names(chapters: Sequence[Chapter]) -> dict[str, str]:
 
 def choruses(milestones: Sequence[Milestone], places: Mapping[Key, Place]) -> list[Chorus]:
     """Samples of every subject side by side, in the order of the prompts and seeds."""
-    titles = [_title(one, len(milestones)) for one in milestones]
+    titles = [title_of(one, len(milestones)) for one in milestones]
     said = [{(each.sample.prompt, each.sample.seed): each for each in one.spoken} for one in milestones]
     found = []
     for prompt, seed in dict.fromkeys(key for each in said for key in each):
@@ -159,7 +166,8 @@ def choruses(milestones: Sequence[Milestone], places: Mapping[Key, Place]) -> li
     return found
 
 
-def _title(one: Milestone, of: int) -> str:
+def title_of(one: Milestone, of: int) -> str:
+    """A subject's place on the path of so many."""
     if one.stage is None:
         return "Before"
     return "The model" if of == 1 else "After" if of == 2 else f"After {one.stage.name}"
@@ -184,7 +192,8 @@ def passage(spoken: Spoken, places: Mapping[Key, Place]) -> Passage:
         pieces = tuple(Piece(text[a:b], b <= border) for a, b in pairwise(cuts))
         stretches.append(Stretch(pieces, place))
     found = dict.fromkeys(stretch.place for stretch in stretches if stretch.place is not None)
-    return Passage(tuple(stretches), spoken.sample.finish, tuple(found))
+    longest = "" if found or spoken.longest is None else count(spoken.longest.words, "word")
+    return Passage(tuple(stretches), spoken.sample.finish, tuple(found), longest)
 
 
 def _spans(length: int, matches: Sequence[Match]) -> Iterator[tuple[int, int, Match | None]]:

@@ -36,6 +36,8 @@ class Spoken:
 
     sample: Sample
     matches: tuple[Match, ...]
+    longest: Match | None = None
+    """The longest shared run of any length; None where nothing is shared, and in runs that did not look for it."""
 
     @property
     def text(self) -> str:
@@ -240,7 +242,10 @@ def _spoken(row: Mapping[str, Any]) -> Spoken:
     settings = Sampling(**{key: value for key, value in (row.get("settings") or {}).items() if key in known})
     sample = Sample(row["prompt"], row["completion"], settings, row.get("seed", settings.seed), row.get("subject", ""),
                     row.get("finish", "length"))  # fmt: skip
-    return Spoken(sample, tuple(Match(**match) for match in row.get("matches", ())))
+    longest = row.get("longest")
+    return Spoken(
+        sample, tuple(Match(**match) for match in row.get("matches", ())), Match(**longest) if longest else None
+    )
 
 
 def _measurement(row: Mapping[str, Any]) -> Measurement:

@@ -1,0 +1,70 @@
+"""Where the words of a continuation stand in the book: for every way to name a run's model, and for no other model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wellread.corpus.ingest import write_corpus
+from wellread.provenance import longest_line, run_folder, trace
+from wellread.types import Corpus, Document, Sample, Sampling
+
+TEXT = "The ferry left at noon with eleven sheep, two priests and a piano that nobody had paid for; it came back empty."
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The least that makes a folder a run: a recipe and a corpus."""
+    folder = tmp_path / "run"
+    documents = (Document("b#1", "Nothing here.\n"), Document("b#2", "Chapter 2\n\n" + TEXT, section="Chapter 2"))
+    write_corpus(Corpus(documents, {"train": ("b#1",), "validation": (), "held_out": ("b#2",)}), folder / "corpus")
+    (folder / "recipe.yaml").write_text("name: x\n", encoding="utf-8")
+    return folder
+
+
+def said(completion: str, prompt: str = "I saw how the ferry") -> Sample:
+    return Sample(prompt, completion, Sampling(), 0)
+
+
+def test_spans_of_eight_words_have_chapter_and_offset_and_the_prompts_words_do_not_count(run: Path) -> None:
+    copied = "left at noon with eleven sheep, two priests and a piano"
+    [row] = trace(str(run), [said(f" {copied}, singing.")])
+    [match] = row["matches"]
+    text = row["prompt"] + row["completion"]
+    assert text[match["start"] : match["end"]] == copied
+    assert {key: match[key] for key in ("words", "document", "section")} == {
+        "words": 11, "document": "b#2", "section": "Chapter 2",
+    }  # fmt: skip
+    assert ("Chapter 2\n\n" + TEXT)[match["offset"] :].startswith(copied)
+    assert row["longest"] == match
+    assert json.loads(json.dumps(row)) == row
+    assert longest_line([row]) == (
+        "longest run shared with the book: 11 words, in Chapter 2 from character 21: "
+        '"left at noon with eleven sheep, two priests and a piano"'
+    )
+
+
+def test_a_short_run_is_no_span_but_still_the_longest(run: Path) -> None:
+    [row] = trace(str(run), [said(" sank, and it came back empty.")])
+    assert row["matches"] == []
+    assert row["longest"]["words"] == 4
+    assert "4 words, in Chapter 2 from character" in longest_line([row])
+
+
+def test_nothing_shared_is_said_and_so_is_the_best_of_several(run: Path) -> None:
+    rows = trace(str(run), [said(" zzz"), said(" piano")])
+    assert rows[0]["longest"] is None
+    assert longest_line(rows[:1]) == "no word of it stands in the book"
+    assert '1 word, in Chapter 2 from character 71: "piano"' in longest_line(rows)
+
+
+def test_every_name_of_a_runs_model_leads_to_its_book_and_no_other_does(run: Path, tmp_path: Path) -> None:
+    assert [run_folder(f"{run}{more}") for more in ("", ":imprint", "@0.5", ":imprint@0.5")] == [run] * 4
+    assert [run_folder(name) for name in ("embedded", str(tmp_path), "owner/name", "http://localhost/v1#m")] == [
+        None
+    ] * 4
+    [row] = trace("embedded", [said(" left at noon")])
+    assert "matches" not in row
+    assert longest_line([row]) == ""
