@@ -221,6 +221,7 @@ def test_samples_tell_where_their_words_stand_in_the_book(scratch_run: Run) -> N
     [match] = row["matches"]
     assert match["document"] == corpus.documents[3].id
     assert match["words"] >= 12
+    assert row["longest"] == match
     assert json.dumps(row)
 
 
@@ -247,7 +248,7 @@ def test_json_output_stands_alone_on_stdout(scratch_run: Run, monkeypatch: pytes
         (["run", "short.yaml", "book.txt", "--out", "run"], {"run", "report", "verdict"}),
         (["report", "run"], {"report", "verdict"}),
         (["measure", "run", "--metrics", "bits_per_byte"], {"name", "value", "unit", "low", "high", "note"}),
-        (["write", "run", "The ferry", "--max-tokens", "5", "--top-p", "0"], {"prompt", "completion", "seed"}),
+        (["write", "run", "The ferry", "--max-tokens", "5", "--top-p", "0"], {"prompt", "seed", "matches", "longest"}),
         (["list", "runs"], set()),
     ):
         done = CliRunner().invoke(app, [*words, "--json"])
@@ -285,3 +286,44 @@ def test_a_run_folder_inside_a_folder_of_texts_is_no_text(book: Path, tmp_path: 
     assert {document.source for document in load([texts])[0]} == {(texts / "book.txt").as_posix()}
     (texts / "more.txt").write_text("words", encoding="utf-8")
     assert digest(texts) != before
+
+
+def test_the_reading_view_is_written_with_what_was_scored(lora_run: Run) -> None:
+    from wellread.scorefile import read_scores
+
+    assert lora_run.reading.is_file()
+    assert 'href="reading.html"' in lora_run.report.read_text(encoding="utf-8")
+    for stage in lora_run.stages():
+        kept = read_scores(stage.scores)
+        assert kept is not None
+        subject = "imprint" if stage.name == "imprint" else rows(lora_run)[0].subject
+        counted = sum(int(tokens.ends[-1]) for id, tokens in kept.long.items() if id in parts(lora_run)["held_out"])
+        assert counted == one(lora_run, "bits_per_byte", "held_out", subject).n
+        spans = [kept.spans[id].greedy for id in kept.spans if id in parts(lora_run)["train"]]
+        recited = one(lora_run, "greedy_recited_share", "train", subject)
+        assert sum(map(len, spans)) == recited.n
+        assert sum(int(each.sum()) for each in spans) / recited.n == pytest.approx(recited.value)
+
+
+def test_a_whole_reading_scores_every_chapter_once_and_measures_nothing_anew(lora_run: Run) -> None:
+    from wellread.corpus.ingest import read_corpus
+    from wellread.rescoring import covers, score_run
+    from wellread.scorefile import read_scores
+
+    corpus = read_corpus(lora_run.corpus)
+    measured = lora_run.measurements.read_bytes()
+    files = [stage.scores for stage in lora_run.stages()]
+    assert not any(covers(read_scores(file), corpus) for file in files)
+    score_run(lora_run.path)
+    assert all(covers(read_scores(file), corpus) for file in files)
+    first = [file.stat().st_mtime_ns for file in files]
+    score_run(lora_run.path)
+    assert [file.stat().st_mtime_ns for file in files] == first
+    pipeline.write_report(lora_run)
+    assert "Every word was scored." in lora_run.reading.read_text(encoding="utf-8")
+    assert lora_run.measurements.read_bytes() == measured
+
+
+def parts(this: Run) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = read_json(this.corpus / "split.json")
+    return found

@@ -266,17 +266,30 @@ def compare(
 
 @app.command()
 def report(
-    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")], as_json: AsJson = False
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    reading: Annotated[
+        bool, typer.Option("--reading", help="First score the whole book, base and trained, for reading.html.")
+    ] = False,
+    offline: Offline = False,
+    as_json: AsJson = False,
 ) -> None:
-    """(Re)write the report page of a run."""
+    """(Re)write the report page of a run, and its reading view."""
     from wellread.pipeline import write_report
     from wellread.reports import verdict_of
+    from wellread.rescoring import score_run
     from wellread.runs import open_run
 
-    page = write_report(open_run(run_folder))
+    this = open_run(run_folder)
+    if reading:
+        with watching() as watch:
+            score_run(run_folder, offline=offline, watch=watch)
+    page = write_report(this)
+    view = str(this.reading) if this.reading.is_file() else None
     if as_json:
-        print_json({"report": str(page), "verdict": verdict_of(run_folder)})
+        print_json({"report": str(page), "reading": view, "verdict": verdict_of(run_folder)})
     else:
+        if view:
+            note(f"reading view: {view}")
         echo(str(page))
 
 

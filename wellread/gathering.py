@@ -43,6 +43,8 @@ def sample_and_measure(
     if stage.measurements.is_file():
         return [Measurement.from_json(row) for row in read_rows(stage.measurements)]
     from wellread.metrics import YARDSTICKS, measure
+    from wellread.metrics.kept import kept_scores
+    from wellread.scorefile import write_scores
 
     recipe, corpus = about
     model = opened()
@@ -58,6 +60,7 @@ def sample_and_measure(
         add_style(gathered, recipe)
         write_rows(stage.passages, with_matches(gathered.passages, index))
     rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
+    write_scores(stage.scores, kept_scores(gathered))
     write_rows(stage.measurements, (row.as_json() for row in rows))
     return rows
 

@@ -51,6 +51,10 @@ class Run:
     def report(self) -> Path:
         return self.path / "report.html"
 
+    @property
+    def reading(self) -> Path:
+        return self.path / "reading.html"
+
     def tokens(self, stage: str) -> Path:
         return self.path / "tokens" / stage
 
@@ -99,6 +103,10 @@ class Stage:
     @property
     def measurements(self) -> Path:
         return self.path / "measurements.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.npz"
 
 
 def now() -> str:

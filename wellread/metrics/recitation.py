@@ -107,14 +107,16 @@ class Spans(NamedTuple):
 
 
 def _spans(evidence: Evidence, part: str) -> list[Spans]:
-    spans = []
-    for each in scored(evidence, part, length=2 * SPAN_TOKENS, stride=SPAN_TOKENS):
-        whole = max(0, len(each.greedy) // SPAN_TOKENS - 1)
-        inside = slice(SPAN_TOKENS, SPAN_TOKENS * (whole + 1))
-        greedy = np.asarray(each.greedy, np.bool_)[inside].reshape(whole, SPAN_TOKENS).all(1)
-        logprob = np.asarray(each.logprobs, np.float64)[inside].reshape(whole, SPAN_TOKENS).sum(1)
-        spans.append(Spans(np.asarray(each.starts, np.int64)[inside][::SPAN_TOKENS], greedy, logprob))
-    return spans
+    return [spans_of(each) for each in scored(evidence, part, length=2 * SPAN_TOKENS, stride=SPAN_TOKENS)]
+
+
+def spans_of(each: Scored) -> Spans:
+    """The spans of a text that was scored in windows of 100 tokens, 50 apart."""
+    whole = max(0, len(each.greedy) // SPAN_TOKENS - 1)
+    inside = slice(SPAN_TOKENS, SPAN_TOKENS * (whole + 1))
+    greedy = np.asarray(each.greedy, np.bool_)[inside].reshape(whole, SPAN_TOKENS).all(1)
+    logprob = np.asarray(each.logprobs, np.float64)[inside].reshape(whole, SPAN_TOKENS).sum(1)
+    return Spans(np.asarray(each.starts, np.int64)[inside][::SPAN_TOKENS], greedy, logprob)
 
 
 def _byte_spans(evidence: Evidence, part: str) -> list[Counts]:

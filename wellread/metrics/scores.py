@@ -92,6 +92,14 @@ def scored(evidence: Evidence, part: str, *, length: int | None = None, stride: 
     return scored_texts(evidence, ("scores", part, length, stride), texts, length=length, stride=stride)
 
 
+def already_scored(
+    evidence: Evidence, part: str, *, length: int | None = None, stride: int | None = None
+) -> list[Scored]:
+    """What `scored` gave for the same question before; empty where it was not asked."""
+    kept: list[Scored] = evidence.cache.get((evidence.subject, ("scores", part, length, stride)), [])
+    return kept
+
+
 def scored_texts(
     evidence: Evidence, key: Hashable, texts: Sequence[str], *, length: int | None = None, stride: int | None = None
 ) -> list[Scored]:

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wellread.recipe import lineage
 from wellread.reports import facts
 from wellread.reports.bars import bars
 from wellread.reports.curves import Curves, curves
 from wellread.reports.dial import dial
+from wellread.reports.page import environment
 from wellread.reports.passages import by_chapter, chapter_names, choruses, find_places
 from wellread.reports.path import path
 from wellread.reports.reading import RunRecord, read_run, unit_of
+from wellread.reports.reading_view import MEND, write_reading
 from wellread.reports.rows import BITS, Rows
 from wellread.reports.seal import seal
 from wellread.reports.split import split
 from wellread.reports.table import Line, compared, lines, yardsticks
 from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
-from wellread.reports.wording import count, rule_words
 from wellread.requirements import Outcome, outcomes
 from wellread.storage import write_text
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` into a run folder, whole or not at all; the same folder gives the same page.
+    """Write `report.html` into a run folder, whole or not at all, and, where scores are kept, the reading view beside
+    it; the same folder gives the same pages.
 
     Raises UsageError where `folder` is no run, StorageError where it cannot be read or written.
     """
+    record = read_run(folder)
+    reading = write_reading(folder, record)
+    page = render(record, reading="" if reading is None else reading.name)
     path = folder / "report.html"
-    mend = "free some space or make the folder writable, then `wellread report` writes it again"
-    write_text(path, render(read_run(folder)), what=f"cannot write {path}", mend=mend)
+    write_text(path, page, what=f"cannot write {path}", mend=MEND)
     return path
 
 
@@ -72,29 +72,9 @@ def _longest_place(record: RunRecord) -> str:
     return chapter_names(record.chapters).get(longest.document) or longest.section
 
 
-def render(record: RunRecord) -> str:
-    """The page. Every text in it is escaped: a book may hold anything."""
-    return environment().get_template("certificate.html").render(**context(record))
-
-
-@cache
-def environment() -> Environment:
-    """The templates of this room, and the words they may use."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    found = Environment(
-        loader=PackageLoader("wellread.reports", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    found.filters["tied"] = tied
-    found.filters["count"] = count
-    found.filters["rule"] = rule_words
-    return found
-
-
-def tied(text: str) -> str:
-    """Text whose numbers do not part from their signs at a line's end."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+def render(record: RunRecord, *, reading: str = "") -> str:
+    """The page. Every text in it is escaped: a book may hold anything. `reading` is the reading view's file, if any."""
+    return environment().get_template("certificate.html").render(**context(record), reading=reading)
 
 
 def context(record: RunRecord) -> dict[str, Any]:

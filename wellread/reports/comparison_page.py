@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wellread.reports.bars import Bar
-from wellread.reports.certificate import environment
 from wellread.reports.comparison import Comparison, blocks, costs, short_keys, told
+from wellread.reports.page import environment
 from wellread.reports.rows import BITS, Rows
 from wellread.reports.sweep import sweep
 from wellread.reports.wording import count, number
