@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from wellread.corpus.ingest import write_corpus
-from wellread.provenance import longest_line, run_folder, trace
+from wellread.provenance import place_lines, run_folder, trace
+from wellread.terminal import print_sample, underlined
 from wellread.types import Corpus, Document, Sample, Sampling
 
 TEXT = "The ferry left at noon with eleven sheep, two priests and a piano that nobody had paid for; it came back empty."
@@ -40,24 +41,37 @@ def test_spans_of_eight_words_have_chapter_and_offset_and_the_prompts_words_do_n
     assert ("Chapter 2\n\n" + TEXT)[match["offset"] :].startswith(copied)
     assert row["longest"] == match
     assert json.loads(json.dumps(row)) == row
-    assert longest_line([row]) == (
-        "longest run shared with the book: 11 words, in Chapter 2 from character 21: "
-        '"left at noon with eleven sheep, two priests and a piano"'
-    )
+    assert place_lines(row) == [
+        '11 words in a row from Chapter 2, character 21: "left at noon with eleven sheep, two priests and a piano"'
+    ]
 
 
 def test_a_short_run_is_no_span_but_still_the_longest(run: Path) -> None:
     [row] = trace(str(run), [said(" sank, and it came back empty.")])
     assert row["matches"] == []
     assert row["longest"]["words"] == 4
-    assert "4 words, in Chapter 2 from character" in longest_line([row])
+    [line] = place_lines(row)
+    assert line.startswith("no run of 8 or more words stands in the book; the longest: 4 words in a row from Chapter 2, ")
 
 
-def test_nothing_shared_is_said_and_so_is_the_best_of_several(run: Path) -> None:
-    rows = trace(str(run), [said(" zzz"), said(" piano")])
-    assert rows[0]["longest"] is None
-    assert longest_line(rows[:1]) == "no word of it stands in the book"
-    assert '1 word, in Chapter 2 from character 71: "piano"' in longest_line(rows)
+def test_nothing_shared_is_said_and_so_is_a_single_word(run: Path) -> None:
+    nothing, word = trace(str(run), [said(" zzz"), said(" piano")])
+    assert nothing["longest"] is None
+    assert place_lines(nothing) == ["no word of it stands in the book"]
+    assert '1 word from Chapter 2, character 71: "piano"' in place_lines(word)[0]
+
+
+def test_a_terminal_shows_the_runs_underlined_and_their_places(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copied = "left at noon with eleven sheep, two priests and a piano"
+    [row] = trace(str(run), [said(f" {copied}, singing.")])
+    print_sample(row, text=True)
+    shown = capsys.readouterr()
+    assert shown.out == f"I saw how the ferry {copied}, singing.\n"
+    assert shown.err.startswith("11 words in a row from Chapter 2, character 21: ")
+    print_sample(row, text=False)
+    assert capsys.readouterr().out == ""
+    assert underlined("one two three", [(4, 7)]).partition("two")[0].startswith("one \x1b[")
+    assert underlined("one two three", [(4, 7)]).endswith("\x1b[0m three")
 
 
 def test_every_name_of_a_runs_model_leads_to_its_book_and_no_other_does(run: Path, tmp_path: Path) -> None:
@@ -67,4 +81,4 @@ def test_every_name_of_a_runs_model_leads_to_its_book_and_no_other_does(run: Pat
     ] * 4
     [row] = trace("embedded", [said(" left at noon")])
     assert "matches" not in row
-    assert longest_line([row]) == ""
+    assert place_lines(row) == []

@@ -19,7 +19,7 @@ import typer
 from wellread import options
 from wellread.errors import UsageError, WellreadError
 from wellread.options import AsJson, Minutes, ModelName, Offline, RecipeName, Seed, Settings, Strict, Texts, recipes_of
-from wellread.terminal import echo, measurement_lines, note, print_json, watching
+from wellread.terminal import echo, measurement_lines, note, print_json, print_sample, watching
 
 if TYPE_CHECKING:
     from wellread.types import Measurement
@@ -199,7 +199,7 @@ def write(
     as_json: AsJson = False,
 ) -> None:
     """Continue a text; of a run's model, say which words stand in its book, and where."""
-    from wellread.provenance import longest_line, trace
+    from wellread.provenance import trace
     from wellread.storage import write_text
     from wellread.types import Sampling
     from wellread.writing import continue_texts
@@ -210,14 +210,11 @@ def write(
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
         note(f"wrote {out}")
-    rows = trace(model, samples)
-    for row in rows:
+    for row in trace(model, samples):
         if as_json:
             print_json(row)
-        elif out is None:
-            echo(row["prompt"] + row["completion"])
-    if not as_json and (line := longest_line(rows)):
-        note(line)
+        else:
+            print_sample(row, text=out is None)
 
 
 @app.command()
@@ -288,8 +285,7 @@ def report(
     if as_json:
         print_json({"report": str(page), "reading": view, "verdict": verdict_of(run_folder)})
     else:
-        if view:
-            note(f"reading view: {view}")
+        note(f"reading view: {view}" if view else "no scores are kept to draw a reading view from; --reading makes them")
         echo(str(page))
 
 

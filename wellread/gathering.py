@@ -23,6 +23,8 @@ WORDS_PER_TOKEN = 0.6
 """Of prose, about: the first guess at how much must be drawn."""
 MOST_TOKENS = 20
 """For every word wanted."""
+SHARED_WORDS = 8
+"""From this length on a run of words that stands in the book is kept with its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def opening_line(document: Document) -> str:
     return " ".join(text.split()[:OPENING_WORDS])
 
 
-def with_matches(samples: Sequence[Sample], index: Index, at_least: int = 8) -> list[dict[str, Any]]:
+def with_matches(samples: Sequence[Sample], index: Index, at_least: int = SHARED_WORDS) -> list[dict[str, Any]]:
     """Rows of samples.jsonl: each sample with the runs of words that its completion shares with the book, and with the
     longest of any length (None where not a single word is shared)."""
     rows = []

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from wellread import runs
-from wellread.gathering import with_matches
+from wellread.gathering import SHARED_WORDS, with_matches
 from wellread.matching import Index
+from wellread.metrics.longest_recited import excerpt
 from wellread.types import Sample
-
-SHOWN = 12
 
 
 def trace(model: str, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -36,18 +35,21 @@ def run_folder(model: str) -> Path | None:
     return next((Path(name) for name in names if name and runs.is_run(Path(name))), None)
 
 
-def longest_line(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The longest run of all samples and where it stands, in one line; empty where nothing was looked up."""
-    looked_up = [row for row in rows if "longest" in row]
-    found = [row for row in looked_up if row["longest"]]
-    if not found:
-        return "no word of it stands in the book" if looked_up else ""
-    best = max(found, key=lambda row: int(row["longest"]["words"]))
-    match = best["longest"]
-    shared = (best["prompt"] + best["completion"])[match["start"] : match["end"]].split()
-    excerpt = " ".join(shared[:SHOWN]) + (" …" if len(shared) > SHOWN else "")
-    count = "1 word" if match["words"] == 1 else f"{match['words']} words"
-    return (
-        f"longest run shared with the book: {count}, in {match['section'] or match['document']} "
-        f'from character {match["offset"]:,}: "{excerpt}"'
-    )
+def place_lines(row: Mapping[str, Any]) -> list[str]:
+    """Where the words of one row stand, a line for every run of 8 or more; where there is none, one for the longest.
+
+    None where nothing was looked up.
+    """
+    if "longest" not in row:
+        return []
+    if row["matches"]:
+        return [_place(row, match) for match in row["matches"]]
+    if not row["longest"]:
+        return ["no word of it stands in the book"]
+    return [f"no run of {SHARED_WORDS} or more words stands in the book; the longest: {_place(row, row['longest'])}"]
+
+
+def _place(row: Mapping[str, Any], match: Mapping[str, Any]) -> str:
+    count = "1 word" if match["words"] == 1 else f"{match['words']} words in a row"
+    shown = excerpt(row["prompt"] + row["completion"], match["start"], match["end"])
+    return f"{count} from {match['section'] or match['document']}, character {match['offset']:,}: {shown}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,25 @@ def note(text: str) -> None:
 
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_sample(row: Mapping[str, Any], *, text: bool) -> None:
+    """What a model wrote, where it is wanted, its runs of words from the book underlined on a terminal; then their places."""
+    from wellread.provenance import place_lines
+
+    if text:
+        echo(underlined(row["prompt"] + row["completion"], [(each["start"], each["end"]) for each in row.get("matches", ())]))
+    for line in place_lines(row):
+        note(line)
+
+
+def underlined(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The text with these spans, which do not overlap, underlined; what is no terminal is spared the codes by `echo`."""
+    told, done = "", 0
+    for start, end in spans:
+        told += text[done:start] + typer.style(text[start:end], fg="yellow", underline=True)
+        done = end
+    return told + text[done:]
 
 
 def measurement_lines(rows: Sequence[Measurement]) -> list[str]:

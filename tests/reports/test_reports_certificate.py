@@ -84,6 +84,7 @@ def test_what_was_copied_is_underlined_and_leads_to_its_place(page: BeautifulSou
     assert seen(link) == "on the posts were lit one after another until the last of them, which was too far off to see"
     offset = fabricate().documents[4]["text"].index(seen(link))
     assert link["title"] == f"20 words in a row from Chapter 5, character {offset:,}"
+    assert link["class"] == ["copied", "deep-2"]
     place = page.find(id=link["href"].removeprefix("#"))
     assert seen(place.mark) == seen(link)
     assert told(place.figcaption) == f"20 words in a row, from character {offset:,}"

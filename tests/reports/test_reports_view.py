@@ -69,6 +69,8 @@ def test_the_pages_lead_to_each_other(run: Path, page: BeautifulSoup) -> None:
     report = BeautifulSoup((run / "report.html").read_text(encoding="utf-8"), "html.parser")
     assert [told(link) for link in report.select("a[href='reading.html']")] == ["The reading view"]
     assert len(page.select("a[href='report.html']")) == 2
+    offset = fabricate().documents[4]["text"].index("on the posts were lit")
+    assert [link["href"] for link in report.select("#places a")] == [f"reading.html#chapter-5-at-{offset}"]
 
 
 def test_without_scores_there_is_no_reading_view(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ def longest_recited_words(evidence: Evidence) -> list[Measurement]:
 def _place(evidence: Evidence, match: Match, sample: Sample) -> str:
     """Where the run stands and how it begins: `in "Chapter 3" (train): "It was …"`."""
     part = next((part for part, ids in evidence.corpus.split.items() if match.document in ids), "no part")
-    shown = (sample.prompt + sample.completion)[match.start : match.end].split()
-    excerpt = " ".join(shown[:_SHOWN]) + (" …" if len(shown) > _SHOWN else "")
-    return f'in "{match.section or match.document}" ({part.replace("_", "-")}): "{excerpt}"'
+    shown = excerpt(sample.prompt + sample.completion, match.start, match.end)
+    return f'in "{match.section or match.document}" ({part.replace("_", "-")}): {shown}'
+
+
+def excerpt(text: str, start: int, end: int) -> str:
+    """The first 12 words of a run, in quotation marks."""
+    shown = text[start:end].split()
+    return f'"{" ".join(shown[:_SHOWN])}{" …" if len(shown) > _SHOWN else ""}"'

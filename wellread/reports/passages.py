@@ -48,9 +48,16 @@ class Place:
     document: str
     offset: int
     """Characters from the beginning of the chapter."""
+    spot: str
+    """The same place in the reading view: what follows the `#`."""
     before: str
     copied: str
     after: str
+
+    @property
+    def depth(self) -> int:
+        """1 to 3: how deep a colour the run deserves, a step for each doubling of its words."""
+        return sum(self.words >= UNDERLINED_WORDS * times for times in (1, 2, 4))
 
     @property
     def told(self) -> str:
@@ -102,14 +109,16 @@ def find_places(spoken: Sequence[Spoken], chapters: Sequence[Chapter], texts: Ma
     `texts` holds the text of each document that a match names; without it a place shows no context.
     """
     names = chapter_names(chapters)
+    numbers = {chapter.id: number for number, chapter in enumerate(chapters, 1)}
     found: dict[Key, Place] = {}
     for each in spoken:
         for match in copied(each):
             if key(match) not in found:
                 chapter = names.get(match.document) or match.section or match.document
                 around = _around(match, each.text[match.start : match.end], texts.get(match.document))
+                spot = f"chapter-{numbers[match.document]}-at-{match.offset}" if match.document in numbers else ""
                 found[key(match)] = Place(
-                    f"place-{len(found) + 1}", match.words, chapter, match.document, match.offset, *around
+                    f"place-{len(found) + 1}", match.words, chapter, match.document, match.offset, spot, *around
                 )
     return found
 

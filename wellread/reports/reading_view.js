@@ -34,7 +34,7 @@
         document.head.append(script);
       }));
     }
-    return waiting.get(file).then(() => kept.get(number));
+    return waiting.get(file).then(() => kept.get(number) || Promise.reject(`${book.folder}/`));
   };
 
   const element = (name, kind, text) => {
@@ -73,8 +73,20 @@
     return strengths;
   };
 
+  // The word that the character at this offset stands in; a character is a code point, as where the offset was counted.
+  const wordOf = (offset) => {
+    let place = -1, end = 0;
+    for (const raw of shown.text.match(unit) || []) {
+      place += 1;
+      end += [...raw].length;
+      if (end > offset) break;
+    }
+    return place;
+  };
+
   const drawParagraph = (paragraph, subject, recited) => {
     const drawn = element("p", paragraph.gap ? "gap" : "");
+    drawn.first = paragraph.words[0].place;
     const scored = shown.digits[subject].length;
     let into = drawn, strength = 0, plain = "", before = "";
     for (const word of paragraph.words) {
@@ -137,7 +149,7 @@
       made.append(row);
     }
     page.replaceChildren(made);
-    choose(chosen, false);
+    choose(chosen, "");
     for (const button of document.querySelectorAll("[data-model]")) {
       button.setAttribute("aria-pressed", String(button.dataset.model === String(model)));
     }
@@ -158,13 +170,24 @@
     readout.replaceChildren(element("strong", "", first.textContent.trim()), ` · ${bits.join(" → ")}${recited}`);
   };
 
-  const choose = (place, into = true) => {
+  const choose = (place, into = "nearest") => {
     for (const old of page.querySelectorAll(".chosen")) old.classList.remove("chosen");
     chosen = place;
     const words = wordAt(place);
     for (const word of words) word.classList.add("chosen");
-    if (words.length && into) words[0].scrollIntoView({ block: "nearest" });
+    if (words.length && into) words[0].scrollIntoView({ block: into });
     tell(place);
+  };
+
+  // To a word that is scored, or to the paragraph that holds it.
+  const land = (place) => {
+    choose(place, "center");
+    if (chosen >= 0 && wordAt(place).length) return;
+    chosen = -1;
+    const [found] = [...page.querySelectorAll("p")].filter((each) => each.first <= place).slice(-1);
+    if (!found) return;
+    found.classList.add("landed");
+    found.scrollIntoView({ block: "center" });
   };
 
   const mark = (box, number) => {
@@ -174,7 +197,7 @@
     box.style.width = `${100 * (edges[number + 1] - edges[number])}%`;
   };
 
-  const show = (number, into) => {
+  const show = (number, into, offset = -1) => {
     chapter = Math.min(Math.max(number, 0), book.chapters.length - 1);
     chosen = -1;
     asked += 1;
@@ -183,7 +206,10 @@
     byId("back").disabled = chapter === 0;
     byId("on").disabled = chapter === book.chapters.length - 1;
     mark(byId("here"), chapter);
-    const arrive = () => { if (into) byId("bar").scrollIntoView({ block: "start" }); };
+    const arrive = () => {
+      if (into) byId("bar").scrollIntoView({ block: "start" });
+      if (offset >= 0 && shown) land(wordOf(offset));
+    };
     load(chapter).then((found) => {
       if (mine !== asked) return;
       shown = found;
@@ -191,6 +217,7 @@
       arrive();
     }, (file) => {
       if (mine !== asked) return;
+      shown = null;
       page.replaceChildren(element("p", "none", `The text is not here: ${file} belongs beside this page.`));
       arrive();
     });
@@ -201,9 +228,12 @@
     if (location.hash === `#chapter-${number + 1}`) show(number, true);
     else location.hash = `chapter-${number + 1}`;
   };
+  // #chapter-3, or #chapter-3-at-1234: the character in it.
   const fromHash = () => {
-    const found = /^#chapter-(\d+)$/.exec(location.hash);
-    return found ? Number(found[1]) - 1 : -1;
+    const found = /^#chapter-(\d+)(?:-at-(\d+))?$/.exec(location.hash);
+    if (!found) return false;
+    show(Number(found[1]) - 1, true, found[2] === undefined ? -1 : Number(found[2]));
+    return true;
   };
 
   const shade = (which) => {
@@ -265,11 +295,10 @@
     else return;
     event.preventDefault();
   });
-  window.addEventListener("hashchange", () => { if (fromHash() >= 0) show(fromHash(), true); });
+  window.addEventListener("hashchange", fromHash);
   window.addEventListener("beforeprint", () => { if (byId("all")) byId("all").open = true; });
 
   byId("bar").hidden = false;
   const scored = book.chapters.findIndex((each) => each[3] > 0);
-  if (fromHash() >= 0) show(fromHash(), true);
-  else show(Math.max(scored, 0), false);
+  if (!fromHash()) show(Math.max(scored, 0), false);
 })();
