@@ -239,16 +239,14 @@ def compare(
     if text and run_folder:
         raise UsageError("compare takes a text or a run: leave --text or --run away.")
     with watching() as watch:
-
         def measured(model: str, wanted: Sequence[str], quick: bool) -> list[Measurement]:
             return measure_model(
                 model, run_folder=run_folder, texts=text or (), metrics=wanted, quick=quick, offline=offline, watch=watch
             )  # fmt: skip
 
         chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
-        comparison = compare_all(
-            names, metrics=chosen, on=run_folder, measured=measured if text or run_folder else None
-        )
+        how = measured if text or run_folder else None
+        comparison = compare_all(names, metrics=chosen, on=run_folder, measured=how)
     if html is not None:
         write_text(html, comparison_page(comparison))
         note(f"wrote {html}")
@@ -264,9 +262,7 @@ def compare(
 @app.command()
 def report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    reading: Annotated[
-        bool, typer.Option("--reading", help="First score the whole book, base and trained, for reading.html.")
-    ] = False,
+    reading: Annotated[bool, typer.Option("--reading", help="Score the whole book first, for reading.html.")] = False,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:

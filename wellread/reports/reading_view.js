@@ -291,7 +291,8 @@
       choose(Math.min(Math.max(chosen + step, 0), most));
     } else if (step) go(chapter + step);
     else if (event.key === "Escape") choose(-1);
-    else if ((event.key === "b" || event.key === "B") && last) shade(model === "both" ? last : (model + 1) % (last + 1));
+    // A letter alone is a key of the reader only: elsewhere it belongs to whoever speaks to the browser.
+    else if (event.key.toLowerCase() === "b" && last && byId("reader").contains(event.target)) shade(model === "both" ? last : (model + 1) % (last + 1));
     else return;
     event.preventDefault();
   });
