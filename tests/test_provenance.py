@@ -51,7 +51,9 @@ def test_a_short_run_is_no_span_but_still_the_longest(run: Path) -> None:
     assert row["matches"] == []
     assert row["longest"]["words"] == 4
     [line] = place_lines(row)
-    assert line.startswith("no run of 8 or more words stands in the book; the longest: 4 words in a row from Chapter 2, ")
+    assert line.startswith(
+        "no run of 8 or more words stands in the book; the longest: 4 words in a row from Chapter 2, "
+    )
 
 
 def test_nothing_shared_is_said_and_so_is_a_single_word(run: Path) -> None:

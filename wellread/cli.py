@@ -239,6 +239,7 @@ def compare(
     if text and run_folder:
         raise UsageError("compare takes a text or a run: leave --text or --run away.")
     with watching() as watch:
+
         def measured(model: str, wanted: Sequence[str], quick: bool) -> list[Measurement]:
             return measure_model(
                 model, run_folder=run_folder, texts=text or (), metrics=wanted, quick=quick, offline=offline, watch=watch
@@ -267,8 +268,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """(Re)write the report page of a run, and its reading view."""
-    from wellread.pipeline import write_report
-    from wellread.reports import verdict_of
+    from wellread.reports import verdict_of, write_report
     from wellread.rescoring import score_run
     from wellread.runs import open_run
 
@@ -276,12 +276,12 @@ def report(
     if reading:
         with watching() as watch:
             score_run(run_folder, offline=offline, watch=watch)
-    page = write_report(this)
+    page = write_report(this.path)
     view = str(this.reading) if this.reading.is_file() else None
     if as_json:
         print_json({"report": str(page), "reading": view, "verdict": verdict_of(run_folder)})
     else:
-        note(f"reading view: {view}" if view else "no scores are kept to draw a reading view from; --reading makes them")
+        note(f"reading view: {view}" if view else "no scores are kept for a reading view; --reading makes them")
         echo(str(page))
 
 

@@ -78,7 +78,9 @@ def read_scores(path: Path) -> BookScores | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         found = first_line(error)
-        raise StorageError(f"cannot read {path}: {found}. Delete it; `wellread report --reading` makes it anew.") from None
+        raise StorageError(
+            f"cannot read {path}: {found}. Delete it; `wellread report --reading` makes it anew."
+        ) from None
 
 
 def _flat(name: str, ids: list[str], columns: Mapping[str, tuple[list[Any], Any]]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def print_sample(row: Mapping[str, Any], *, text: bool) -> None:
     from wellread.provenance import place_lines
 
     if text:
-        echo(underlined(row["prompt"] + row["completion"], [(each["start"], each["end"]) for each in row.get("matches", ())]))
+        spans = [(each["start"], each["end"]) for each in row.get("matches", ())]
+        echo(underlined(row["prompt"] + row["completion"], spans))
     for line in place_lines(row):
         note(line)
 
