@@ -1,4 +1,4 @@
-"""Where the words of a continuation stand in the book: for every way to name a run's model, and for no other model."""
+"""Where the words of a continuation stand in the book: and of a model without one nothing is said."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wellread.corpus.ingest import write_corpus
-from wellread.provenance import place_lines, run_folder, trace
+from wellread.provenance import place_lines, trace
 from wellread.terminal import print_sample, underlined
 from wellread.types import Corpus, Document, Sample, Sampling
 
@@ -31,7 +31,7 @@ def said(completion: str, prompt: str = "I saw how the ferry") -> Sample:
 
 def test_spans_of_eight_words_have_chapter_and_offset_and_the_prompts_words_do_not_count(run: Path) -> None:
     copied = "left at noon with eleven sheep, two priests and a piano"
-    [row] = trace(str(run), [said(f" {copied}, singing.")])
+    [row] = trace("model.gguf", [said(f" {copied}, singing.")], run)
     [match] = row["matches"]
     text = row["prompt"] + row["completion"]
     assert text[match["start"] : match["end"]] == copied
@@ -47,7 +47,7 @@ def test_spans_of_eight_words_have_chapter_and_offset_and_the_prompts_words_do_n
 
 
 def test_a_short_run_is_no_span_but_still_the_longest(run: Path) -> None:
-    [row] = trace(str(run), [said(" sank, and it came back empty.")])
+    [row] = trace("model.gguf", [said(" sank, and it came back empty.")], run)
     assert row["matches"] == []
     assert row["longest"]["words"] == 4
     [line] = place_lines(row)
@@ -57,7 +57,7 @@ def test_a_short_run_is_no_span_but_still_the_longest(run: Path) -> None:
 
 
 def test_nothing_shared_is_said_and_so_is_a_single_word(run: Path) -> None:
-    nothing, word = trace(str(run), [said(" zzz"), said(" piano")])
+    nothing, word = trace("model.gguf", [said(" zzz"), said(" piano")], run)
     assert nothing["longest"] is None
     assert place_lines(nothing) == ["no word of it stands in the book"]
     assert '1 word from Chapter 2, character 71: "piano"' in place_lines(word)[0]
@@ -65,7 +65,7 @@ def test_nothing_shared_is_said_and_so_is_a_single_word(run: Path) -> None:
 
 def test_a_terminal_shows_the_runs_underlined_and_their_places(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copied = "left at noon with eleven sheep, two priests and a piano"
-    [row] = trace(str(run), [said(f" {copied}, singing.")])
+    [row] = trace("model.gguf", [said(f" {copied}, singing.")], run)
     print_sample(row, text=True)
     shown = capsys.readouterr()
     assert shown.out == f"I saw how the ferry {copied}, singing.\n"
@@ -76,11 +76,7 @@ def test_a_terminal_shows_the_runs_underlined_and_their_places(run: Path, capsys
     assert underlined("one two three", [(4, 7)]).endswith("\x1b[0m three")
 
 
-def test_every_name_of_a_runs_model_leads_to_its_book_and_no_other_does(run: Path, tmp_path: Path) -> None:
-    assert [run_folder(f"{run}{more}") for more in ("", ":imprint", "@0.5", ":imprint@0.5")] == [run] * 4
-    assert [run_folder(name) for name in ("embedded", str(tmp_path), "owner/name", "http://localhost/v1#m")] == [
-        None
-    ] * 4
+def test_of_a_model_without_a_book_nothing_is_looked_up() -> None:
     [row] = trace("embedded", [said(" left at noon")])
     assert "matches" not in row
     assert place_lines(row) == []

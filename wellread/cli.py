@@ -210,7 +210,7 @@ def write(
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
         note(f"wrote {out}")
-    for row in trace(model, samples):
+    for row in trace(model, samples, run_folder):
         if as_json:
             print_json(row)
         else:

@@ -9,30 +9,22 @@ from typing import Any
 
 from wellread import runs
 from wellread.gathering import SHARED_WORDS, with_matches
-from wellread.matching import Index
 from wellread.metrics.longest_recited import excerpt
+from wellread.models import corpus_index, read_name
 from wellread.types import Sample
 
 
-def trace(model: str, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """The samples as rows for `--json`; of a run's model each has its shared runs as in samples.jsonl.
+def trace(model: str, samples: Sequence[Sample], book: Path | None = None) -> list[dict[str, Any]]:
+    """The samples as rows for `--json`; of a run's model, or beside the run `book`, each has its shared runs as in
+    samples.jsonl.
 
     `matches`: runs of at least 8 words that the completion shares with the run's text, train or not, as start, end
     (characters of prompt + completion), words, document, section and offset; `longest`: the longest run of all.
     """
-    folder = run_folder(model)
-    if folder is None:
+    run = runs.open_run(book) if book else read_name(model).run
+    if run is None:
         return [asdict(sample) for sample in samples]
-    from wellread.corpus.ingest import read_corpus
-
-    return with_matches(samples, Index(read_corpus(runs.open_run(folder).corpus).documents))
-
-
-def run_folder(model: str) -> Path | None:
-    """The run that MODEL names, be it RUN, RUN:stage or RUN@alpha; None for any other model."""
-    undialled = model.rpartition("@")[0]
-    names = (model, model.rpartition(":")[0], undialled, undialled.rpartition(":")[0])
-    return next((Path(name) for name in names if name and runs.is_run(Path(name))), None)
+    return with_matches(samples, corpus_index(run))
 
 
 def place_lines(row: Mapping[str, Any]) -> list[str]:
