@@ -73,11 +73,11 @@ def test_until_stops_at_the_dose_that_is_logged(tmp_path: Path) -> None:
         torch.rand(3)  # a dose may sample: later steps do not change
         return next(doses)
 
-    stage = toy_stage(budget={"steps": 40}, evaluations=10, until="greedy_recited_share > 0.02")
+    stage = toy_stage(budget={"steps": 40}, evaluations=10, until="bits_per_byte(validation) > 0.02")
     toy_train(tmp_path / "run", stage, dose=dose)
     rows = log(tmp_path / "run")
     assert [(row["step"], row["dose"]) for row in rows if "dose" in row] == [(0, 0.0), (4, 0.01), (8, 0.03)]
-    assert (rows[-1]["step"], rows[-1]["stopped"]) == (8, "until: greedy_recited_share > 0.02, measured 0.03")
+    assert (rows[-1]["step"], rows[-1]["stopped"]) == (8, "until: bits_per_byte(validation) > 0.02, measured 0.03")
     assert modes == [False] * 3
     losses = [row["validation_loss"] for row in rows if "validation_loss" in row]
     toy_train(tmp_path / "plain", toy_stage(budget={"steps": 40}, evaluations=10))
@@ -86,11 +86,11 @@ def test_until_stops_at_the_dose_that_is_logged(tmp_path: Path) -> None:
 
 def test_until_without_a_dose_is_the_caller_s_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give a dose"):
-        toy_train(tmp_path / "run", toy_stage(until="greedy_recited_share > 0"))
+        toy_train(tmp_path / "run", toy_stage(until="bits_per_byte(validation) > 0"))
 
 
 def test_a_dose_that_holds_at_the_beginning_teaches_nothing(tmp_path: Path) -> None:
-    toy_train(tmp_path / "run", toy_stage(until="greedy_recited_share >= 0"), dose=lambda model: 0.5)
+    toy_train(tmp_path / "run", toy_stage(until="bits_per_byte(validation) >= 0"), dose=lambda model: 0.5)
     assert log(tmp_path / "run")[-1]["step"] == 0
 
 

@@ -44,7 +44,7 @@ STAGES = {
     "shared-full": toy_stage(method=CALM, optimizer=ADAMW, shard=True, keep="best", **EACH),
     "shared-lora": toy_stage(method=LORA, optimizer={**ADAMW, "micro_batch": 1}, shard=True, **EACH),
 }  # fmt: skip
-UNTIL = toy_stage(method=CALM, optimizer=ADAMW, until="greedy_recited_share > 0.5", shard=True)
+UNTIL = toy_stage(method=CALM, optimizer=ADAMW, until="bits_per_byte(validation) > 0.5", shard=True)
 MEASURED = toy_stage(method=CALM, optimizer={**ADAMW, "learning_rate": 0.02}, shard=True,
                      until="bits_per_byte(validation) < 4.6")  # fmt: skip
 RESUMED = {
@@ -128,7 +128,7 @@ def test_torchrun_starts_such_a_pair(pair: Path, tmp_path: Path) -> None:
 def test_the_first_process_decides_when_to_stop(pair: Path) -> None:
     rows = log(pair / "until")
     assert [row["dose"] for row in rows if "dose" in row] == [0, 0, 1]
-    assert rows[-1]["stopped"] == "until: greedy_recited_share > 0.5, measured 1"
+    assert rows[-1]["stopped"] == "until: bits_per_byte(validation) > 0.5, measured 1"
     assert rows[-1]["step"] == 8
 
 
