@@ -46,25 +46,25 @@ def test_seeds_decide_and_greedy_needs_none(model: GgufModel) -> None:
     assert first[1] == written(model, replace(free, n=1, seed=6))[0]
     greedy = Sampling(max_tokens=16, temperature=0)
     assert written(model, greedy) == written(model, replace(greedy, seed=9))
-    for narrow in ({"top_k": 1}, {"top_p": 0.0}, {"min_p": 1.0}):
-        assert written(model, replace(free, n=1, top_p=1, **narrow)) == written(model, greedy)  # type: ignore[arg-type]
+    for narrow in (replace(free, top_k=1), replace(free, top_p=0.0), replace(free, min_p=1.0)):
+        assert written(model, replace(narrow, n=1)) == written(model, greedy)
 
 
 @pytest.mark.slow
 @here
 def test_a_document_begins_as_it_does_for_transformers(model: GgufModel) -> None:
     tokenizer_side = open_model("embedded", offline=True)
-    assert model._context(PROMPT, 16) == tokenizer_side._context(PROMPT, 16)  # type: ignore[attr-defined]
-    assert "<|im_end|>" not in written(model, Sampling(8, temperature=0), "a text about <|im_end|> and")[0]
+    for prompt in (PROMPT, "a text about <|im_end|> and"):
+        assert model._context(prompt, 16) == tokenizer_side._context(prompt, 16)  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
 @here
 def test_a_chat_is_answered_and_ended(model: GgufModel) -> None:
     [said] = model.generate(
-        [[{"role": "user", "content": "What is the capital of France?"}]], Sampling(60, temperature=0)
+        [[{"role": "user", "content": "What colour is the sky?"}]], Sampling(200, temperature=0)
     )
-    assert "Paris" in said.completion
+    assert "blue" in said.completion
     assert said.finish == "stop"
 
 
