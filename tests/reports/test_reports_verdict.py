@@ -45,8 +45,8 @@ def test_learned_says_by_how_much_with_its_interval_and_names_the_compressor() -
     assert found.headline == "The book was learned"
     assert found.learning == (
         "Chapters of the book that it never saw surprise the model 25.0 % less than before training: 1.500 bits per "
-        "byte against 2.000, 0.500 fewer (95 % interval 0.400 to 0.600: it excludes 0); a file compressor that has "
-        "read the same chapters does worse (PPMd, 1.700)."
+        "byte against 2.000, 0.500 fewer (95 % interval 0.400 to 0.600: it excludes 0); a file compressor that "
+        "read the training chapters first does worse (PPMd, 1.700)."
     )
 
 
@@ -163,6 +163,11 @@ def test_nothing_copied_is_said() -> None:
     found = verdict([bits(1.5, "new"), *recited("new", 0.001, 0.002), longest("new", 7)])
     assert found.copying.startswith("By heart it knows 0 % of the passages")
     assert found.copying.endswith("its own writing copies no run of 8 or more words from the book.")
+
+
+def test_of_none_recited_only_the_tested_passages_are_spoken_of() -> None:
+    found = verdict([bits(1.5, "new"), *recited("new", 0.0, 0.0), longest("new", 7)])
+    assert found.copying.startswith("By heart it knows none of the 100 passages of its training text that were tested,")
 
 
 def test_it_is_two_sentences_that_any_terminal_prints() -> None:

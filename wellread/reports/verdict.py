@@ -149,7 +149,7 @@ def _beside_compressor(rows: Rows, after: Measurement, units: str) -> tuple[bool
     if won > 0:
         return True, f"; a file compressor knows the book better ({figure}): this model has not learned it yet"
     how = "does worse" if won < 0 else "does about as well"
-    return False, f"; a file compressor that has read the same {units} {how} ({figure})"
+    return False, f"; a file compressor that read the training {units} first {how} ({figure})"
 
 
 def _from_scratch(rows: Rows, after: Measurement, value: float, units: str) -> tuple[str, str]:
@@ -165,8 +165,8 @@ def _from_scratch(rows: Rows, after: Measurement, value: float, units: str) -> t
     if sign(gap) < 0:
         return "The book was learned" if gap.low is not None else PERHAPS, (
             f"From nothing but this book the model learned to foresee {units} that it never saw: it needs {value:.3f} "
-            f"bits per byte where {name}, a file compressor that has read the same {units}, needs {best.value:.3f}, "
-            f"{_amount(gap)}."
+            f"bits per byte where {name}, a file compressor that read the same training {units} first, needs "
+            f"{best.value:.3f}, {_amount(gap)}."
         )
     if sign(gap) > 0:
         return "Not learned yet", (
@@ -197,11 +197,14 @@ def _copying(rows: Rows, trained: str | None, base: str | None, place: str) -> t
         before = f"; {percent(max(earlier[2], 0.0))} before training" if earlier else ""
         if earlier and earlier[2] > 0 and gained is not None:
             before += f", so that training memorised {percent(max(gained, 0.0))}"
-        opening = (
-            f"{'It memorised heavily: by' if heavily else 'By'} heart it knows {percent(max(excess, 0.0))} of the "
-            f"passages it was trained on ({percent(on_train)} recited, less the {percent(on_held_out)} it recites of "
-            f"passages it never saw{before})"
+        known = (
+            f"{percent(max(excess, 0.0))} of the passages it was trained on ({percent(on_train)} recited, less the "
+            f"{percent(on_held_out)} it recites of passages it never saw{before})"
         )
+        tested = rows.get("greedy_recited_share", trained, "train")
+        if on_train == 0 and tested is not None and tested.n:
+            known = f"none of the {tested.n:,} passages of its training text that were tested"
+        opening = f"{'It memorised heavily: by' if heavily else 'By'} heart it knows {known}"
     return heavily, f"{opening}, and {_longest_run(longest, place)}."
 
 
