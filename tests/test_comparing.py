@@ -221,6 +221,14 @@ def test_a_grid_is_a_line_for_each_other_setting_and_models_are_bars(tmp_path: P
     assert len(page.select(".bars rect:not(.ground)")) == 2
 
 
+def test_a_number_that_changes_with_something_else_is_not_drawn_as_the_cause(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one", 1.5, "imprint.epochs=1", "imprint.rank=8")
+    other = write_run(tmp_path / "other", 1.2, "imprint.epochs=4", "imprint.rank=32")
+    page = BeautifulSoup(comparison_page(compare([str(one), str(other)])), "html.parser")
+    assert not page.select(".panel")
+    assert len(page.select(".bars rect:not(.ground)")) == 2
+
+
 def test_names_are_escaped(tmp_path: Path) -> None:
     run = write_run(tmp_path / "<b>&", 1.5)
     assert not BeautifulSoup(comparison_page(compare([str(run)])), "html.parser").select("b")

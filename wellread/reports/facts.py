@@ -8,7 +8,7 @@ from typing import Any
 
 from wellread.recipe import Full, Lora, Method, Qlora, Recipe, Stage, lineage
 from wellread.reports.reading import RunRecord, file_name, unit_of
-from wellread.reports.wording import count, duration, listed, sentence
+from wellread.reports.wording import count, duration, listed, model_words, sentence
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 NOTHING_ELSE = "a new model that has read nothing else"
@@ -28,11 +28,11 @@ def reader(recipe: Recipe) -> str:
     stages = [stage for stage in recipe.stages if stage.name in way]
     base = recipe.base if "base" in way else None
     if len(stages) > 1:
-        whom = base or "a new model"
+        whom = model_words(base) if base else "a new model"
         return (
             f"{whom}, taught in {NUMBERS.get(len(stages), str(len(stages)))} stages: {listed([s.name for s in stages])}"
         )
-    return f"{base}, taught with {method(last.method)}" if base else NOTHING_ELSE
+    return f"{model_words(base)}, taught with {method(last.method)}" if base else NOTHING_ELSE
 
 
 def method(how: Method) -> str:

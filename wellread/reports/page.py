@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from wellread.reports.wording import count, rule_words
+from wellread.reports.wording import count, model_words, rule_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,6 +23,7 @@ def environment() -> Environment:
     found.filters["tied"] = tied
     found.filters["count"] = count
     found.filters["rule"] = rule_words
+    found.filters["model"] = model_words
     return found
 
 

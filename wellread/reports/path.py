@@ -14,11 +14,13 @@ from wellread.reports import facts
 from wellread.reports.reading import LogRow, Milestone
 from wellread.reports.rows import BITS, Rows, sign
 from wellread.reports.table import Cell, cell_of_difference
-from wellread.reports.wording import count, duration, number, percent, short_tokens, span, stopped_words
+from wellread.reports.wording import count, duration, model_words, number, percent, short_tokens, span, stopped_words
 from wellread.types import Measurement
 
 RECITED = "greedy_recited_share"
 LESS = "train less held_out"
+LEAST = 0.01
+"""A strip of shares is at least so high, so that nothing recited lies at its foot."""
 MARGIN = 14.0
 """Per cent of a strip's height that stay free above the highest end of an interval and below the lowest."""
 
@@ -163,7 +165,7 @@ def _strip(
 ) -> Strip:
     measured = [row for row in found if row is not None and row.value is not None]
     ends = [end for row in measured for end in (row.value, row.low, row.high) if end is not None]
-    ends += [0.0] if key == "recited" else []
+    ends += [0.0, LEAST] if key == "recited" else []
     lowest, highest = min(ends, default=0.0), max(ends, default=1.0)
 
     def y(value: float | None) -> float | None:
@@ -234,7 +236,7 @@ def _row(
         _figure(by_heart[place], None, "", rows),
     )
     if each.stage is None:
-        return PathRow("Before", f"{each.subject}, as it came", "", cells, "", "")
+        return PathRow("Before", f"{model_words(each.subject)}, as it came", "", cells, "", "")
     stopped = next((row.stopped for row in reversed(each.log) if row.stopped), "")
     about = f"{facts.method(each.stage.method)}, on {facts.reads(each.stage)}"
     if place and origin != place - 1:

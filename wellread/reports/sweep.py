@@ -20,6 +20,8 @@ WIDE = 8
 RECITED = "greedy_recited_share"
 Scale: TypeAlias = Literal["plain", "share", "rank"]
 """What an axis counts, see `draw_panel`."""
+LEAST = 0.01
+"""An axis of shares reaches at least so far, so that nothing recited lies at its foot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,15 @@ class Sweep:
 def sweep(comparison: Comparison) -> Sweep | None:
     """Charts over the numeric setting of the most values, a line for each combination of the others.
 
-    None where the runs differ in no number, where one is a model of no run, or where there would be too many lines.
+    None where no two runs differ in that number alone, where one is a model of no run, or where there would be too many
+    lines.
     """
     setting = _axis(comparison)
     if setting is None:
         return None
     groups = _groups(comparison, setting)
+    if all(len(runs) == 1 for runs in groups.values()):  # where something else differs too, the number explains nothing
+        return None
     if len(groups) > MOST_LINES or any(
         len({run.settings[setting] for run in runs}) < len(runs) for runs in groups.values()
     ):
@@ -162,7 +167,7 @@ def draw_panel(
     x_of, x_ticks = _scale(sorted({x for each in series for x, _, _ in each.points}), wide)
     rows = [row for each in series for _, row, _ in each.points]
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
-    low, high = {"share": (0.0, max(ends)), "rank": (1.0, max(2.0, *ends))}.get(scale, (min(ends), max(ends)))
+    low, high = {"share": (0.0, max(*ends, LEAST)), "rank": (1.0, max(2.0, *ends))}.get(scale, (min(ends), max(ends)))
     y_at = ticks(low, high, 4)
     bottom, top = y_at[0], y_at[-1]
 

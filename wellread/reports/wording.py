@@ -102,6 +102,14 @@ RULES = {
 """What a cleaning rule removed, in plain words; a rule that is not here says its own name."""
 
 
+MODELS = {"embedded": "SmolLM2-135M-Instruct"}
+"""Names that mean something on a command line, as whoever reads a page may look them up."""
+
+
+def model_words(name: str) -> str:
+    return MODELS.get(name, name)
+
+
 def metric_words(name: str, unit: str = "") -> Words:
     """Title and explanation of a metric; variants say how they differ in brackets.
 
