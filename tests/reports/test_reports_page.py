@@ -158,7 +158,7 @@ def test_the_ribbon_gives_each_chapter_its_part_and_share(page: BeautifulSoup) -
     assert [block["class"][0] for block in blocks[:6]] == ["train", "train", "validation", "train", "train", "held_out"]
     assert sum(float(block["style"].partition(":")[2]) for block in blocks) == pytest.approx(100, abs=0.01)
     assert blocks[5]["title"].startswith("Chapter 6: held out, ")
-    assert "Held out, seen by nothing before the final measurement: 2 chapters, " in told(page.select_one(".parts"))
+    assert "Held out, by which nothing was trained or chosen: 2 chapters, " in told(page.select_one(".parts"))
     assert "Chapter 6 · Chapter 14" in told(page.find(id="book"))
 
 

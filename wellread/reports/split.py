@@ -12,7 +12,7 @@ from wellread.reports.wording import count, percent
 PARTS = {
     "train": ("Training", "what the model read"),
     "validation": ("Validation", "watched during training; with “keep: best” the checkpoint is chosen by it"),
-    "held_out": ("Held out", "seen by nothing before the final measurement"),
+    "held_out": ("Held out", "by which nothing was trained or chosen"),
 }
 LABELLED = 30
 """Up to this many chapters, each block is as wide as its chapter is long and bears its number."""
