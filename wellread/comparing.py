@@ -77,7 +77,10 @@ def compare(
     for subject in subjects:
         read = subject.run is not None and (measured is None or (bool(texts) and _texts(subject.run) == texts))
         if not read and measured is None:
-            raise UsageError(f"{subject.name} is no run: name a text with --text, or a run with --run, to measure on.")
+            raise UsageError(
+                f"{subject.name} is no run (`wellread list runs` shows yours); a model needs a text to be measured on: "
+                "name files with --text, or a run with --run."
+            )
         rows = _own_rows(subject) if read or measured is None else measured(subject.name, wanted, quick)
         where = texts if measured is not None or subject.run is None else _texts(subject.run)
         found.append(_found(subject, _chosen(rows, metrics), where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from wellread import runs
@@ -79,6 +80,10 @@ def read_name(name: str) -> Named:
         return Named(str(this.last_checkpoint(stage)), this, alpha)
     if alpha is not None:
         raise UsageError(f"{name}: a dial setting belongs to a run, which knows its base; {model} is no run.")
+    if not Path(name).exists() and (name.startswith((".", "/", "runs/")) or len(Path(name).parts) > 2):
+        raise UsageError(f"{name}: there is no such run, folder or file; `wellread list runs` shows your runs.")
+    if name != "embedded" and not Path(name).exists() and get_close_matches(name, ["embedded"], cutoff=0.8):
+        raise UsageError(f"no model {name!r}; did you mean 'embedded'?")
     return Named(name)
 
 

@@ -242,6 +242,8 @@ def recipe_text(name: str) -> str:
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         try:
             return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise RecipeError(f"there is no recipe file {name}; `wellread new novel {path.name}` writes one.") from None
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {name}: {error}") from None
     if name not in shipped():
@@ -287,18 +289,34 @@ def _validate(raw: Mapping[str, Any], source: str) -> Recipe:
 
 
 def _first_problem(error: ValidationError, raw: Mapping[str, Any]) -> str:
-    problems = error.errors(include_url=False)
+    found = error.errors(include_url=False)
+    # a stage that is no stage leaves the list of stages short: the first is the cause, the second is no news
+    problems = [each for each in found if each["type"] != "too_short"] or found
     first = problems[0]
-    place = ".".join(str(part) for part in first["loc"]) or "recipe"
+    place = _place(first["loc"], raw)
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])
         said = unknown(f"setting {place!r}", name, _keys(Recipe))
     elif first["type"] == "value_error":
         said = f"{place}: {first['ctx']['error']}" if first["loc"] else str(first["ctx"]["error"])
     else:
-        said = f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}; found {first['input']!r}"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return said + more
+        wanted = [each["msg"][0].lower() + each["msg"][1:] for each in problems if _place(each["loc"], raw) == place]
+        said = f"{place}: {', or '.join(wanted)}; found {first['input']!r}"
+    others = len({_place(each["loc"], raw) for each in problems}) - 1
+    return said + (f" (and {others} more)" if others else "")
+
+
+def _place(loc: Sequence[int | str], raw: Mapping[str, Any]) -> str:
+    """Where a problem lies, as `--set` would write it: stages by name, without the kinds that pydantic tried."""
+    parts = list(loc)
+    if len(parts) > 1 and parts[0] == "stages" and isinstance(parts[1], int):
+        stage = raw["stages"][parts[1]]
+        parts[:2] = [stage["name"]] if isinstance(stage, Mapping) and "name" in stage else ["stages", parts[1]]
+    if "method" in parts:
+        del parts[parts.index("method") + 1 : parts.index("method") + 2]
+    if parts and (parts[-1] in {"int", "float", "str"} or str(parts[-1]).startswith("literal[")):
+        parts.pop()
+    return ".".join(map(str, parts)) or "recipe"
 
 
 def _keys(record: type[BaseModel]) -> set[str]:
