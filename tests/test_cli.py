@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,14 @@ def test_help_loads_nothing_heavy() -> None:
         (["run", "novel-from-scratch"], "name a file"),
         (["run", "novel", "--set", "imprint.rnk=3"], "did you mean 'rank'"),
         (["run", "novel", "--set", "imprint.rank=8,16", "--out", "x"], "2 runs"),
+        (
+            ["run", "novel", "--minutes", "-1"],
+            "novel: imprint.budget.minutes: input should be greater than 0; found -1\n",
+        ),
+        (["run", "novel", "--set", "imprint.rank=abc"], "or input should be 'auto'; found 'abc'\n"),
+        (["run", "mine.yaml"], "`wellread new novel mine.yaml` writes one"),
+        (["write", "runs/novel-1a2b", "Once"], "`wellread list runs`"),
+        (["write", "embeded", "Once"], "did you mean 'embedded'"),
         (["plan", "nowel"], "did you mean 'novel'"),
         (["new", "nowel"], "did you mean 'novel'"),
         (["report", "."], "not a run folder"),
@@ -72,6 +81,18 @@ def test_new_copies_a_recipe_that_runs_as_it_is_and_never_overwrites(tmp_path: P
 def test_list_names_what_there_is(kind: str, member: str) -> None:
     rows = [json.loads(line) for line in wellread("list", kind, "--json").stdout.splitlines()]
     assert member in {row["name"] for row in rows}
+
+
+def test_the_version_and_empty_lists_are_told(tmp_path: Path) -> None:
+    assert wellread("--version").stdout.startswith("wellread 0.")
+    none = wellread("list", "runs", cwd=tmp_path)
+    assert (none.stdout, none.stderr) == ("", "no runs here yet\n")
+
+
+def test_a_long_line_about_a_recipe_is_folded_under_its_name() -> None:
+    lines = wellread("list").stdout.splitlines()
+    assert max(map(len, lines)) <= 100 or "COLUMNS" in os.environ
+    assert {line[:24].strip() for line in lines} >= {"", "novel", "novel-full"}
 
 
 def test_the_progress_line_shows_what_a_person_waits_for() -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +31,15 @@ INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""
 REQUIREMENT_UNMET = 3
 
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        echo(f"wellread {version('wellread')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="wellread",
     help="Teach a text to a language model, and find out how well it was read.",
@@ -36,6 +48,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Teach a text to a language model, and find out how well it was read."""
 
 
 @app.command()
@@ -56,7 +77,7 @@ def run(
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Teach a text and measure how well it was read; run it again to resume."""
+    """Teach a text, and measure how well it was read. Run it again to resume."""
     from wellread.pipeline import run as run_recipe
     from wellread.repeating import repeated, spread_lines, spreads
     from wellread.reports import requirements_of, verdict_of
@@ -69,8 +90,8 @@ def run(
     for each in recipes:
         with watching() as watch:
             done = run_recipe(
-                each, texts or (), out=out, offline=offline, strict=strict, command=" ".join(sys.argv), repeats=repeats,
-                watch=watch,
+                each, texts or (), out=out, offline=offline, strict=strict, repeats=repeats, watch=watch,
+                command=shlex.join(["wellread", *sys.argv[1:]]),
             )  # fmt: skip
         if not processes.is_first():
             continue
@@ -230,7 +251,7 @@ def compare(
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Runs or models side by side, each with its paired difference to the first; --json: one object a line for each."""
+    """Runs or models side by side. Each has its paired difference to the first; --json: one object a line for each."""
     from wellread.comparing import compare as compare_all
     from wellread.measuring import measure_model
     from wellread.reports import comparison_lines, comparison_page
@@ -293,16 +314,23 @@ def list_kind(
     """List what there is of a kind."""
     from wellread.listing import listing
 
-    for name, about in listing(kind):
+    found = listing(kind)
+    width = max(60, shutil.get_terminal_size((100, 24)).columns)
+    for name, about in found:
         if as_json:
             print_json({"name": name, "about": about})
         else:
-            echo(f"{name:24}{about}".rstrip())
+            line = textwrap.fill(
+                f"{name:24}{about}", width, subsequent_indent=" " * 24, break_long_words=False, break_on_hyphens=False
+            )
+            echo(line.rstrip())
+    if not found:
+        note(f"no {kind} here yet")
 
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Say what works on this machine, and what to do about what does not."""
+    """Say what works on this machine. What does not comes with the command that mends it."""
     from wellread.environment import examine
 
     checks = examine()

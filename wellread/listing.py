@@ -12,12 +12,13 @@ def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
     """Names with one line about each. Raises UsageError for a kind there is not."""
     from wellread import corpus, metrics
     from wellread.recipe import load_recipe, shipped
+    from wellread.reports.wording import metric_words
     from wellread.texts import library_texts
 
     if kind == "recipes":
         return [(name, load_recipe(name).about) for name in shipped()]
     if kind == "metrics":
-        return [(name, "") for name in registry.names("metrics", metrics.METRICS)]
+        return [(name, metric_words(name).explanation) for name in registry.names("metrics", metrics.METRICS)]
     if kind == "loaders":
         return [(name, "") for name in registry.names("loaders", corpus.LOADERS)]
     if kind == "texts":

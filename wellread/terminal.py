@@ -89,7 +89,10 @@ def watching() -> Iterator[Watch]:
         nonlocal drawn
         if not live:
             return
-        line = progress_line(now)[: os.get_terminal_size(sys.stderr.fileno()).columns - 1]
+        room = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+        line = progress_line(now)
+        if len(line) > room:  # the bar gives way, so that the time left can be read
+            line = progress_line(now, width=max(4, 20 - len(line) + room))[:room]
         sys.stderr.write("\r" + line.ljust(drawn))
         sys.stderr.flush()
         drawn = len(line)

@@ -61,9 +61,7 @@ def test_a_document_begins_as_it_does_for_transformers(model: GgufModel) -> None
 @pytest.mark.slow
 @here
 def test_a_chat_is_answered_and_ended(model: GgufModel) -> None:
-    [said] = model.generate(
-        [[{"role": "user", "content": "What colour is the sky?"}]], Sampling(200, temperature=0)
-    )
+    [said] = model.generate([[{"role": "user", "content": "What colour is the sky?"}]], Sampling(200, temperature=0))
     assert "blue" in said.completion
     assert said.finish == "stop"
 
