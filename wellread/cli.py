@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +20,7 @@ import typer
 from wellread import options
 from wellread.errors import UsageError, WellreadError
 from wellread.options import AsJson, Minutes, ModelName, Offline, RecipeName, Seed, Settings, Strict, Texts, recipes_of
-from wellread.terminal import echo, measurement_lines, note, print_json, print_sample, watching
+from wellread.terminal import echo, listed, measurement_lines, note, print_json, print_sample, watching
 
 if TYPE_CHECKING:
     from wellread.types import Measurement
@@ -30,14 +28,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""
 REQUIREMENT_UNMET = 3
-
-
-def _say_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        echo(f"wellread {version('wellread')}")
-        raise typer.Exit
 
 
 app = typer.Typer(
@@ -51,11 +41,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and exit.")
-    ] = False,
-) -> None:
+def wellread(version: options.Version = False) -> None:
     """Teach a text to a language model, and find out how well it was read."""
 
 
@@ -315,15 +301,11 @@ def list_kind(
     from wellread.listing import listing
 
     found = listing(kind)
-    width = max(60, shutil.get_terminal_size((100, 24)).columns)
     for name, about in found:
         if as_json:
             print_json({"name": name, "about": about})
         else:
-            line = textwrap.fill(
-                f"{name:24}{about}", width, subsequent_indent=" " * 24, break_long_words=False, break_on_hyphens=False
-            )
-            echo(line.rstrip())
+            echo(listed(name, about))
     if not found:
         note(f"no {kind} here yet")
 

@@ -45,6 +45,19 @@ DialSetting = Annotated[
 NoRecite = Annotated[
     int, typer.Option(min=0, metavar="WORDS", help="Never more than so many words of the corpus in a row; 0: any.")
 ]
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"wellread {version('wellread')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and exit.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output alone on stdout.")]
 
 

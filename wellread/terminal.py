@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,14 @@ def note(text: str) -> None:
 
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def listed(name: str, about: str) -> str:
+    """A name and what it stands for, folded to the terminal's width in a column of its own."""
+    width = max(60, shutil.get_terminal_size((100, 24)).columns)
+    return textwrap.fill(
+        f"{name:24}{about}", width, subsequent_indent=" " * 24, break_long_words=False, break_on_hyphens=False
+    ).rstrip()
 
 
 def print_sample(row: Mapping[str, Any], *, text: bool) -> None:
