@@ -165,6 +165,13 @@ def test_nothing_copied_is_said() -> None:
     assert found.copying.endswith("its own writing copies no run of 8 or more words from the book.")
 
 
+def test_a_small_gain_is_called_small_however_sure_it_is() -> None:
+    rows = [bits(2.0, "base"), bits(1.94, "new"), bits(-0.06, "new - base", -0.07, -0.05)]
+    assert verdict(rows).headline == "The book was learned a little"
+    rows = [bits(2.0, "base"), bits(1.9, "new"), bits(-0.1, "new - base", -0.11, -0.09)]
+    assert verdict(rows).headline == "The book was learned"
+
+
 def test_of_none_recited_only_the_tested_passages_are_spoken_of() -> None:
     found = verdict([bits(1.5, "new"), *recited("new", 0.0, 0.0), longest("new", 7)])
     assert found.copying.startswith("By heart it knows none of the 100 passages of its training text that were tested,")

@@ -24,6 +24,8 @@ UNDERLINED_WORDS = 8
 """Shorter runs are ordinary phrases; they are neither underlined nor spoken of."""
 
 PERHAPS = "Perhaps learned: no interval was computed"
+SMALL_GAIN = 0.05
+"""A model surprised by so little less than before has begun to learn the book, however sure that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,10 @@ def _learning(rows: Rows, trained: str | None, base: str | None, units: str) -> 
     figures = f"{after.value:.3f} bits per byte against {before.value:.3f}, {_amount(gap)}{clause}."
     sure = gap.low is not None
     if sign(gap) < 0:
-        less = percent(1 - after.value / before.value)
-        headline = "The book was learned" if sure else PERHAPS
+        gain = 1 - after.value / before.value
+        less = percent(gain)
+        learned = "The book was learned" if gain >= SMALL_GAIN else "The book was learned a little"
+        headline = learned if sure else PERHAPS
         if beaten:
             headline = f"{'Better' if sure else 'Perhaps better'} than before, but not learned yet"
         return headline, (
