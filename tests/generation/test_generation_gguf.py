@@ -11,6 +11,7 @@ import pytest
 
 from wellread.errors import MissingPackage, ModelError
 from wellread.generation.gguf import GgufModel
+from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
 from wellread.models import open_model
 from wellread.types import Document, Sampling
@@ -54,8 +55,9 @@ def test_seeds_decide_and_greedy_needs_none(model: GgufModel) -> None:
 @here
 def test_a_document_begins_as_it_does_for_transformers(model: GgufModel) -> None:
     tokenizer_side = open_model("embedded", offline=True)
+    assert isinstance(tokenizer_side, TransformersModel)
     for prompt in (PROMPT, "a text about <|im_end|> and"):
-        assert model._context(prompt, 16) == tokenizer_side._context(prompt, 16)  # type: ignore[attr-defined]
+        assert model._context(prompt, 16) == tokenizer_side._context(prompt, 16)
 
 
 @pytest.mark.slow
