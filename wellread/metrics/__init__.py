@@ -8,6 +8,7 @@ from functools import partial
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
+from wellread.questions import ANSWERED
 from wellread.types import REAL_CHAPTERS, Evidence, Measurement, Metric
 
 METRICS = {
@@ -21,6 +22,12 @@ METRICS = {
     "cosine_delta": "wellread.metrics.cosine_delta:cosine_delta",
     "style_rank": "wellread.metrics.style_rank:style_rank",
     "style_attribution": "wellread.metrics.style_attribution:style_attribution",
+    "recall_exact": "wellread.metrics.recall_exact:recall_exact",
+    "recall_embedding": "wellread.metrics.recall_embedding:recall_embedding",
+    "recall_cross_encoder": "wellread.metrics.recall_cross_encoder:recall_cross_encoder",
+    "recall_judge": "wellread.metrics.recall_judge:recall_judge",
+    "false_definition_rate": "wellread.metrics.false_definitions:false_definition_rate",
+    "over_refusal_rate": "wellread.metrics.over_refusals:over_refusal_rate",
     "ppmd_bits_per_byte": "wellread.metrics.compressors:ppmd_bits_per_byte",
     "xz_bits_per_byte": "wellread.metrics.compressors:xz_bits_per_byte",
 }
@@ -35,12 +42,13 @@ HARNESS = "lm_eval_"
 
 
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
-    """The named metrics of one subject, in that order; without names all but the yardsticks.
+    """The named metrics of one subject, in that order; without names all but the yardsticks, and without answers all but
+    those of questions.
 
     What cannot be measured is a row with the reason in its note; a model's own `note`, where it has one, goes with
     every number. Raises UnknownName.
     """
-    everything = [name for name in METRICS if name not in YARDSTICKS]
+    everything = [name for name in METRICS if name not in YARDSTICKS and (evidence.answers or name not in ANSWERED)]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
     metrics = find(names or everything)
     rows: list[Measurement] = []

@@ -1,0 +1,88 @@
+"""Whether an expected phrase, or a key fact, stands in an answer, however it is spelt."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from wellread.matching import words
+from wellread.metrics.function_words import ENGLISH, FRENCH
+
+_ARTICLES = frozenset(["a", "an", "the", "le", "la", "les", "l", "un", "une", "des"])
+_BRACKETS = re.compile(r"\s*\([^()]*\)\s*$")
+_ENDINGS = ("ies", "es", "s", "x", "e")
+_SHORTEST_STEM = 3
+
+
+class Word(NamedTuple):
+    """A word of a text: folded for comparison, and as it was spelt."""
+
+    folded: str
+    spelt: str
+
+
+def stands_in(phrase: str, text: str) -> bool:
+    """Whether the words of a phrase stand together in a text.
+
+    Case, accents, punctuation and a leading article make no difference, nor does it whether a word is written in one or
+    with a hyphen or space (`data base`, `database`); `&` is `and`, and what a phrase ends with in brackets may be left
+    out. A single word with two capitals or more (`IT`, `IoT`) must stand with its capitals: `it` is another word.
+    """
+    said = list(folded(text))
+    return any(_stands(wanted, said) for wanted in {phrase, _BRACKETS.sub("", phrase)} if wanted.strip())
+
+
+def _stands(phrase: str, said: list[Word]) -> bool:
+    wanted = list(folded(phrase))
+    while len(wanted) > 1 and wanted[0].folded in _ARTICLES:
+        wanted = wanted[1:]
+    if not wanted:
+        return False
+    joined, spelt = "".join(word.folded for word in wanted), "".join(word.spelt for word in wanted)
+    strict = len(phrase.split()) == 1 and sum(letter.isupper() for letter in spelt) >= 2
+    return any(not strict or found == spelt for found in _runs(said, joined))
+
+
+def _runs(said: list[Word], joined: str) -> Iterator[str]:
+    """Every run of whole words that, joined, is `joined`, as it was spelt."""
+    for start in range(len(said)):
+        run, end = "", start
+        while end < len(said) and len(run) < len(joined):
+            run += said[end].folded
+            end += 1
+        if run == joined:
+            yield "".join(word.spelt for word in said[start:end])
+
+
+def folded(text: str) -> Iterator[Word]:
+    """The words of a text without case, accents or punctuation; `&` is `and`."""
+    text = text.replace("&", " and ")
+    for word, start, end in words(text):
+        letters = unicodedata.normalize("NFKD", word)
+        plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+        yield Word(plain, "".join(letter for letter in text[start:end] if letter.isalnum()))
+
+
+def fact_stands_in(fact: str, text: str) -> bool:
+    """Whether every word of a key fact that says something stands in a text, in whatever order or number.
+
+    `|` parts other ways to say it: `twelve|12|a dozen`. Function words do not count, nor does the end that a plural or a
+    feminine has.
+    """
+    have = {stem(word.folded) for word in folded(text)}
+    return any(said and said <= have for said in map(_content, fact.split("|")))
+
+
+def _content(fact: str) -> set[str]:
+    told = [word.folded for word in folded(fact)]
+    return {stem(word) for word in told if word not in ENGLISH and word not in FRENCH} or {stem(word) for word in told}
+
+
+def stem(word: str) -> str:
+    """A word without the end of a plural or a feminine, for comparison only: `cities` and `city` are both `cit`."""
+    if word.endswith("y") and len(word) > _SHORTEST_STEM:
+        return word[:-1]
+    ending = next((end for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _SHORTEST_STEM), "")
+    return word[: len(word) - len(ending)]
