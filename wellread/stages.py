@@ -9,11 +9,16 @@ from pydantic import Field, field_validator, model_validator
 
 from wellread.conditions import read_condition
 from wellread.methods import LowRank, Method, Record, Scratch
+from wellread.questions import ANSWERED, HONEST
+from wellread.registry import unknown
 
 STYLED = ("burrows_delta", "cosine_delta", "style_")
 """Beginnings of the metrics that need `measure.style_words`."""
 WRITTEN = ("longest_recited_words", "recited_coverage", *STYLED)
 """Beginnings of the metrics that are measured on what a model writes, which no dose waits for."""
+LOSS = "validation_loss"
+BEST_BY = (LOSS, "recall_exact", *HONEST)
+"""What the best weights are chosen by."""
 
 
 class Windows(Record):
@@ -45,7 +50,8 @@ class Mix(Record):
     """Replay of other text beside the stage's own, against forgetting."""
 
     texts: tuple[str, ...] = ("library:novella", "library:conte")
-    """Files, folders or `library:NAME`; nothing of what `general` measures."""
+    """Files, folders or `library:NAME`; nothing of what `general` measures. Chats are replayed as chats, with loss on
+    the answers only; beside texts they take half of the share."""
     share: float = Field(default=0.25, gt=0, lt=1)
     """Share of the windows that are replay; drawn anew every epoch."""
 
@@ -115,6 +121,9 @@ class Stage(Record):
     optimizer: Optimizer = Optimizer()
     keep: Literal["best", "last", "average"] = "last"
     """Which weights a stage ends with: best on validation, the last, or the average of the late ones."""
+    best_by: str = LOSS
+    """What `keep: best` chooses by: `validation_loss`, or a measure of answers to validation questions, such as `recall_exact`;
+    of equals the one with the lower loss."""
     evaluations: int = Field(default=10, ge=1)
     """How often validation is measured over the budget."""
     validation_windows: int = Field(default=64, ge=1)
@@ -146,6 +155,12 @@ class Stage(Record):
             raise ValueError(f"stage {self.name} reads either random_windows or examples: remove one of them")
         if self.goldfish == 1:
             raise ValueError("goldfish: 1 would leave every token out; take 2 or more, or 0 for none")
+        if self.best_by not in BEST_BY:
+            raise ValueError(unknown(f"measure {self.best_by!r} to choose weights by", self.best_by, BEST_BY))
+        if self.best_by != LOSS and self.keep != "best":
+            raise ValueError(f"best_by: {self.best_by} chooses nothing with keep: {self.keep}; set keep: best")
+        if self.until and read_condition(self.until).metric in ANSWERED:
+            raise ValueError("until: answers are no dose; keep: best with best_by: recall_exact chooses by them")
         if self.until:
             dose = read_condition(self.until)
             if dose.split not in ("train", "validation"):

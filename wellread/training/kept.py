@@ -4,8 +4,9 @@
 A stage that may stop before its budget is spent does not know when its last fifth begins: its average runs from the
 first step, each weighing about as the eighth power of its number, so that whenever it stops the late ones make it up
 (polynomial-decay averaging: Shamir and Zhang 2013, 1212.1824).
-`best` chooses by validation loss among the weights at every evaluation and, at the end, that same average; so on
-validation it is never worse than `last` or `average`.
+`best` chooses by what they cost on validation (the loss; or by `best_by` a measure of answers, the loss between equals)
+among the weights at every evaluation and, at the end, that same average; so on validation it is never worse than `last` or
+`average`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Kept:
     average: dict[str, torch.Tensor] = field(default_factory=dict)
     averaged: int = 0
     best: dict[str, torch.Tensor] = field(default_factory=dict)
-    best_loss: float | None = None
+    best_cost: tuple[float, ...] | None = None
     best_name: str = "last"
     """What the best weights are: `step 120` or `average`."""
 
@@ -52,24 +53,26 @@ class Kept:
                 else:
                     self.average[name] = parameter.detach().clone()
 
-    def consider(self, parameters: Mapping[str, Any], loss: float, name: str) -> None:
-        """Remember these weights if no others did better on validation."""
-        if self.keep == "best" and (self.best_loss is None or loss < self.best_loss):
-            self.best_loss, self.best_name = loss, name
+    def consider(self, parameters: Mapping[str, Any], cost: tuple[float, ...], name: str) -> None:
+        """Remember these weights if no others cost as little on validation; of a cost the first number decides."""
+        if self.keep == "best" and (self.best_cost is None or cost < self.best_cost):
+            self.best_cost, self.best_name = cost, name
             self.best = {name: parameter.detach().clone() for name, parameter in parameters.items()}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return {f"{kind}/{name}": copy for kind in ("average", "best") for name, copy in getattr(self, kind).items()}
 
     def facts(self) -> dict[str, Any]:
-        return {"averaged": self.averaged, "best_loss": self.best_loss, "best_name": self.best_name}
+        return {"averaged": self.averaged, "best_cost": self.best_cost, "best_name": self.best_name}
 
     def restore(self, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
         for kind in ("average", "best"):
             start = f"{kind}/"
             mine = {name.removeprefix(start): copy for name, copy in tensors.items() if name.startswith(start)}
             setattr(self, kind, mine)
-        self.averaged, self.best_loss, self.best_name = facts["averaged"], facts["best_loss"], facts["best_name"]
+        cost = facts["best_cost"]
+        self.averaged, self.best_name = facts["averaged"], facts["best_name"]
+        self.best_cost = None if cost is None else tuple(cost)
 
 
 def put(parameters: Mapping[str, Any], copies: Mapping[str, torch.Tensor]) -> None:

@@ -7,7 +7,8 @@ the training part so far) and `elapsed_seconds` (training and validation, before
   the step just done), `tokens_per_second` (since the line before) and `memory_bytes` (resident now; on a GPU the most
   that was allocated).
 - A line of validation adds `validation_loss` (nats per token), `validation_tokens` (predicted) and `weights`:
-  `current` or, once at the end, `average`; and `dose`, where the stage has an `until`.
+  `current` or, once at the end, `average`; `dose`, where the stage has an `until`; and what is watched of answers to
+  validation questions: `recall_exact`, `false_definition_rate`, `over_refusal_rate`.
 - The last line adds `kept`: `last`, `average`, or the `step N` whose weights were best; and `stopped`: `budget`, or
   `patience: …` or `until: …` with what was found.
 """

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from wellread import weights
 from wellread.errors import RunError
 from wellread.recipe import Scratch, Stage
+from wellread.stages import LOSS
 from wellread.training import processes
 from wellread.training.batches import Batches, FixedWindows, Windows
 from wellread.training.budget import Course
@@ -44,6 +45,7 @@ def train(
     seed: int,
     fingerprint: str,
     dose: Callable[[Any], float] | None = None,
+    watched: Callable[[Any], Mapping[str, float]] | None = None,
     report_to: Sequence[str] = (),
     run_name: str = "",
     progress: Callable[[Progress], None] = lambda now: None,
@@ -52,7 +54,8 @@ def train(
     """Train what asks for gradients in `model`, within the stage's budget, and save it to `folder/checkpoint`.
 
     `stage` is settled (`recipe.settle`). `dose` measures what `stage.until` speaks of, on the model in evaluation mode,
-    with every validation. `report_to` names trackers of transformers', which hear what the log says under `run_name`.
+    with every validation; so is what is `watched`, by which `stage.best_by` may choose. `report_to` names trackers of
+    transformers', which hear what the log says under `run_name`.
 
     `folder/log.jsonl` is the curve (see log.py); `folder/resume` holds what an interrupted run goes on from, and is
     removed at the end. `fingerprint` says which work this is: a finished checkpoint with the same one is returned as it
@@ -65,6 +68,10 @@ def train(
     """
     if stage.until and dose is None:
         raise ValueError(f"stage {stage.name} stops at {stage.until!r}, and nobody measures it: give a dose")
+    if stage.best_by != LOSS and watched is None:
+        raise RunError(
+            f"stage {stage.name} keeps what is best by {stage.best_by}, and there is no validation question to ask."
+        )
     finished = weights.read_checkpoint(folder / "checkpoint")
     if finished is not None:
         if finished.fingerprint != fingerprint:
@@ -75,7 +82,7 @@ def train(
         with _memory(stage):
             _train(
                 model, windows, validation, stage, together, folder=folder, seed=seed, fingerprint=fingerprint,
-                dose=dose, report_to=report_to, run_name=run_name, progress=progress,
+                dose=dose, watched=watched, report_to=report_to, run_name=run_name, progress=progress,
                 say=say if together.first else lambda line: None,
             )  # fmt: skip
         if together.first:
@@ -100,6 +107,7 @@ def _train(
     seed: int,
     fingerprint: str,
     dose: Callable[[Any], float] | None,
+    watched: Callable[[Any], Mapping[str, float]] | None,
     report_to: Sequence[str],
     run_name: str,
     progress: Callable[[Progress], None],
@@ -120,7 +128,7 @@ def _train(
     with processes.first_goes_first():
         state = read_state(folder / "resume", fingerprint, say)
     session = _session(model, windows, validation, stage, together, state,
-                       folder=folder, fingerprint=fingerprint, dose=dose, progress=progress)  # fmt: skip
+                       folder=folder, fingerprint=fingerprint, dose=dose, watched=watched, progress=progress)  # fmt: skip
     if state is not None:
         restore(session, state, together.of_first(max(state.facts["seconds"], read_clock(folder / "resume"))))
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
@@ -148,7 +156,7 @@ def _train(
 def _session(
     model: Any, windows: Windows, validation: FixedWindows, stage: Stage, together: processes.Together,
     state: State | None, *, folder: Path, fingerprint: str, dose: Callable[[Any], float] | None,
-    progress: Callable[[Progress], None],
+    watched: Callable[[Any], Mapping[str, float]] | None, progress: Callable[[Progress], None],
 ) -> Session:  # fmt: skip
     """A session at the beginning, whose batches and log are where the state says."""
     from wellread.training.optimizers import make_optimizer
@@ -171,7 +179,7 @@ def _session(
         folder=folder / "resume", fingerprint=fingerprint, course=course,
         log=Log(folder / "log.jsonl", lines=facts["lines"], written=together.first),
         autocast=weights.precision(stage.precision, model.device).autocast,
-        progress=progress, dose=dose, together=together,
+        progress=progress, dose=dose, watched=watched, together=together,
     )  # fmt: skip
 
 

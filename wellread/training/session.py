@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wellread.errors import RunError
 from wellread.recipe import Stage
+from wellread.stages import LOSS
 from wellread.training.batches import Batches, FixedWindows, Slice
 from wellread.training.brakes import BUDGET, Brakes
 from wellread.training.budget import Course
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 LOG_SECONDS = 1.0
 CLOCK_SECONDS = 5.0
 
+T = TypeVar("T")
 Dose = Callable[[Any], float]
 """The model in evaluation mode in, a measured number out."""
+Watched = Callable[[Any], Mapping[str, float]]
+"""The same, several numbers by name: what the log shows of answers along training."""
 
 
 class Session:
@@ -43,7 +47,7 @@ class Session:
     def __init__(
         self, model: Any, optimizer: torch.optim.Optimizer, batches: Batches, validation: FixedWindows, stage: Stage,
         *, folder: Path, fingerprint: str, course: Course, log: Log, autocast: torch.dtype | None,
-        progress: Callable[[Progress], None], dose: Dose | None, together: Together,
+        progress: Callable[[Progress], None], dose: Dose | None, watched: Watched | None, together: Together,
     ) -> None:  # fmt: skip
         self.model, self.optimizer, self.batches, self.course = model, optimizer, batches, course
         self.parameters = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
@@ -56,7 +60,9 @@ class Session:
         """The latest validation loss."""
         self.untold: list[dict[str, float]] = []
         """What trackers have not heard of yet."""
-        self._stage, self._report, self._dose = stage, progress, dose
+        self._stage, self._report, self._dose, self._watched = stage, progress, dose, watched
+        self._cost: tuple[float, ...] = ()
+        """What the latest evaluation says of the weights, the least being best."""
         self._validation = Slice(validation, together.rank, together.world)
         self._loss_sum: torch.Tensor | None = None
         self._losses, self._rate = 0, 0.0
@@ -108,8 +114,8 @@ class Session:
             self._log_training(share)
         if due:
             self.evaluated = math.floor(share * self._stage.evaluations + 1e-9)
-            loss = self._evaluate()
-            self.kept.consider(self.parameters, loss, f"step {self.course.step}")
+            self._evaluate()
+            self.kept.consider(self.parameters, self._cost, f"step {self.course.step}")
         if due or self.interrupted or now - self._saved >= self._stage.checkpoint_minutes * 60:
             self._save()
             if due:
@@ -127,8 +133,8 @@ class Session:
         if kept.average:
             last = {key: parameter.detach().clone() for key, parameter in self.parameters.items()}
             put(self.parameters, kept.average)
-            loss = self._evaluate("average")
-            kept.consider(self.parameters, loss, "average")
+            self._evaluate("average")
+            kept.consider(self.parameters, self._cost, "average")
             name = "average"
             if kept.keep == "best":
                 put(self.parameters, last)
@@ -139,12 +145,15 @@ class Session:
         self.log.write(**self._place(), kept=name, stopped=why)
         self._tell(stopped=why)
 
-    def _evaluate(self, weights: str = "current") -> float:
-        """Validation loss, and the dose where one is measured; each process reads its slice of the windows."""
+    def _evaluate(self, weights: str = "current") -> None:
+        """Validation loss, the dose where one is measured, and what answers are watched; each process reads its slice of the
+        windows."""
         before = self.course.seconds
         with self._resting():
             mean, count = validation_loss(self.model, self._validation, self.batches.micro, self.autocast)
             measured = {} if self._dose is None else {"dose": self._measure(self._dose)}
+            if self._watched is not None:
+                measured |= self._watch(self._watched)
         total, number = self.together.total(mean * count, count)
         # alone, the mean as it was measured: multiplied and divided again, its last digit may differ
         loss = mean if self.together.world == 1 else total / max(1.0, number)
@@ -155,21 +164,38 @@ class Session:
         if weights == "current":
             self.latest = loss
             self.brakes.look(loss, row.get("dose"))
-            self.untold.append({"eval_loss": loss, **({"eval_dose": row["dose"]} if "dose" in row else {})})
+            self.untold.append({"eval_loss": loss, **{f"eval_{name}": number for name, number in measured.items()}})
         self.together.meet()
         # the measurement of the average comes on top of the last weights'
         self.course.reserve = (self.course.seconds - before) * (1 if self._stage.keep == "last" else 2)
         self.log.write(**self._place(), **row)
-        return loss
+        self._cost = self._costs(loss, measured)
+
+    def _costs(self, loss: float, measured: Mapping[str, float]) -> tuple[float, ...]:
+        """What the weights are chosen by: the loss, or, before it, a measure of answers."""
+        by = self._stage.best_by
+        if by == LOSS:
+            return (loss,)
+        if by not in measured:
+            raise RunError(f"stage {self._stage.name}: {by} was not measured on the validation questions, so best_by cannot choose; "
+                           "ask more of them (answers.watched, answers.validation).")  # fmt: skip
+        return (measured[by] if by.endswith("_rate") else -measured[by], loss)
 
     def _measure(self, dose: Dose) -> float:
+        # float: a measured share may come as numpy's
+        return self.together.of_first(float(self._in_evaluation_mode(dose)))
+
+    def _watch(self, watched: Watched) -> dict[str, float]:
+        found = self._in_evaluation_mode(watched)
+        return {name: self.together.of_first(float(found[name])) for name in sorted(found)}
+
+    def _in_evaluation_mode(self, measured: Callable[[Any], T]) -> T:
         import torch
 
         training = self.model.training
         self.model.eval()
         with torch.no_grad():
-            # float: a measured share may come as numpy's
-            found = self.together.of_first(float(dose(self.model)))
+            found = measured(self.model)
         self.model.train(training)
         return found
 
