@@ -11,6 +11,7 @@ from typing import Any
 
 from wellread import runs
 from wellread.errors import UsageError
+from wellread.questions import ANSWERED
 from wellread.recipe import Recipe, lineage, parse_recipe
 from wellread.registry import unknown
 from wellread.reports.comparison import Compared, Comparison
@@ -22,7 +23,8 @@ from wellread.types import Measurement
 MAIN = (
     ("bits_per_byte", "held_out"), ("bits_per_byte", "validation"), ("bits_per_byte", "general"),
     ("greedy_recited_share", "train"), ("greedy_recited_share", "held_out"),
-    ("longest_recited_words", ""), ("perplexity", "held_out"),
+    ("longest_recited_words", ""), ("perplexity", "held_out"), ("recall_exact", "held_out"), ("recall_exact", "validation"),
+    ("false_definition_rate", "held_out"), ("over_refusal_rate", "held_out"),
 )  # fmt: skip
 """What is compared where nothing else is asked for: metric and split, in this order."""
 ASIDE = {"name", "about", "size", "sizes", "report_to", "dial"}
@@ -72,7 +74,8 @@ def compare(
     about = None if on is None else runs.open_run(on)
     texts = {} if about is None else _texts(about)
     quick = about is not None and _recipe(about).measure.quick
-    wanted = tuple(metrics) or tuple(dict.fromkeys(name for name, _ in MAIN))
+    asks = about is not None and about.questions.is_dir()
+    wanted = tuple(metrics) or tuple(dict.fromkeys(name for name, _ in MAIN if asks or name not in ANSWERED))
     found = []
     for subject in subjects:
         read = subject.run is not None and (measured is None or (bool(texts) and _texts(subject.run) == texts))

@@ -18,7 +18,8 @@ from wellread.types import Measurement
 MAIN = (
     ("bits_per_byte", "held_out"), ("bits_per_byte", "general"), ("greedy_recited_share", "train"),
     ("greedy_recited_share", "held_out"), ("longest_recited_words", ""), ("recited_coverage", ""), ("cosine_delta", ""),
-    ("style_rank", ""), ("style_attribution", ""),
+    ("style_rank", ""), ("style_attribution", ""), ("recall_exact", "held_out"), ("false_definition_rate", "held_out"),
+    ("over_refusal_rate", "held_out"),
 )  # fmt: skip
 """Metrics and splits of which the spread is told, where every run measured them."""
 
@@ -70,7 +71,9 @@ def spread_lines(folders: Sequence[str | Path], seeds: Sequence[int]) -> list[st
              " (lowest to highest)"]  # fmt: skip
     for each in spreads(folders):
         like = Measurement(each.name, each.mean, each.unit)
-        title = metric_words(each.name, each.unit).title + (f", {split_words(each.split, unit)}" if each.split else "")
+        title = metric_words(each.name, each.unit).title + (
+            f", {split_words(each.split, unit, each.name)}" if each.split else ""
+        )
         ends = span(number(min(each.values), like), number(max(each.values), like))
         lines.append(f"  {title:48}{number(each.mean, like)} +/- {number(each.deviation, like)} ({ends})")
     return lines

@@ -7,6 +7,7 @@ from typing import Any
 
 from wellread.recipe import lineage
 from wellread.reports import facts
+from wellread.reports.answers import SHOWN, answered
 from wellread.reports.bars import bars
 from wellread.reports.curves import Curves, curves
 from wellread.reports.dial import dial
@@ -93,6 +94,8 @@ def context(record: RunRecord) -> dict[str, Any]:
         "size": facts.size_of_text(record),
         "lines": lines(record.measurements, trained=record.trained, base=record.base, unit=unit),
         "yardsticks": yardsticks(record.measurements, trained=record.trained, unit=unit),
+        "answered": answered(record.milestones),
+        "answers_shown": SHOWN,
         "path": path(record.milestones, record.measurements, unit=unit),
         "stages": every_stage(record, unit),
         "stage_titles": ["Before" if each.stage is None else each.subject for each in record.milestones],

@@ -105,7 +105,7 @@ def _block(comparison: Comparison, name: str, split: str, unit: str) -> Block:
     direction = [f"{first.better} is better"] if first.better else []
     things = dict.fromkeys(row.interval_over for row in measured if row.interval_over)
     over = [f"95 % interval over {' / '.join(things)}"] if things else []
-    where = split_words(split, comparison.unit) if split else ""
+    where = split_words(split, comparison.unit, name) if split else ""
     return Block(words.title, where, words.explanation, (*direction, *over, *_tokenizers(measured)), entries)
 
 

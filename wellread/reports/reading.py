@@ -60,6 +60,8 @@ class LogRow:
     """On the last line: `last`, `average` or the step whose weights were kept; else empty."""
     stopped: str = ""
     """Why training ended before its budget did; else empty."""
+    recall: float | None = None
+    """Share of the watched validation questions that were answered right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Milestone:
     spoken: tuple[Spoken, ...]
     gap: Mapping[str, Any] | None = None
     """What rounding the base cost, as quantization.json has it; None where nothing was rounded, or measured."""
+    answers: tuple[Mapping[str, Any], ...] = ()
+    """The rows of answers.jsonl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +169,16 @@ def _milestones(stages: Path, recipe: Recipe, base: str | None) -> tuple[Milesto
     def spoken(folder: Path) -> tuple[Spoken, ...]:
         return tuple(map(_spoken, stream_rows(folder / "samples.jsonl", optional=True)))
 
-    found = [] if base is None else [Milestone(base, None, (), spoken(stages / BASE_STAGE))]
+    def answers(folder: Path) -> tuple[Mapping[str, Any], ...]:
+        return tuple(stream_rows(folder / "answers.jsonl", optional=True))
+
+    before = stages / BASE_STAGE
+    found = [] if base is None else [Milestone(base, None, (), spoken(before), answers=answers(before))]
     for number, stage in enumerate(recipe.stages, 1):
         folder = stages / f"{number:02}-{stage.name}"
         log = tuple(map(_log_row, stream_rows(folder / "log.jsonl", optional=True)))
         gap = read_json(folder / "quantization.json", optional=True)
-        found.append(Milestone(stage.name, stage, log, spoken(folder), gap))
+        found.append(Milestone(stage.name, stage, log, spoken(folder), gap, answers(folder)))
     return tuple(found)
 
 
@@ -262,4 +270,5 @@ def _log_row(row: Mapping[str, Any]) -> LogRow:
         average=row.get("weights") == "average",
         kept=str(row.get("kept", "")),
         stopped=str(row.get("stopped") or "").removeprefix("budget"),
+        recall=row.get("recall_exact"),
     )

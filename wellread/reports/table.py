@@ -95,7 +95,7 @@ def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, differe
     forgetting = first.name == BITS and first.split == "general"
     return Line(
         words.title, FORGETTING if forgetting else words.explanation, first.name,
-        split_words(first.split, unit) if first.split else "",
+        split_words(first.split, unit, first.name) if first.split else "",
         (*_facts(measured, shared), *_ceiling(ceiling)), arrow, direction, tuple(cells),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wellread.reports.knowing import knowing
 from wellread.reports.rows import BITS, COMPRESSORS, Rows, is_model, sign
 from wellread.reports.voice import voice
 from wellread.reports.wording import percent
@@ -39,9 +40,11 @@ class Verdict:
     """One sentence where general text is surely predicted worse than by the base, else empty."""
     style: str = ""
     """One sentence where the style of its writing was measured, else empty."""
+    knowing: str = ""
+    """One or two sentences where questions were asked, else empty."""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.learning, self.style, self.copying, self.forgetting)))
+        return " ".join(filter(None, (self.knowing, self.learning, self.style, self.copying, self.forgetting)))
 
 
 def verdict(
@@ -65,9 +68,12 @@ def verdict(
     units = f"{unit or rows.unit()}s"
     headline, learning = _learning(rows, trained, base, units)
     heavily, copying = _copying(rows, trained, base, place)
-    if heavily:
+    known, told = knowing(rows, trained, base)
+    if known:
+        headline = known
+    elif heavily:
         headline = f"{headline}, and much of it is known by heart"
-    return Verdict(headline, learning, copying, _forgetting(rows, trained, base), voice(rows, trained, base))
+    return Verdict(headline, learning, copying, _forgetting(rows, trained, base), voice(rows, trained, base), told)
 
 
 def _forgetting(rows: Rows, trained: str | None, base: str | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wellread.conditions import read_condition
+from wellread.questions import ANSWERED
 from wellread.types import Measurement
 
 
@@ -66,6 +67,36 @@ METRICS = {
         "Taken for the author",
         "Share of passages it wrote that a predictor which has read the book foretells better than predictors that have read "
         "as much of other texts.",
+    ),
+    "recall_exact": Words(
+        "Right answers",
+        "Share of questions whose answer holds what the glossary says: the expansion, the term or the key facts. The questions "
+        "are put in words that training never used.",
+    ),
+    "recall_exact_untaught": Words(
+        "Right answers about terms it was not taught",
+        "The same of terms that training never named: what guessing, and what was known before, come to.",
+    ),
+    "recall_embedding": Words(
+        "Nearness of answers in meaning",
+        "The cosine between what it answers and what was expected, by an embedder that reads both; 1 would be the same. An echo "
+        "of the question is near, too.",
+    ),
+    "recall_cross_encoder": Words(
+        "Likeness of answers in meaning",
+        "What a model that reads answer and expected answer side by side makes of them, on that model’s own scale.",
+    ),
+    "recall_judge": Words(
+        "Answers that a judge finds right",
+        "Share of answers that another model, by a fixed rubric, finds to say what was expected.",
+    ),
+    "false_definition_rate": Words(
+        "Invented terms that it defines",
+        "Share of questions about terms that do not exist which it answers as if they did.",
+    ),
+    "over_refusal_rate": Words(
+        "Real terms that it refuses",
+        "Share of questions about real terms, in the glossary and outside, that it declines to answer.",
     ),
     "lm_eval": Words(
         "Other tasks",
@@ -127,10 +158,12 @@ def metric_words(name: str, unit: str = "") -> Words:
     return Words(METRICS[known].title + told, METRICS[known].explanation)
 
 
-def split_words(split: str, unit: str = "chapter") -> str:
-    """`held-out chapters`, or passages where the book has no chapters; `general text`."""
+def split_words(split: str, unit: str = "chapter", metric: str = "") -> str:
+    """`held-out chapters`, or passages where the book has no chapters, or questions where a metric is about answers;
+    `general text`."""
     if split == "general":
         return "general text"
+    unit = "question" if metric.startswith(ANSWERED) else unit
     return f"{SPLITS[split]} {unit}s" if split in SPLITS else sentence(split).lower()
 
 
