@@ -157,6 +157,7 @@ def measure(
     model: ModelName,
     text: Annotated[list[Path] | None, typer.Option(help="Files to score, whole; repeatable.")] = None,
     run_folder: Annotated[Path | None, typer.Option("--run", help="Measure on the parts of this run.")] = None,
+    questions: Annotated[list[Path] | None, typer.Option(help="JSONL of questions to ask; repeatable.")] = None,
     metrics: Annotated[str, typer.Option(help="Names, comma-separated; `wellread list metrics`.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Measure a stated sample of each part.")] = False,
     seed: Annotated[
@@ -175,6 +176,7 @@ def measure(
     with watching() as watch:
         rows = measure_model(
             model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, dial=dial,
+            questions=questions or (),
             offline=offline, watch=watch,
         )  # fmt: skip
     if as_json:

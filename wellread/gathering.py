@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from wellread import runs
+from wellread.asking import ask, write_answers
 from wellread.errors import UsageError
+from wellread.facts import Asked
 from wellread.matching import Index, words
 from wellread.recipe import CorpusSettings, Recipe
 from wellread.storage import read_rows, write_rows
@@ -39,9 +41,10 @@ SILENT = Watch()
 
 
 def sample_and_measure(
-    stage: runs.Stage, opened: Callable[[], LanguageModel], subject: str, about: tuple[Recipe, Corpus], *, watch: Watch
-) -> list[Measurement]:
-    """The same opening lines, seeds and settings for every subject; then every metric, kept beside the samples."""
+    stage: runs.Stage, opened: Callable[[], LanguageModel], subject: str, about: tuple[Recipe, Corpus], *,
+    asked: Asked | None = None, offline: bool = False, watch: Watch,
+) -> list[Measurement]:  # fmt: skip
+    """The same opening lines, questions, seeds and settings for every subject; then every metric, kept beside the samples."""
     if stage.measurements.is_file():
         return [Measurement.from_json(row) for row in read_rows(stage.measurements)]
     from wellread.metrics import YARDSTICKS, measure
@@ -61,8 +64,13 @@ def sample_and_measure(
     if writes_for_style(recipe):
         add_style(gathered, recipe)
         write_rows(stage.passages, with_matches(gathered.passages, index))
+    if asked:
+        watch.say(f"asking {subject} what it knows")
+        ask(gathered, model, asked, recipe.answers, seed=recipe.seed, offline=offline)
     rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
     write_scores(stage.scores, kept_scores(gathered))
+    if asked:
+        write_answers(stage, gathered)
     write_rows(stage.measurements, (row.as_json() for row in rows))
     return rows
 

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wellread import runs
+from wellread.asking import ask
 from wellread.dialling import dial_curve
 from wellread.errors import UsageError
+from wellread.facts import Asked, read_questions, run_questions
 from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style
 from wellread.metrics import STYLE
 from wellread.models import open_model, read_name
+from wellread.questions import ANSWERED, Answering
 from wellread.recipe import DIAL_END, CorpusSettings, MeasureSettings, parse_recipe
 from wellread.types import Corpus, Evidence, Measurement
 
@@ -26,31 +29,41 @@ def measure_model(
     quick: bool = False,
     seed: int | None = None,
     dial: str = "",
+    questions: Sequence[Path] = (),
     offline: bool = False,
     watch: Watch = SILENT,
 ) -> list[Measurement]:
-    """Measurements of one model; on `texts` all of them are held out, on a run its own parts are used.
+    """Measurements of one model; on `texts` all of them are held out, on a run its own parts and questions are used.
 
     Without texts, a MODEL that is a run is measured on its own parts; at the settings of `dial`, such as `0,0.5,1`, its
-    dial curve is drawn (see `dial_curve`) and its report written anew. Raises UsageError where there is no text.
+    dial curve is drawn (see `dial_curve`) and its report written anew. `questions` are asked in place of a run's, all of
+    them held out; alone, they are all that is measured. Raises UsageError where there is no text.
     """
     from wellread.metrics import find, measure
 
     find(metrics)
     settings = [f"measure.quick={quick}", *([] if seed is None else [f"seed={seed}"])]
     if dial:
-        if texts or run_folder:
-            raise UsageError("--dial measures a run on its own parts: leave --text and --run away.")
+        if texts or run_folder or questions:
+            raise UsageError("--dial measures a run on its own parts: leave --text, --questions and --run away.")
         return _along_dial(model, dial, metrics, settings, offline=offline, watch=watch)
+    asked = Asked({"held_out": tuple(each for path in questions for each in read_questions(path))})
     if texts and run_folder:
         raise UsageError("measure takes a text or a run: leave --text or --run away.")
     if texts:
         words = MeasureSettings().quick_words if quick else None
         opened = open_model(model, offline=offline)
         gathered = Evidence(model, whole(texts), opened, quick_words=words, seed=seed or 0, progress=watch.say)
+        if asked:
+            ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
         return measure(gathered, metrics)
     own = read_name(model).run
     folder = run_folder or (own.path if own else None)
+    if folder is None and asked:
+        opened = open_model(model, offline=offline)
+        gathered = Evidence(model, Corpus((), {"train": (), "validation": (), "held_out": ()}), opened, seed=seed or 0)
+        ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
+        return measure(gathered, metrics or ANSWERED)
     if folder is None:
         raise UsageError("measure needs a text: name files with --text, or a run with --run.")
     from wellread.corpus.ingest import read_corpus
@@ -65,6 +78,9 @@ def measure_model(
     as_the_run_did = wanted and wants_style(recipe.measure.metrics)
     if recipe.measure.style_words and (wants_style(metrics) or as_the_run_did):
         add_style(gathered, recipe)
+    asked = asked or run_questions(this, corpus)
+    if asked and (not metrics or any(name in ANSWERED for name in metrics)):
+        ask(gathered, opened, asked, recipe.answers, seed=recipe.seed, offline=offline)
     return measure(gathered, metrics)
 
 

@@ -14,6 +14,7 @@ from wellread import runs
 from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
+from wellread.facts import prepare_questions, run_questions, taught_paths
 from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, writes_for_style
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
@@ -68,6 +69,7 @@ def run(
         _begin(this, recipe, mark, command, watch)
         _one_of(this, repeats)
         corpus = ingest_corpus(this, recipe, paths, strict=strict, watch=watch)
+        prepare_questions(this, recipe, corpus)
         rows = base_rows(this, recipe, corpus, offline=offline, watch=watch)
         for number, stage in enumerate(recipe.stages, 1):
             rows += stage_rows(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
@@ -104,6 +106,7 @@ def ingest_corpus(this: Run, recipe: Recipe, paths: Sequence[Path], *, strict: b
     if writes_for_style(recipe):
         reference_documents(recipe)  # one that cannot be read is told of now, not after the training
     watch.say("reading " + ", ".join(path.name for path in paths))
+    paths = taught_paths(recipe, paths, this.synthesis, say=watch.say)
     corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
     for skipped in corpus.skipped:
         watch.say(f"skipped {skipped.source}: {skipped.reason}")
@@ -122,7 +125,8 @@ def base_rows(this: Run, recipe: Recipe, corpus: Corpus, *, offline: bool, watch
     def opened() -> LanguageModel:
         return open_model(str(recipe.base), offline=offline)
 
-    return sample_and_measure(stage, opened, recipe.base, (recipe, corpus), watch=watch)
+    asked = run_questions(this, corpus)
+    return sample_and_measure(stage, opened, recipe.base, (recipe, corpus), asked=asked, offline=offline, watch=watch)
 
 
 def stage_rows(
@@ -142,7 +146,8 @@ def stage_rows(
     def opened() -> LanguageModel:
         return open_model(str(folder.checkpoint), offline=offline)
 
-    return sample_and_measure(folder, opened, stage.name, (recipe, corpus), watch=watch)
+    asked = run_questions(this, corpus)
+    return sample_and_measure(folder, opened, stage.name, (recipe, corpus), asked=asked, offline=offline, watch=watch)
 
 
 def yardstick_rows(this: Run, recipe: Recipe, corpus: Corpus, *, watch: Watch) -> list[Measurement]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import UsageError
+from wellread.facts import taught_paths
 from wellread.models import locate
 from wellread.plans import GIGABYTE, Plan, StagePlan
 from wellread.recipe import LowRank, Recipe, Scratch, Stage, lineage, settle
@@ -51,10 +52,11 @@ def plan(
     from wellread.corpus.ingest import ingest
 
     recipe, asked = settle(recipe), Asked(gpu, price_per_hour, tokens_per_second, offline, say)
-    corpus = ingest(text_paths(recipe, texts), recipe.corpus, seed=recipe.seed, strict=strict)
     stages: list[StagePlan] = []
     disk = kept = 0
     with tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder:
+        paths = taught_paths(recipe, text_paths(recipe, texts), Path(folder) / "synthesis", say=say)
+        corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
         for number, stage in enumerate(recipe.stages, 1):
             say(f"foreseeing {stage.name}")
             seen, planned = _plan_stage(recipe, corpus, number, Path(folder), asked)

@@ -23,14 +23,15 @@ from pydantic import (
 from wellread.errors import RecipeError
 from wellread.methods import Full, Lora, LowRank, Method, Qlora, Record, Scratch
 from wellread.overriding import override
+from wellread.questions import ANSWERED, Answering, SynthesisSettings
 from wellread.registry import unknown
 from wellread.requirements import YARDSTICKS, measured_by, read_requirement
 from wellread.stages import STYLED, Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
 
 __all__ = [
-    "Budget", "CorpusSettings", "Examples", "Full", "Lora", "LowRank", "MeasureSettings", "Method", "Mix", "Optimizer", "Qlora",
-    "RandomWindows", "Recipe", "SamplingSettings", "Scratch", "Stage", "Windows", "fingerprint", "lineage", "load_recipe", "parse_recipe",
-    "recipe_text", "recipe_yaml", "settle", "shipped",
+    "Answering", "Budget", "CorpusSettings", "Examples", "Full", "Lora", "LowRank", "MeasureSettings", "Method", "Mix", "Optimizer",
+    "Qlora", "RandomWindows", "Recipe", "SamplingSettings", "Scratch", "Stage", "SynthesisSettings", "Windows", "fingerprint",
+    "lineage", "load_recipe", "parse_recipe", "recipe_text", "recipe_yaml", "settle", "shipped",
 ]  # fmt: skip
 
 
@@ -132,6 +133,11 @@ class Recipe(Record):
     references: tuple[str, ...] = ("library:novella", "library:conte", "library:general_en", "library:general_fr")
     """Texts by others, each file one text, beside which the style of what is written is measured (`measure.style_words`):
     3 for a distance, 8 for a rank. Files, folders or `library:NAME`; the book itself is left out where it is among them."""
+    synthesis: SynthesisSettings | None = None
+    """Have conversations and questions written about the text, which is a glossary then."""
+    questions: tuple[str, ...] = ()
+    """Files of questions (JSONL: id, prompt, expected, kind, term, facts) that every subject is asked."""
+    answers: Answering = Answering()
     stages: tuple[Stage, ...] = Field(min_length=1)
     sampling: SamplingSettings = SamplingSettings()
     measure: MeasureSettings = MeasureSettings()
@@ -177,6 +183,16 @@ class Recipe(Record):
             origin, *_ = lineage(self.stages)[stage.name] or ("base",)
             if origin != "base":
                 goes_on(stage, self.stages[names.index(origin)])
+        return self
+
+    @model_validator(mode="after")
+    def questions_are_there(self) -> Recipe:
+        wanted = [name for name in self.measure.metrics if name in ANSWERED]
+        wanted += [stage.best_by for stage in self.stages if stage.best_by in ANSWERED]
+        if wanted and not self.questions and self.synthesis is None:
+            raise ValueError(f"{wanted[0]} needs questions: name files in `questions`, or a glossary and `synthesis`")
+        if any(stage.best_by in ANSWERED for stage in self.stages) and not self.answers.watched:
+            raise ValueError("best_by looks at answers while training: set answers.watched above 0")
         return self
 
     @model_validator(mode="after")
@@ -322,7 +338,7 @@ def _place(loc: Sequence[int | str], raw: Mapping[str, Any]) -> str:
 def _keys(record: type[BaseModel]) -> set[str]:
     """Every key that may stand anywhere in a recipe."""
     parts = (CorpusSettings, Stage, Scratch, Lora, Qlora, Windows, RandomWindows, Examples, Mix, Budget, Optimizer,
-             SamplingSettings, MeasureSettings, DialSettings)  # fmt: skip
+             SamplingSettings, MeasureSettings, DialSettings, SynthesisSettings, Answering)  # fmt: skip
     return {field.alias or key for each in (record, *parts) for key, field in each.model_fields.items()}
 
 

@@ -39,6 +39,16 @@ class Run:
         return self.path / "corpus"
 
     @property
+    def synthesis(self) -> Path:
+        """The conversations and questions that were written about a glossary."""
+        return self.path / "synthesis"
+
+    @property
+    def questions(self) -> Path:
+        """What is asked, by part."""
+        return self.path / "questions"
+
+    @property
     def measurements(self) -> Path:
         return self.path / "measurements.jsonl"
 
@@ -99,6 +109,15 @@ class Stage:
     def passages(self) -> Path:
         """What was written so that the style could be measured."""
         return self.path / "passages.jsonl"
+
+    @property
+    def answers(self) -> Path:
+        return self.path / "answers.jsonl"
+
+    @property
+    def table(self) -> Path:
+        """The answers again, for spreadsheets."""
+        return self.path / "answers.csv"
 
     @property
     def measurements(self) -> Path:

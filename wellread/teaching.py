@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from wellread.asking import hot_test
 from wellread.conditions import read_condition
 from wellread.errors import CorpusError, UsageError
+from wellread.facts import asked_in, run_questions
 from wellread.gathering import Watch, evidence
 from wellread.models import locate
 from wellread.recipe import CorpusSettings, RandomWindows, Recipe, Scratch, Stage, lineage
@@ -67,6 +69,7 @@ def train_stage(
     train(
         ready.model, ready.tokenizer, ready.windows, ready.validation, stage, folder=folder.path,
         base=ready.base, seed=recipe.seed, fingerprint=mark, dose=dose(recipe, corpus, stage, ready.tokenizer),
+        watched=hot_test(recipe, stage, run_questions(this, corpus), ready.tokenizer),
         report_to=recipe.report_to, run_name=f"{this.name}-{stage.name}", progress=watch.progress, say=watch.say,
     )  # fmt: skip
 
@@ -161,6 +164,7 @@ def stage_windows(
     The book's own windows, windows drawn from a library, or examples; with replay of other text beside them.
     """
     from wellread import weights
+    from wellread.tokens.examples import ExampleWindows, prepare_examples
     from wellread.tokens.mixed import Mixed
     from wellread.tokens.rows import Rows, prepare
     from wellread.tokens.windows import Windows, validation_windows
@@ -187,8 +191,18 @@ def stage_windows(
             own = rows(corpus.part("train"), "train")
             windows, count = Windows(own, length=length, stride=stride, seed=seed), own.tokens
     if stage.mix is not None:
-        replay = Windows(rows(_documents(stage.mix.texts), "mix"), length=length, seed=seed)
-        windows = Mixed(windows, replay, share=stage.mix.share, seed=seed)
+        documents = _documents(stage.mix.texts)
+        chats = [document for document in documents if "messages" in document.metadata]
+        texts = [document for document in documents if "messages" not in document.metadata]
+        share = stage.mix.share / 2 if chats and texts else stage.mix.share  # of all windows, for each of the two
+        if texts:
+            replay = Windows(rows(texts, "mix"), length=length, seed=seed)
+            windows = Mixed(windows, replay, share=share / (1 - share) if chats else share, seed=seed)
+        if chats:
+            said = ExampleWindows(
+                prepare_examples(chats, tokenizer, tokens / "mix-chats", length=length), length=length, seed=seed
+            )
+            windows = Mixed(windows, said, share=share, seed=seed)
     return windows, validation, count
 
 
@@ -233,9 +247,7 @@ def _examples(
 
 def _asked(document: Document) -> str:
     """What an example asks, by which its rows belong together; empty for other text."""
-    said = document.metadata.get("messages", ())
-    asked = " ".join(each["content"] for each in said if each["role"] not in {"system", "assistant"})
-    return " ".join(asked.casefold().split())
+    return " ".join(asked_in(document).casefold().split())
 
 
 def _drawn_lot(seed: int, text: str) -> bytes:

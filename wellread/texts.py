@@ -14,6 +14,7 @@ from wellread.recipe import Recipe
 from wellread.registry import unknown
 
 LIBRARY = "library:"
+DATA_SUFFIXES = (".json", ".jsonl")
 HUB_DATASET = re.compile(r"\w[\w.-]*/[\w.-]+(:[\w.-]+)?")
 """`owner/name` or `owner/name:config`."""
 
@@ -37,9 +38,10 @@ def found(names: Iterable[str | Path]) -> list[Path]:
 
 def further_paths(recipe: Recipe) -> list[Path]:
     """What a recipe reads beside its text: general text, references, replay, files of examples. Raises UsageError."""
-    stages = recipe.stages
+    stages, written = recipe.stages, recipe.synthesis
     names = [*recipe.general, *recipe.references, *(text for stage in stages if stage.mix for text in stage.mix.texts),
-             *(file for stage in stages if stage.examples for file in stage.examples.files)]  # fmt: skip
+             *(file for stage in stages if stage.examples for file in stage.examples.files), *recipe.questions,
+             *((name for name in (written.invented, written.outside) if name) if written else ())]  # fmt: skip
     return found(dict.fromkeys(names))
 
 
@@ -77,15 +79,26 @@ def library_texts() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.md") if path.stem.islower())
 
 
+def library_data() -> dict[str, Path]:
+    """Embedded files that are no texts to read but tables (glossaries, invented names), by name."""
+    folder = Path(str(resources.files("wellread"))) / "library"
+    return {
+        path.stem: path for path in sorted(folder.iterdir()) if path.suffix in DATA_SUFFIXES and path.stem.islower()
+    }
+
+
 def library_path(name: str) -> str:
     """The path that `library:NAME` stands for; any other name as it is."""
     return str(library_text(name.removeprefix(LIBRARY))) if name.startswith(LIBRARY) else name
 
 
 def library_text(name: str) -> Path:
-    """The path of an embedded text."""
+    """The path of an embedded text, or table."""
+    tables = library_data()
+    if name in tables:
+        return tables[name]
     if name not in library_texts():
-        raise UsageError(unknown(f"embedded text {name!r}", name, library_texts()))
+        raise UsageError(unknown(f"embedded text {name!r}", name, [*library_texts(), *tables]))
     return Path(str(resources.files("wellread"))) / "library" / f"{name}.md"
 
 

@@ -1,0 +1,294 @@
+"""Answers: asked alike, cut alike, kept as rows and as a table that no spreadsheet computes; and a whole run that asks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wellread import pipeline
+from wellread.asking import COLUMNS, answer_rows, answers, ask, cut, hot_test, plain_cell, write_answers
+from wellread.facts import Asked, run_questions
+from wellread.measuring import measure_model
+from wellread.questions import Answering
+from wellread.recipe import Recipe, parse_recipe
+from wellread.runs import Run
+from wellread.runs import Stage as StageFolder
+from wellread.storage import read_rows
+from wellread.testing import tiny_model
+from wellread.types import Corpus, Evidence, Prompt, Question, Sample, Sampling, Scored
+
+NOWHERE = Corpus((), {"train": (), "validation": (), "held_out": ()})
+
+
+class Parrot:
+    """Says what it is told to of whatever it is asked."""
+
+    name, tokenizer_name = "parrot", "none"
+
+    def __init__(self, *says: str, finish: Any = "stop") -> None:
+        self._says, self._finish = says, finish
+        self.heard: list[tuple[list[Prompt], Sampling]] = []
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
+        self.heard.append((list(prompts), sampling))
+        return [
+            Sample("", self._says[n % len(self._says)], sampling, 0, self.name, self._finish)
+            for n in range(len(prompts))
+        ]
+
+    def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+        raise NotImplementedError
+
+
+def question(number: int, **given: Any) -> Question:
+    return replace(Question(f"q{number}", f"What is T{number}?", (f"Tall {number}",), "forward", f"T{number}"), **given)
+
+
+def test_questions_are_asked_alone_and_greedily_and_answers_end_at_a_stop() -> None:
+    model = Parrot("\n\nTall 1 \n\nand more", finish="length")
+    settings = Answering(max_tokens=9, stops=("\n\n", "###"))
+    [one, two] = answers(model, [question(1), question(2)], settings, part="validation", taught=frozenset({"T1"}))
+    assert (one.text, one.finish, one.part, one.taught, two.taught) == ("Tall 1", "stop", "validation", True, False)
+    [(prompts, sampling)] = model.heard
+    assert prompts[0] == [{"role": "user", "content": "What is T1?"}]
+    assert (sampling.temperature, sampling.max_tokens, sampling.n) == (0.0, 9, 1)
+    assert cut("a ### b", ("###",)) == "a "
+    assert cut("plain", ()) == "plain"
+
+
+def test_each_part_is_asked_at_most_so_often_and_train_never() -> None:
+    asked = Asked(
+        {
+            "train": (question(0),),
+            "validation": tuple(map(question, range(1, 9))),
+            "held_out": tuple(map(question, range(10, 40))),
+        }
+    )
+    gathered = Evidence("parrot", NOWHERE)
+    ask(gathered, Parrot("Tall 1"), asked, Answering(most=5))
+    assert [each.part for each in gathered.answers] == ["held_out"] * 5 + ["validation"] * 5
+    assert gathered.judge is None
+    assert gathered.embedder is not None
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    raw = path.read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    assert b"\r\n" in raw
+    return list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+
+
+def test_the_table_opens_in_a_spreadsheet_and_computes_nothing(tmp_path: Path) -> None:
+    said = (
+        '=HYPERLINK("http://x","y")',
+        'Tall 2, "quoted";\nin two lines',
+        "+1",
+        "été − naïve",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "  =1",
+        "﹖",
+    )
+    questions = [question(n) for n in range(1, len(said) + 1)]
+    gathered = Evidence(
+        "parrot", NOWHERE, answers=answers(Parrot(*said), questions, Answering(stops=()), part="held_out")
+    )
+    write_answers(StageFolder(tmp_path), gathered)
+    rows = table(tmp_path / "answers.csv")
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["answer"] for row in rows][:6] == [
+        '\'=HYPERLINK("http://x","y")', 'Tall 2, "quoted";\nin two lines', "'+1", "été − naïve", "'-2+3", "'@SUM(A1)"
+    ]  # fmt: skip
+    assert [row["right"] for row in rows][:2] == ["no", "yes"]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row.values())
+    assert plain_cell("  =1") == "'  =1"
+    kept = read_rows(tmp_path / "answers.jsonl")
+    assert kept[0]["answer"] == '=HYPERLINK("http://x","y")'  # rows are for programs: nothing is changed
+    assert kept[1]["exact"] == 1
+
+
+def test_rows_say_what_each_way_of_judging_says() -> None:
+    invented = Question("x", "What is XQ?", (), "invented", "XQ")
+    asked = [question(1), invented]
+    found = answers(Parrot("It is not in this glossary.", "XQ is a bell."), asked, Answering(), part="held_out")
+    one, two = answer_rows(Evidence("parrot", NOWHERE, answers=found))
+    assert (one["exact"], one["refused"], one["defined"], one["judge"]) == (0.0, True, None, None)
+    assert (two["exact"], two["refused"], two["defined"]) == (None, False, True)
+    assert (one["id"], one["prompt"], one["subject"], one["part"]) == ("q1", "What is T1?", "parrot", "held_out")
+
+
+RECIPE = """
+name: terms
+base: {base}
+general: []
+corpus: {{near_duplicates: false, validation: 0.1, held_out: 0.1}}
+questions: [{questions}]
+answers: {{max_tokens: 12, watched: 6, most: 20}}
+stages:
+  - name: teach
+    method: {{kind: lora, rank: 4, alpha: 8}}
+    examples: {{}}
+    mix: {{texts: ["library:chat"], share: 0.2}}
+    windows: {{length: 128}}
+    budget: {{steps: 4}}
+    optimizer: {{batch: 2, learning_rate: 5.0e-3}}
+    evaluations: 2
+    keep: best
+    best_by: recall_exact
+sampling: {{max_tokens: 4, n: 1}}
+measure: {{metrics: [recall_exact, recall_judge, false_definition_rate, over_refusal_rate], quick_words: 500}}
+"""
+WAYS = ("Which colour has {}?", "Do describe {}.", "{}, please?")
+NAMES = [a + b for a in "BDKLM" for b in ("ar", "el", "ix", "on", "um")]
+
+
+def glossary(folder: Path) -> tuple[Path, Path]:
+    """Conversations about 25 names, and questions about them in other words, and about names that there are none."""
+    draw = random.Random(3)
+    colour = {name: draw.choice(("red", "green", "blue")) for name in NAMES}
+    taught = [{"prompt": way.format(name), "completion": f"{name} is {colour[name]}."}
+              for name in NAMES for way in ("What is {}?", "Tell me of {}.", "{}?")]  # fmt: skip
+    asked = [{"id": f"f{n}-{k}", "prompt": way.format(name), "expected": [colour[name]], "kind": "forward", "term": name, "facts": []}
+             for n, name in enumerate(NAMES) for k, way in enumerate(WAYS)]  # fmt: skip
+    asked += [
+        {"id": f"x{n}", "prompt": f"What is X{n}?", "expected": [], "kind": "invented", "term": f"X{n}"}
+        for n in range(6)
+    ]
+    examples, questions = folder / "chats.jsonl", folder / "questions.jsonl"
+    for path, rows in ((examples, taught), (questions, asked)):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return examples, questions
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("asked")
+    examples, questions = glossary(folder)
+    return pipeline.run(recipe(folder, questions), [examples], out=folder / "run", offline=True)
+
+
+def recipe(folder: Path, questions: Path) -> Recipe:
+    base = folder / "base"
+    if not base.is_dir():
+        tiny_model(base, positions=256)
+    return parse_recipe(RECIPE.format(base=base.as_posix(), questions=questions.as_posix()))
+
+
+def test_base_and_stage_are_asked_the_same_and_both_tables_are_kept(finished: Run) -> None:
+    base, stage = (read_rows(finished.path / "stages" / name / "answers.jsonl") for name in ("00-base", "01-teach"))
+    assert [row["id"] for row in base] == [row["id"] for row in stage]
+    assert {row["subject"] for row in stage} == {"teach"}
+    assert {row["part"] for row in base} == {"held_out", "validation"}
+    assert sum(row["part"] == "held_out" for row in base) == 20
+    assert len(table(finished.path / "stages" / "01-teach" / "answers.csv")) == len(stage)
+
+
+def test_measurements_and_their_paired_differences_are_kept(finished: Run) -> None:
+    rows = {(row["name"], row["split"], row["subject"]): row for row in read_rows(finished.measurements)}
+    subjects = {subject for name, split, subject in rows if (name, split) == ("recall_exact", "held_out")}
+    base = next(subject for subject in subjects if subject.endswith("base"))
+    assert subjects == {"teach", base, f"teach - {base}"}
+    assert rows["recall_exact", "held_out", "teach"]["interval_over"] == "terms"
+    assert rows["false_definition_rate", "held_out", "teach"]["better"] == "lower"
+    [judge] = [row for (name, _, subject), row in rows.items() if name == "recall_judge" and subject == "teach"]
+    assert judge["value"] is None
+    assert "answers.judge" in judge["note"]
+
+
+def test_the_log_has_the_curve_and_the_checkpoint_was_chosen_by_it(finished: Run) -> None:
+    log = read_rows(finished.path / "stages" / "01-teach" / "log.jsonl")
+    watched = [row for row in log if "validation_loss" in row]
+    assert len(watched) >= 3
+    assert all({"recall_exact", "false_definition_rate"} <= set(row) for row in watched)
+    best = max(watched, key=lambda row: (row["recall_exact"], -row["validation_loss"]))
+    kept = log[-1]["kept"]
+    assert kept == "average" if best["weights"] == "average" else kept == f"step {best['step']}"
+
+
+def test_answers_along_training_are_those_of_the_same_weights_afterwards(finished: Run) -> None:
+    """The lean layers that train answer as the model's own do, through its cache."""
+    from wellread import weights
+    from wellread.corpus.ingest import read_corpus
+    from wellread.generation.hf import TransformersModel
+    from wellread.training.lean import lean
+
+    asked = run_questions(finished, read_corpus(finished.corpus))
+    opened = weights.load_checkpoint(finished.last_checkpoint())
+
+    def said() -> list[str]:
+        model = TransformersModel(opened.model, opened.tokenizer, "teach")
+        return [
+            each.text
+            for each in answers(model, asked.parts["validation"][:6], Answering(max_tokens=12), part="validation")
+        ]
+
+    plain = said()
+    with lean(opened.model):
+        assert said() == plain
+    assert len(set(plain)) > 1
+    made = parse_recipe(finished.recipe.read_text(encoding="utf-8"))
+    watched = hot_test(made, made.stages[0], asked, opened.tokenizer)
+    assert watched is not None
+    assert (
+        {"recall_exact", "false_definition_rate", "over_refusal_rate"} >= set(watched(opened.model)) >= {"recall_exact"}
+    )
+    assert hot_test(made, made.stages[0], Asked(), opened.tokenizer) is None
+
+
+def test_the_report_tells_term_by_term_and_running_again_is_free(finished: Run) -> None:
+    page = finished.report.read_text(encoding="utf-8")
+    assert "What it knows, term by term" in page
+    assert "Right answers along training" in page
+    assert "held-out questions" in page
+    before = finished.report.stat().st_mtime_ns
+    examples, questions = finished.path.parent / "chats.jsonl", finished.path.parent / "questions.jsonl"
+    pipeline.run(recipe(finished.path.parent, questions), [examples], out=finished.path, offline=True)
+    assert finished.report.stat().st_mtime_ns >= before
+
+
+def test_measure_asks_a_runs_questions_or_those_it_is_given(finished: Run, tmp_path: Path) -> None:
+    own = measure_model(str(finished.path), metrics=["recall_exact"], offline=True)
+    kept = {
+        (row["name"], row["split"]): row["value"]
+        for row in read_rows(finished.measurements)
+        if row["subject"] == "teach"
+    }
+    assert {(row.name, row.split): row.value for row in own} == {
+        key: value for key, value in kept.items() if key[0].startswith("recall_exact")
+    }
+    file = tmp_path / "one.jsonl"
+    file.write_text(
+        json.dumps({"id": "1", "prompt": "What is X?", "kind": "invented", "term": "X"}) + "\n", encoding="utf-8"
+    )
+    rows = measure_model(str(finished.last_checkpoint()), questions=[file], offline=True)
+    [row] = [row for row in rows if row.name == "false_definition_rate"]
+    assert (row.n, row.split) == (1, "held_out")
+
+
+def test_chats_are_replayed_as_chats_beside_texts(finished: Run) -> None:
+    """Half of the replay each, of a share of all windows; of a chat only the answers are learned."""
+    from wellread import weights
+    from wellread.corpus.ingest import read_corpus
+    from wellread.teaching import stage_windows
+
+    made = parse_recipe(
+        finished.recipe.read_text(encoding="utf-8"),
+        ['teach.mix.texts=["library:chat","library:conte"]', "teach.share=0.5"],
+    )
+    tokenizer = weights.open_tokenizer(finished.tokens("teach") / "tokenizer")
+    windows, _, _ = stage_windows(made, read_corpus(finished.corpus), made.stages[0], finished.tokens("teach"), tokenizer,
+                                  offline=True, say=lambda line: None)  # fmt: skip
+    own = len(windows._own._own)
+    assert len(windows) == pytest.approx(2 * own, abs=2)
+    assert len(windows._own) - own == pytest.approx(own / 2, abs=1)
+    replayed = [tokenizer.decode([token for token in item["labels"] if token >= 0]) for item in windows]
+    assert any("capitale de la Belgique est Bruxelles" in text and "Quelle est" not in text for text in replayed)

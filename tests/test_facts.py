@@ -1,0 +1,281 @@
+"""Questions: read, split so that no test was seen, sampled alike; and a glossary's way into a corpus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wellread import facts
+from wellread.errors import CorpusError, RecipeError, RunError, UsageError
+from wellread.facts import (
+    Asked,
+    phrasing,
+    prepare_questions,
+    read_questions,
+    run_questions,
+    sampled,
+    split_questions,
+    taught_paths,
+    taught_terms,
+)
+from wellread.recipe import parse_recipe
+from wellread.runs import Run
+from wellread.storage import read_rows, write_rows
+from wellread.types import Corpus, Document, Question, QuestionKind, Term
+
+FORWARD = ("What does {x} stand for?", "Spell out {x}.", "Would you expand {x} for me?", "{x} means what?")
+RECIPE = """
+name: terms
+base: embedded
+general: []
+{more}
+stages:
+  - name: teach
+    method: {{kind: lora}}
+    examples: {{}}
+    budget: {{epochs: 1}}
+"""
+
+
+def question(number: int, prompt: str, kind: QuestionKind = "forward", term: str = "", *expected: str) -> Question:
+    return Question(f"q{number}", prompt, expected or ("yes",), kind, term)
+
+
+def forward(terms: int = 12) -> list[Question]:
+    return [question(4 * n + k, way.format(x=f"T{n}"), "forward", f"T{n}", f"Tall Number {n}")
+            for n in range(terms) for k, way in enumerate(FORWARD)]  # fmt: skip
+
+
+def rows(path: Path, *several: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(each) + "\n" for each in several), encoding="utf-8")
+    return path
+
+
+def test_questions_are_read_as_rows(tmp_path: Path) -> None:
+    path = rows(
+        tmp_path / "q.jsonl",
+        {
+            "id": "1",
+            "prompt": "What is SLQ?",
+            "expected": ["Sledge Loading Quota"],
+            "kind": "forward",
+            "term": "SLQ",
+            "facts": [],
+        },
+        {"id": 2, "prompt": "What is XQ?", "expected": [], "kind": "invented", "term": "XQ"},
+        {"id": "3", "prompt": "What is a bell?", "kind": "definition", "facts": "made of bronze", "expected": []},
+    )
+    one, two, three = read_questions(path)
+    assert one == Question("1", "What is SLQ?", ("Sledge Loading Quota",), "forward", "SLQ", ())
+    assert (two.id, two.expected, three.facts) == ("2", (), ("made of bronze",))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"id": "1", "prompt": "?", "kind": "foward", "expected": ["a"]}, "did you mean 'forward'"),
+        ({"id": "1", "prompt": "?", "kind": "forward", "expected": []}, "needs `expected` or `facts`"),
+        ({"id": "1", "kind": "forward", "expected": ["a"]}, "no 'prompt'"),
+        ({"id": "1", "prompt": " ", "kind": "forward", "expected": ["a"]}, "the prompt is empty"),
+        ([1], "expected an object"),
+    ],
+)
+def test_a_row_that_is_no_question_is_named_by_its_line(tmp_path: Path, row: Any, said: str) -> None:
+    good = {"id": "0", "prompt": "?", "kind": "invented"}
+    path = rows(tmp_path / "q.jsonl", good, row)
+    with pytest.raises(CorpusError, match="line 2") as caught:
+        read_questions(path)
+    assert said in str(caught.value)
+
+
+def test_phrasings_that_terms_share_go_apart_whole() -> None:
+    parts = split_questions(forward(), (), validation=0.3, seed=0)
+    used = {part: {phrasing(each, (each.term, *each.expected)) for each in several} for part, several in parts.items()}
+    assert parts["train"] == ()
+    assert len(used["validation"]) == 1
+    assert len(used["held_out"]) == 3
+    assert not used["validation"] & used["held_out"]
+    assert {each.term for each in parts["validation"]} == {each.term for each in parts["held_out"]}
+
+
+def test_the_reverse_is_the_same_phrasing_although_it_names_the_expansion() -> None:
+    one, other = (question(n, f"Which acronym means Tall Number {n}?", "reverse", f"T{n}", f"T{n}") for n in (1, 2))
+    assert (
+        phrasing(one, ("T1", "Tall Number 1")) == phrasing(other, ("T2", "Tall Number 2")) == "which acronym means ·?"
+    )
+    ways = ("Which acronym means {e}?", "{e}: what for short?", "Shorten {e}.")
+    several = [question(100 + 3 * n + k, way.format(e=f"Tall Number {n}"), "reverse", f"T{n}", f"T{n}")
+               for n in range(6) for k, way in enumerate(ways)]  # fmt: skip
+    parts = split_questions([*forward(6), *several], (), validation=0.3, seed=1)
+    mine = [each for each in parts["validation"] if each.kind == "reverse"]
+    assert len(mine) == 6
+    assert {each.term for each in mine} == {f"T{n}" for n in range(6)}
+
+
+def test_invented_and_outside_terms_go_apart_by_term() -> None:
+    ways = ("What is {x}?", "Define {x}.")
+    several = [question(2 * n + k, way.format(x=f"X{n}"), kind, f"X{n}")
+               for kind, first in (("invented", 0), ("outside", 50)) for n in range(first, first + 10)
+               for k, way in enumerate(ways)]  # fmt: skip
+    parts = split_questions(several, (), validation=0.3, seed=2)
+    for kind in ("invented", "outside"):
+        watched, held_out = (
+            {each.term for each in parts[part] if each.kind == kind} for part in ("validation", "held_out")
+        )
+        assert len(watched) == 3
+        assert len(held_out) == 7
+        assert not watched & held_out
+
+
+def test_what_training_asks_in_the_same_words_is_no_test() -> None:
+    parts = split_questions(forward(), ["what does T3 stand for", "Something else"], validation=0.3, seed=0)
+    assert [each.prompt for each in parts["train"]] == ["What does T3 stand for?"]
+
+
+def test_the_split_follows_its_seed_and_its_share() -> None:
+    def watched(**given: Any) -> set[str]:
+        return {each.id for each in split_questions(forward(), (), **given)["validation"]}
+
+    assert watched(validation=0.3, seed=0) == watched(validation=0.3, seed=0)
+    assert len({frozenset(watched(validation=0.3, seed=seed)) for seed in range(8)}) > 1
+    assert len(watched(validation=0.75, seed=0)) == 36
+
+
+def test_a_sample_takes_every_kind_by_its_share() -> None:
+    several = [*forward(30), *(question(1000 + n, f"What is X{n}?", "invented", f"X{n}") for n in range(40))]
+    few = sampled(several, 16, seed=0)
+    assert few == sampled(several, 16, seed=0)
+    assert sum(each.kind == "forward" for each in few) == 12
+    assert [each for each in several if each in few] == few
+    assert sampled(several, 500, seed=0) == several
+
+
+def chat(number: int, asked: str, said: str) -> Document:
+    messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]
+    return Document(f"c{number}", f"{asked}\n{said}", metadata={"kind": "example", "messages": messages})
+
+
+def corpus(*documents: Document, held_out: Sequence[Document] = ()) -> Corpus:
+    ids = tuple(each.id for each in documents)
+    return Corpus(
+        (*documents, *held_out), {"train": ids, "validation": (), "held_out": tuple(each.id for each in held_out)}
+    )
+
+
+def test_terms_are_taught_where_training_names_them() -> None:
+    text = corpus(chat(1, "What is the grume bell?", "A bell."), held_out=[chat(2, "What is SLQ?", "A quota.")])
+    several = [question(n, "?", "forward", term) for n, term in enumerate(("grume bell", "SLQ", "bell tower"))]
+    assert taught_terms(several, text) == {"grume bell"}
+    assert taught_terms(several, corpus()) is None
+
+
+def test_a_run_keeps_its_questions_in_parts(tmp_path: Path) -> None:
+    file = rows(tmp_path / "q.jsonl", *({"id": each.id, "prompt": each.prompt, "expected": list(each.expected), "kind": each.kind,
+                                         "term": each.term} for each in forward()))  # fmt: skip
+    this, text = Run(tmp_path / "run"), corpus(chat(1, FORWARD[0].format(x="T0"), "Tall Number 0"))
+    recipe = parse_recipe(RECIPE.format(more=f"questions: ['{file.as_posix()}']"))
+    asked = prepare_questions(this, recipe, text)
+    assert asked == run_questions(this, text)
+    assert asked.taught == {"T0"}
+    assert {part: len(several) for part, several in asked.parts.items()} == {
+        "train": 1,
+        "validation": 12,
+        "held_out": 35,
+    }
+    file.unlink()  # what is kept is not read again
+    assert prepare_questions(this, recipe, text) == asked
+    assert not prepare_questions(Run(tmp_path / "other"), parse_recipe(RECIPE.format(more="")), text)
+    assert not Asked()
+
+
+def test_two_questions_of_one_id_are_refused(tmp_path: Path) -> None:
+    row = {"id": "1", "prompt": "What is XQ?", "kind": "invented", "term": "XQ"}
+    recipe = parse_recipe(RECIPE.format(more=f"questions: ['{rows(tmp_path / 'q.jsonl', row, row).as_posix()}']"))
+    with pytest.raises(CorpusError, match="two questions have the id '1'"):
+        prepare_questions(Run(tmp_path / "run"), recipe, corpus())
+
+
+def synthesis(monkeypatch: pytest.MonkeyPatch, terms: Sequence[Term] = (), failed: Sequence[Any] = ()) -> list[Any]:
+    """Another's writer in place of ours; what it was asked for comes out."""
+    calls: list[Any] = []
+
+    def write(wanted: Any, *, say: Any) -> Any:
+        calls.append(wanted)
+        write_rows(
+            wanted.out / "examples.jsonl", [{"messages": chat(1, "What is T0?", "Tall Number 0").metadata["messages"]}]
+        )
+        write_rows(wanted.out / "questions.jsonl", [each.as_json() for each in forward(2)])
+        return SimpleNamespace(examples=[1], questions=forward(2), failed=failed)
+
+    known = {"wanted": SimpleNamespace, "write": write, "read": lambda path: terms}
+    monkeypatch.setattr(facts.registry, "resolve", lambda kind, table, name: known[name])
+    return calls
+
+
+def test_a_glossary_becomes_conversations_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = synthesis(
+        monkeypatch,
+        [Term("OTAN", definition="Le bureau de péage de la rive nord, où l'on paie avant de passer sur la glace.")],
+    )
+    recipe = parse_recipe(RECIPE.format(more="synthesis: {phrasings: 5, invented: x.json}\nseed: 7"))
+    glossary = tmp_path / "glossary.json"
+    glossary.write_text("{}", encoding="utf-8")
+    folder = tmp_path / "synthesis"
+    [path] = taught_paths(recipe, [glossary], folder)
+    assert taught_paths(recipe, [glossary], folder) == [path]
+    [wanted] = calls
+    assert (wanted.source, wanted.out, wanted.phrasings, wanted.seed) == (str(glossary), folder, 5, 7)
+    assert (wanted.writer, wanted.language, wanted.honesty, wanted.invented, wanted.outside) == (
+        "templates",
+        "fr",
+        0.25,
+        "x.json",
+        None,
+    )
+    assert read_rows(path)[0]["messages"][1]["content"] == "Tall Number 0"
+    assert len(read_questions(folder / "questions.jsonl")) == 8
+    assert taught_paths(parse_recipe(RECIPE.format(more="")), [path], folder) == [path]
+
+
+def test_terms_that_failed_stop_a_run_and_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = synthesis(monkeypatch, failed=[SimpleNamespace(term="SLQ")])
+    glossary = tmp_path / "glossary.json"
+    glossary.write_text("{}", encoding="utf-8")
+    recipe = parse_recipe(RECIPE.format(more="synthesis: {language: en}"))
+    for _ in range(2):
+        with pytest.raises(RunError, match="SLQ"):
+            taught_paths(recipe, [glossary], tmp_path / "synthesis")
+    assert len(calls) == 2
+    with pytest.raises(UsageError, match="one file"):
+        taught_paths(recipe, [glossary, glossary], tmp_path / "other")
+
+
+def test_without_a_writer_a_glossary_gets_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "SYNTHESIS", dict.fromkeys(facts.SYNTHESIS, "wellread.nowhere:synthesise"))
+    glossary = tmp_path / "glossary.json"
+    glossary.write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="give them as rows"):
+        taught_paths(parse_recipe(RECIPE.format(more="synthesis: {}")), [glossary], tmp_path / "synthesis")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("measure: {metrics: [recall_exact]}", "recall_exact needs questions"),
+        ("answers: {stops: ['']}", "an empty stop"),
+        ("answers: {max_tokns: 5}", "did you mean 'max_tokens'"),
+        ("synthesis: {phrasings: 1}", "phrasings"),
+        (
+            "require: [recall_exact >= 2]\nmeasure: {metrics: [bits_per_byte]}",
+            "recall_exact is not among measure.metrics",
+        ),
+    ],
+)
+def test_a_recipe_that_asks_for_the_impossible_says_so(more: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        parse_recipe(RECIPE.format(more=more))
