@@ -1,0 +1,116 @@
+"""Names that a glossary does not hold: neighbours of its own names to train on, and others, made otherwise, to ask about."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from collections.abc import Collection, Iterator, Sequence
+
+from wellread.synthesis.terms import SMALL
+from wellread.types import Term
+
+ONSETS = ("b", "br", "d", "dr", "f", "g", "gl", "h", "k", "l", "m", "n", "p", "pl", "r", "s", "st", "t", "tr", "v", "w", "z")  # fmt: skip
+VOWELS = ("a", "e", "i", "o", "u", "au", "ei", "oo")
+CODAS = ("", "", "b", "ck", "ld", "m", "n", "nd", "p", "r", "sk", "t", "x")
+TRIES = 200
+PARTICLES = SMALL | {"un", "une", "se", "s"}
+
+
+def short(name: str) -> bool:
+    """Whether a name is an acronym: capitals, digits and signs, at least two letters, no space."""
+    return " " not in name and name == name.upper() and sum(map(str.isalpha, name)) >= 2
+
+
+def neighbours(terms: Sequence[Term], count: int, *, known: Collection[str], seed: int) -> list[str]:
+    """Up to `count` different names like those of the glossary: letters changed, added, dropped or swapped in acronyms,
+    the words of two names crossed, or their halves. None is in `known` (by its `core`)."""
+    draw = random.Random(f"neighbours {seed}")
+    return _different(_like(terms, draw), count, known)
+
+
+def strangers(terms: Sequence[Term], count: int, *, known: Collection[str], seed: int) -> list[str]:
+    """Up to `count` different names made of syllables, in the glossary's proportion of acronyms to words: another
+    source than `neighbours`, to ask about."""
+    draw = random.Random(f"strangers {seed}")
+    share = sum(short(term.name) for term in terms) / max(1, len(terms))
+    return _different(_syllables(share, draw), count, known)
+
+
+def crossed(terms: Sequence[Term], count: int, *, seed: int) -> list[str]:
+    """Up to `count` different meanings that no entry has: the beginning of one expansion with the end of another."""
+    draw = random.Random(f"crossed {seed}")
+    long = [term.expansion for term in terms if len(term.expansion.split()) > 1]
+    return _different(_halves(long, draw), count, long)
+
+
+def _different(names: Iterator[str], count: int, known: Collection[str]) -> list[str]:
+    taken = {core(name) for name in known}
+    found: list[str] = []
+    for _ in range(count * TRIES):
+        if len(found) == count:
+            break
+        name = next(names, "")
+        if name and core(name) not in taken:
+            taken.add(core(name))
+            found.append(name)
+    return found
+
+
+def core(name: str) -> tuple[str, ...]:
+    """A name without case, articles and prepositions: `a snow` is `the snow`, and no other."""
+    words = re.split(r"[\s’']+", name.casefold())
+    return tuple(word for word in words if word and word not in PARTICLES) or tuple(words)
+
+
+def _like(terms: Sequence[Term], draw: random.Random) -> Iterator[str]:
+    names = [term.name for term in terms]
+    words = [name for name in names if not short(name)]
+    long = [name for name in words if len(core(name)) > 1]
+    while names:
+        name = draw.choice(names)
+        if short(name):
+            yield _edited(name, draw)
+        elif name in long and len(long) > 1:
+            yield " ".join([*name.split()[:-1], draw.choice(long).split()[-1]])
+        else:
+            yield _joined(name, draw.choice(words))
+
+
+def _edited(name: str, draw: random.Random) -> str:
+    letters = list(name)
+    for _ in range(draw.choice((1, 1, 2))):
+        at = draw.randrange(len(letters))
+        letter = draw.choice(string.ascii_uppercase)
+        way = draw.randrange(4)
+        if way == 0 or len(letters) < 3:
+            letters[at] = letter
+        elif way == 1:
+            letters.insert(at, letter)
+        elif way == 2:
+            del letters[at]
+        else:
+            letters[at], letters[at - 1] = letters[at - 1], letters[at]
+    return "".join(letters)
+
+
+def _joined(name: str, other: str) -> str:
+    """The first half of one word with the second half of another, behind what stands before the first."""
+    *before, word = name.split()
+    last = other.rsplit(maxsplit=1)[-1]
+    return " ".join([*before, word[: (len(word) + 1) // 2] + last[len(last) // 2 :]])
+
+
+def _syllables(share: float, draw: random.Random) -> Iterator[str]:
+    while True:
+        if draw.random() < share:
+            yield "".join(draw.choices("BCDFGHJKLMNPQRSTVWXZ", k=draw.choice((3, 3, 4, 4, 5))))
+        else:
+            parts = draw.choice((2, 2, 3))
+            yield "".join(draw.choice(ONSETS) + draw.choice(VOWELS) + draw.choice(CODAS) for _ in range(parts))
+
+
+def _halves(expansions: Sequence[str], draw: random.Random) -> Iterator[str]:
+    while len(expansions) > 1:
+        head, tail = (each.split() for each in draw.sample(list(expansions), 2))
+        yield " ".join([*head[: (len(head) + 1) // 2], *tail[len(tail) // 2 :]])
