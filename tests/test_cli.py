@@ -26,7 +26,7 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for verb in ("run", "plan", "new", "measure", "write", "report", "list", "doctor"):
+    for verb in ("run", "plan", "new", "measure", "write", "synthesise", "report", "list", "doctor"):
         assert f"  {verb} " in done.stdout
 
 
@@ -50,7 +50,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["new", "nowel"], "did you mean 'novel'"),
         (["report", "."], "not a run folder"),
         (["measure", "embedded"], "--text"),
-        (["write", "http://localhost/v1#model", "Once"], "endpoints are not built yet"),
+        (["write", "http://localhost/v1", "Once"], "name the model behind"),
         (["list", "recipies"], "did you mean 'recipes'"),
         (["frobnicate"], "frobnicate"),
     ],

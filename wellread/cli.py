@@ -19,8 +19,23 @@ import typer
 
 from wellread import options
 from wellread.errors import UsageError, WellreadError
-from wellread.options import AsJson, Minutes, ModelName, Offline, RecipeName, Seed, Settings, Strict, Texts, recipes_of
-from wellread.terminal import echo, listed, measurement_lines, note, print_json, print_sample, watching
+from wellread.options import (
+    AsJson,
+    KeyFile,
+    Minutes,
+    ModelName,
+    Offline,
+    RecipeName,
+    Seed,
+    Settings,
+    Strict,
+    Texts,
+    key_of,
+    recipes_of,
+)
+from wellread.synthesise_command import synthesise
+from wellread.terminal import echo, listed, measurement_lines, note, print_json, watching
+from wellread.write_command import write
 
 if TYPE_CHECKING:
     from wellread.types import Measurement
@@ -166,6 +181,7 @@ def measure(
     dial: Annotated[
         str, typer.Option(metavar="A,B,…", help="Draw the dial curve of a run: settings from 0 (its base) to 1.2.")
     ] = "",
+    key_file: KeyFile = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
@@ -176,8 +192,7 @@ def measure(
     with watching() as watch:
         rows = measure_model(
             model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, dial=dial,
-            questions=questions or (),
-            offline=offline, watch=watch,
+            questions=questions or (), offline=offline, key=key_of(model, key_file), watch=watch,
         )  # fmt: skip
     if as_json:
         for row in rows:
@@ -186,44 +201,8 @@ def measure(
         echo("\n".join(measurement_lines(rows)))
 
 
-@app.command()
-def write(
-    model: ModelName,
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning to continue; `-` reads stdin.")],
-    out: Annotated[Path | None, typer.Option(help="Write the text to this file.")] = None,
-    max_tokens: options.MaxTokens = 200,
-    temperature: options.Temperature = 0.8,
-    top_p: options.TopP = 0.95,
-    top_k: options.TopK = 0,
-    min_p: options.MinP = 0.0,
-    repetition_penalty: options.RepetitionPenalty = 1.0,
-    seed: options.SampleSeed = 0,
-    n: options.Count = 1,
-    dial: options.DialSetting = None,
-    no_recite: options.NoRecite = 0,
-    run_folder: Annotated[
-        Path | None, typer.Option("--run", help="The run whose corpus is not to be recited, where MODEL is none.")
-    ] = None,
-    offline: Offline = False,
-    as_json: AsJson = False,
-) -> None:
-    """Continue a text; of a run's model, say which words stand in its book, and where."""
-    from wellread.provenance import trace
-    from wellread.storage import write_text
-    from wellread.types import Sampling
-    from wellread.writing import continue_texts
-
-    beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
-    sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n, no_recite)
-    samples = continue_texts(model, [beginning], sampling, dial=dial, run_folder=run_folder, offline=offline)
-    if out is not None:
-        write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
-        note(f"wrote {out}")
-    for row in trace(model, samples, run_folder):
-        if as_json:
-            print_json(row)
-        else:
-            print_sample(row, text=out is None)
+app.command()(write)
+app.command()(synthesise)
 
 
 @app.command()

@@ -31,6 +31,7 @@ def measure_model(
     dial: str = "",
     questions: Sequence[Path] = (),
     offline: bool = False,
+    key: str = "",
     watch: Watch = SILENT,
 ) -> list[Measurement]:
     """Measurements of one model; on `texts` all of them are held out, on a run its own parts and questions are used.
@@ -52,7 +53,7 @@ def measure_model(
         raise UsageError("measure takes a text or a run: leave --text or --run away.")
     if texts:
         words = MeasureSettings().quick_words if quick else None
-        opened = open_model(model, offline=offline)
+        opened = open_model(model, offline=offline, key=key)
         gathered = Evidence(model, whole(texts), opened, quick_words=words, seed=seed or 0, progress=watch.say)
         if asked:
             ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
@@ -60,7 +61,7 @@ def measure_model(
     own = read_name(model).run
     folder = run_folder or (own.path if own else None)
     if folder is None and asked:
-        opened = open_model(model, offline=offline)
+        opened = open_model(model, offline=offline, key=key)
         gathered = Evidence(model, Corpus((), {"train": (), "validation": (), "held_out": ()}), opened, seed=seed or 0)
         ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
         return measure(gathered, metrics or ANSWERED)
@@ -71,7 +72,7 @@ def measure_model(
     this = runs.open_run(folder)
     recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), settings, source=str(this.recipe))
     corpus = read_corpus(this.corpus)
-    opened = open_model(model, offline=offline)
+    opened = open_model(model, offline=offline, key=key)
     wanted = not metrics or any(name in SAMPLED for name in metrics)
     samples = opened.generate(opening_lines(recipe, corpus), sampling(recipe)) if wanted else []
     gathered = evidence(recipe, corpus, model, model=opened, samples=samples, watch=watch)

@@ -1,4 +1,4 @@
-"""A MODEL as people write it in, a LanguageModel out: a run, a checkpoint folder, a .gguf file, a hub id, `embedded`."""
+"""A MODEL as people write it in, a LanguageModel out: a run, a checkpoint, a .gguf file, a hub id, `embedded`, an endpoint."""
 
 from __future__ import annotations
 
@@ -26,15 +26,25 @@ class Named:
 
 
 def open_model(
-    name: str, *, offline: bool = False, window: int | None = None, index: Index | None = None, to_write: bool = False
+    name: str,
+    *,
+    offline: bool = False,
+    window: int | None = None,
+    key: str = "",
+    index: Index | None = None,
+    to_write: bool = False,
 ) -> LanguageModel:
     """The model that `name` stands for, ready to generate and score; `window` caps the tokens it sees at once.
 
-    Its weights are float32 where they fit into memory that way (weights/measured.py). `index` is the corpus that it can
-    be kept from reciting (`Sampling.no_recite`). One opened only `to_write` need not score: a .gguf file then runs in
-    llama.cpp where that is installed, else, as for scoring, its weights are unpacked for transformers. Raises ModelError
-    or UsageError where there is no such model.
+    Its weights are float32 where they fit into memory that way (weights/measured.py). `key` is for an endpoint, and goes
+    nowhere else. `index` is the corpus that it can be kept from reciting (`Sampling.no_recite`). One opened only
+    `to_write` need not score: a .gguf file then runs in llama.cpp where that is installed, else, as for scoring, its
+    weights are unpacked for transformers. Raises ModelError or UsageError where there is no such model.
     """
+    from wellread.generation.endpoint import EndpointModel, is_endpoint
+
+    if is_endpoint(name):
+        return EndpointModel(name, key=key)
     from wellread import weights
     from wellread.generation import gguf
     from wellread.generation.hf import TransformersModel
@@ -62,9 +72,10 @@ def read_name(name: str) -> Named:
     """What `name` says: RUN, RUN:stage, either with @alpha, or any other MODEL. Raises UsageError for a dial that is no
     run's, or a stage that the run has not finished."""
     from wellread import weights
+    from wellread.generation.endpoint import is_endpoint
 
-    if name.startswith(("http://", "https://")):
-        raise UsageError(f"{name}: endpoints are not built yet; name a run, a folder, a .gguf file or a hub id.")
+    if is_endpoint(name):
+        return Named(name)
     model, at, setting = name.rpartition("@")
     alpha = _number(setting) if at and not Path(name).exists() else None
     if alpha is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from wellread.errors import UsageError
 
 if TYPE_CHECKING:
     from wellread.recipe import Recipe
@@ -18,7 +22,8 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A run, RUN:stage, RUN@0.5 on the dial, a checkpoint folder, a .gguf file, a hub id, or `embedded`.",
+        help="A run, RUN:stage, RUN@0.5 on the dial, a checkpoint folder, a .gguf file, a hub id, `embedded`, or "
+        "http(s)://host/v1#model.",
     ),
 ]
 Settings = Annotated[
@@ -31,6 +36,10 @@ Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of th
 Minutes = Annotated[float | None, typer.Option(help="Train for this long (with validation), for all stages together.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no hub: use what is on this machine.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="A file with the key of an endpoint; without one, the environment's WELLREAD_API_KEY."),
+]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Longest continuation, in tokens.")]
 Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy.")]
 TopP = Annotated[float, typer.Option(min=0, max=1, help="Keep the likeliest tokens that hold this share.")]
@@ -59,6 +68,29 @@ Version = Annotated[
     bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and exit.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output alone on stdout.")]
+
+
+def key_of(model: str, file: Path | None) -> str:
+    """The key for an endpoint: of a file, else of the environment; OpenAI's own variable for OpenAI's own address alone.
+
+    Empty for any other MODEL. Raises UsageError for a file without a key.
+    """
+    if not model.startswith(("http://", "https://")):
+        return ""
+    if file is not None:
+        try:
+            key = file.read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"{file}: the key cannot be read ({getattr(error, 'strerror', None) or 'not text'})."
+            ) from None
+        if not key or len(key.split()) > 1:
+            raise UsageError(f"{file}: expected one key and nothing else in it, found {len(key.split())} words.")
+        return key
+    own = os.environ.get("WELLREAD_API_KEY", "").strip()
+    if own or not model.startswith("https://api.openai.com/"):
+        return own
+    return os.environ.get("OPENAI_API_KEY", "").strip()
 
 
 def recipes_of(

@@ -18,6 +18,7 @@ def continue_texts(
     *,
     dial: float | None = None,
     run_folder: Path | None = None,
+    key: str = "",
     offline: bool = False,
 ) -> list[Sample]:
     """What MODEL writes after each prompt; `dial` is as `RUN@dial`.
@@ -35,4 +36,4 @@ def continue_texts(
         if run is None:
             raise UsageError(f"{model} is no run, so nothing says what must not be recited: name a run with --run.")
         index = corpus_index(run)
-    return open_model(model, offline=offline, index=index, to_write=True).generate(prompts, sampling)
+    return open_model(model, offline=offline, key=key, index=index, to_write=True).generate(prompts, sampling)

@@ -68,8 +68,12 @@ class EndpointModel:
     ) -> list[Sample]:
         """See `LanguageModel.generate`; with `schema`, text that a server which can do so forces into this JSON Schema.
 
-        Raises RunError where a call failed for good: what the others brought is kept in the cache, if there is one.
+        Raises RunError where a call failed for good: what the others brought is kept in the cache, if there is one; and
+        ModelError for `no_recite`.
         """
+        if sampling.no_recite:
+            raise ModelError(f"{self.name}: the guard needs every token as it is drawn, which a chat endpoint does not give: "
+                             "write with a model on this machine, or leave --no-recite away.")  # fmt: skip
         asked = [(prompt, seed) for prompt in prompts for seed in range(sampling.seed, sampling.seed + sampling.n)]
         replies = self._all([(prompt, replace(sampling, seed=seed, n=1)) for prompt, seed in asked], schema, None)
         failed = [reply for reply in replies if isinstance(reply, RunError)]

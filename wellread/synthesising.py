@@ -1,0 +1,144 @@
+"""`wellread synthesise`: a glossary in, a folder of examples to train on and questions to judge by out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from wellread.errors import UsageError
+from wellread.generation.endpoint import EndpointModel, Foreseen, is_endpoint
+from wellread.storage import write_json, write_rows
+from wellread.synthesis import Written, by_model, load_terms, templates
+from wellread.synthesis.wording import wording
+from wellread.synthesis.written import example_row
+from wellread.texts import LIBRARY, found
+from wellread.types import Term
+
+TEMPLATES = "templates"
+EXAMPLES, QUESTIONS, TERMS, SUMMARY, KEPT = (
+    "examples.jsonl",
+    "questions.jsonl",
+    "terms.jsonl",
+    "synthesis.json",
+    "replies",
+)
+OUTSIDE = {"en": "library:outside", "fr": "library:outside_fr"}
+"""Real terms of no glossary, by language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesis:
+    """What is to be written, from what and by whom."""
+
+    source: str
+    """A file, or `library:NAME`."""
+    out: Path
+    writer: str = TEMPLATES
+    """`templates`, or a model as `http(s)://host/v1#model`."""
+    language: str = "en"
+    phrasings: int = templates.PHRASINGS
+    """Examples of each term, about."""
+    honesty: float = templates.HONESTY
+    """Examples of invented terms, as a share of those of the terms."""
+    invented: str = ""
+    """A file of names to ask about that exist nowhere; without one they are made up."""
+    outside: str | None = None
+    """A file of real terms of no glossary; None: the embedded ones of the language; empty: none."""
+    seed: int = 0
+
+
+def synthesise(wanted: Synthesis, *, key: str = "", say: Callable[[str], None] = lambda line: None) -> Written:
+    """Write `examples.jsonl`, `questions.jsonl`, `terms.jsonl` and `synthesis.json` into `wanted.out`.
+
+    A model's replies are kept in `replies/` there: run again, it is asked only for what is missing. Raises CorpusError
+    for a glossary that cannot be read, ModelError for an endpoint that cannot be called at all.
+    """
+    terms, invented, outside = _read(wanted)
+    how: dict[str, Any] = {
+        "language": wanted.language, "phrasings": wanted.phrasings, "honesty_share": wanted.honesty,
+        "invented": invented, "outside": outside, "seed": wanted.seed, "source": wanted.source,
+    }  # fmt: skip
+    notes = []
+    if wanted.writer == TEMPLATES:
+        written = templates.write(terms, **how)
+    else:
+        model = _model(wanted, key)
+        say(f"asking {model.name}: {foreseen_line(_foreseen(model, terms, wanted))}")
+        written = by_model.write(terms, model, **how)
+        notes = [model.note] if model.note else []
+    write_rows(wanted.out / EXAMPLES, map(example_row, written.examples))
+    write_rows(wanted.out / QUESTIONS, (question.as_json() for question in written.questions))
+    write_rows(wanted.out / TERMS, map(asdict, terms))
+    write_json(wanted.out / SUMMARY, summary(wanted, terms, written, notes))
+    for line in notes:
+        say(line)
+    return written
+
+
+def foresee(wanted: Synthesis, *, key: str = "") -> Foreseen:
+    """Calls and tokens that `synthesise` would take; calls nobody and writes nothing."""
+    terms, _, _ = _read(wanted)
+    if wanted.writer == TEMPLATES:
+        return Foreseen(0, 0, 0, 0)
+    return _foreseen(_model(wanted, key), terms, wanted)
+
+
+def summary(wanted: Synthesis, terms: Sequence[Term], written: Written, notes: Sequence[str]) -> dict[str, Any]:
+    """What was asked for and what came of it; never a key."""
+    return {
+        "source": wanted.source,
+        "writer": wanted.writer,
+        "language": wanted.language,
+        "phrasings": wanted.phrasings,
+        "honesty": wanted.honesty,
+        "seed": wanted.seed,
+        "terms": len(terms),
+        **written.counts(),
+        "failed_terms": [asdict(each) for each in written.failed],
+        "rejected_answers": [asdict(each) for each in written.rejected],
+        "notes": [*written.notes, *notes],
+    }
+
+
+def _read(wanted: Synthesis) -> tuple[list[Term], list[Term], list[Term]]:
+    """The glossary, the invented names and the outside terms; of the outside none that the glossary has."""
+    wording(wanted.language)
+    [path] = found([wanted.source])
+    terms = load_terms(path)
+    own = {name.casefold() for term in terms for name in (term.name, *term.aliases)}
+    invented = load_terms(found([wanted.invented])[0], bare=True) if wanted.invented else []
+    real = sorted(term.name for term in invented if term.name.casefold() in own)
+    if real:
+        raise UsageError(
+            f"{wanted.invented}: {', '.join(real[:3])} is in the glossary; an invented name stands in none."
+        )
+    name = OUTSIDE.get(wanted.language, "") if wanted.outside is None else wanted.outside
+    outside = load_terms(found([name])[0]) if name else []
+    return terms, invented, [term for term in outside if term.name.casefold() not in own]
+
+
+def _model(wanted: Synthesis, key: str) -> EndpointModel:
+    if not is_endpoint(wanted.writer):
+        raise UsageError(
+            f"writer {wanted.writer!r}: a writer is `templates` or an endpoint, http(s)://host:port/v1#model."
+        )
+    return EndpointModel(wanted.writer, key=key, cache=wanted.out / KEPT)
+
+
+def _foreseen(model: EndpointModel, terms: Sequence[Term], wanted: Synthesis) -> Foreseen:
+    asked = by_model.calls(terms, language=wanted.language, phrasings=wanted.phrasings)
+    return model.foreseen([call.prompt for call in asked], by_model.sampling(wanted.seed), schema=by_model.SCHEMA)
+
+
+def folder_for(source: str) -> Path:
+    """Where the examples of a source go, if nobody says."""
+    return Path(f"{Path(source.removeprefix(LIBRARY)).stem}-examples")
+
+
+def foreseen_line(cost: Foreseen) -> str:
+    return (
+        f"{cost.calls:,} calls, about {cost.tokens_in:,} tokens in and at most {cost.tokens_out:,} out; "
+        f"{cost.kept:,} replies are kept from before"
+    )
