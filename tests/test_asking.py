@@ -23,6 +23,7 @@ from wellread.runs import Run
 from wellread.runs import Stage as StageFolder
 from wellread.storage import read_rows
 from wellread.testing import tiny_model
+from wellread.texts import library_path
 from wellread.types import Corpus, Evidence, Prompt, Question, Sample, Sampling, Scored
 
 NOWHERE = Corpus((), {"train": (), "validation": (), "held_out": ()})
@@ -208,7 +209,7 @@ def test_the_log_has_the_curve_and_the_checkpoint_was_chosen_by_it(finished: Run
     log = read_rows(finished.path / "stages" / "01-teach" / "log.jsonl")
     watched = [row for row in log if "validation_loss" in row]
     assert len(watched) >= 3
-    assert all({"recall_exact", "false_definition_rate"} <= set(row) for row in watched)
+    assert all({"recall_exact", "over_refusal_rate"} <= set(row) for row in watched)
     best = max(watched, key=lambda row: (row["recall_exact"], -row["validation_loss"]))
     kept = log[-1]["kept"]
     assert kept == "average" if best["weights"] == "average" else kept == f"step {best['step']}"
@@ -291,4 +292,6 @@ def test_chats_are_replayed_as_chats_beside_texts(finished: Run) -> None:
     assert len(windows) == pytest.approx(2 * own, abs=2)
     assert len(windows._own) - own == pytest.approx(own / 2, abs=1)
     replayed = [tokenizer.decode([token for token in item["labels"] if token >= 0]) for item in windows]
-    assert any("capitale de la Belgique est Bruxelles" in text and "Quelle est" not in text for text in replayed)
+    chats = [row["messages"] for row in read_rows(Path(library_path("library:chat")))]
+    assert any(answer["content"] in text for _, answer in chats for text in replayed)
+    assert not any(asked["content"] in text for asked, _ in chats for text in replayed)

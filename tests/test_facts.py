@@ -217,29 +217,60 @@ def synthesis(monkeypatch: pytest.MonkeyPatch, terms: Sequence[Term] = (), faile
     return calls
 
 
-def test_a_glossary_becomes_conversations_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = synthesis(
-        monkeypatch,
-        [Term("OTAN", definition="Le bureau de péage de la rive nord, où l'on paie avant de passer sur la glace.")],
+LAKE = {
+    "grume bell": "the bell that is rung on the south shore when the ice no longer bears a loaded sledge",
+    "white copy": "the leaf of a ticket that goes with the hauler and mostly lights his pipe",
+    "cold kitchen": "the stretch of the lake where springs keep the ice thin all winter",
+}
+
+
+def test_a_glossary_becomes_conversations_once(tmp_path: Path) -> None:
+    recipe, path, folder = (
+        parse_recipe(RECIPE.format(more="synthesis: {phrasings: 4, outside: ''}")),
+        glossary(tmp_path, **LAKE),
+        tmp_path / "s",
     )
-    recipe = parse_recipe(RECIPE.format(more="synthesis: {phrasings: 5, invented: x.json}\nseed: 7"))
-    glossary = tmp_path / "glossary.json"
-    glossary.write_text("{}", encoding="utf-8")
-    folder = tmp_path / "synthesis"
-    [path] = taught_paths(recipe, [glossary], folder)
-    assert taught_paths(recipe, [glossary], folder) == [path]
-    [wanted] = calls
-    assert (wanted.source, wanted.out, wanted.phrasings, wanted.seed) == (str(glossary), folder, 5, 7)
-    assert (wanted.writer, wanted.language, wanted.honesty, wanted.invented, wanted.outside) == (
-        "templates",
-        "fr",
-        0.25,
-        "x.json",
-        None,
-    )
-    assert read_rows(path)[0]["messages"][1]["content"] == "Tall Number 0"
-    assert len(read_questions(folder / "questions.jsonl")) == 8
-    assert taught_paths(parse_recipe(RECIPE.format(more="")), [path], folder) == [path]
+    said: list[str] = []
+    [examples] = taught_paths(recipe, [path], folder, say=said.append)
+    rows = read_rows(examples)
+    assert sum(row["term"] in LAKE for row in rows) == 12
+    assert {"white copy" in row["messages"][0]["content"] for row in rows} == {True, False}
+    asked = read_questions(folder / "questions.jsonl")
+    assert {each.kind for each in asked} >= {"definition", "reverse", "invented"}
+    path.unlink()  # what is written is not written again
+    assert taught_paths(recipe, [path], folder, say=said.append) == [examples]
+    assert said == [f"{len(rows)} conversations and {len(asked)} questions were written"]
+    assert taught_paths(parse_recipe(RECIPE.format(more="")), [examples], folder) == [examples]
+
+
+def test_the_settings_of_synthesis_are_kept(tmp_path: Path) -> None:
+    path = glossary(tmp_path, **LAKE)
+
+    def written(settings: str, name: str) -> list[dict[str, Any]]:
+        return read_rows(
+            taught_paths(
+                parse_recipe(RECIPE.format(more=f"synthesis: {{outside: '', {settings}}}")), [path], tmp_path / name
+            )[0]
+        )
+
+    plain = written("phrasings: 4, honesty: 0", "plain")
+    assert len(plain) == 12
+    assert len(written("phrasings: 6, honesty: 0", "more")) == 18
+    assert len(written("phrasings: 4, honesty: 0.5", "honest")) == 18
+    assert written("phrasings: 4, honesty: 0, language: fr", "french") != plain
+    with pytest.raises(UsageError, match="endpoint"):
+        written("writer: nobody", "nobody")
+    with pytest.raises(UsageError, match="one file"):
+        taught_paths(parse_recipe(RECIPE.format(more="synthesis: {}")), [path, path], tmp_path / "other")
+
+
+def test_the_language_of_a_glossary_is_that_of_its_definitions(tmp_path: Path) -> None:
+    assert glossary_language(glossary(tmp_path, **LAKE)) == "en"
+    french = {
+        "cloche": "celle que l'on sonne sur la rive du sud quand la glace ne porte plus",
+        "feuille": "celle qui part avec le voiturier",
+    }
+    assert glossary_language(glossary(tmp_path, **french)) == "fr"
 
 
 def test_terms_that_failed_stop_a_run_and_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,12 @@ class Asked:
 
 
 def taught_paths(
-    recipe: Recipe, paths: Sequence[Path], folder: Path, *, say: Callable[[str], None] = lambda line: None
+    recipe: Recipe,
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    key: str = "",
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """What the corpus is read from: the conversations written about the glossary, in `folder`, or the texts themselves.
 
