@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from wellread import facts
 from wellread.errors import CorpusError, RecipeError, RunError, UsageError
 from wellread.facts import (
     Asked,
+    as_templates,
+    glossary_language,
     phrasing,
     prepare_questions,
     read_questions,
@@ -25,8 +26,8 @@ from wellread.facts import (
 )
 from wellread.recipe import parse_recipe
 from wellread.runs import Run
-from wellread.storage import read_rows, write_rows
-from wellread.types import Corpus, Document, Question, QuestionKind, Term
+from wellread.storage import read_rows
+from wellread.types import Corpus, Document, Question, QuestionKind
 
 FORWARD = ("What does {x} stand for?", "Spell out {x}.", "Would you expand {x} for me?", "{x} means what?")
 RECIPE = """
@@ -200,21 +201,10 @@ def test_two_questions_of_one_id_are_refused(tmp_path: Path) -> None:
         prepare_questions(Run(tmp_path / "run"), recipe, corpus())
 
 
-def synthesis(monkeypatch: pytest.MonkeyPatch, terms: Sequence[Term] = (), failed: Sequence[Any] = ()) -> list[Any]:
-    """Another's writer in place of ours; what it was asked for comes out."""
-    calls: list[Any] = []
-
-    def write(wanted: Any, *, say: Any) -> Any:
-        calls.append(wanted)
-        write_rows(
-            wanted.out / "examples.jsonl", [{"messages": chat(1, "What is T0?", "Tall Number 0").metadata["messages"]}]
-        )
-        write_rows(wanted.out / "questions.jsonl", [each.as_json() for each in forward(2)])
-        return SimpleNamespace(examples=[1], questions=forward(2), failed=failed)
-
-    known = {"wanted": SimpleNamespace, "write": write, "read": lambda path: terms}
-    monkeypatch.setattr(facts.registry, "resolve", lambda kind, table, name: known[name])
-    return calls
+def glossary(folder: Path, **terms: str) -> Path:
+    path = folder / "glossary.json"
+    path.write_text(json.dumps([{"term": name, "definition": said} for name, said in terms.items()]), encoding="utf-8")
+    return path
 
 
 LAKE = {
@@ -274,24 +264,21 @@ def test_the_language_of_a_glossary_is_that_of_its_definitions(tmp_path: Path) -
 
 
 def test_terms_that_failed_stop_a_run_and_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = synthesis(monkeypatch, failed=[SimpleNamespace(term="SLQ")])
-    glossary = tmp_path / "glossary.json"
-    glossary.write_text("{}", encoding="utf-8")
-    recipe = parse_recipe(RECIPE.format(more="synthesis: {language: en}"))
+    calls = []
+
+    def synthesise(wanted: Any, *, key: str, say: Any) -> Any:
+        calls.append(key)
+        return SimpleNamespace(failed=[SimpleNamespace(term="SLQ")])
+
+    monkeypatch.setattr("wellread.synthesising.synthesise", synthesise)
+    recipe = parse_recipe(RECIPE.format(more="synthesis: {writer: 'http://localhost:1/v1#m'}"))
     for _ in range(2):
         with pytest.raises(RunError, match="SLQ"):
-            taught_paths(recipe, [glossary], tmp_path / "synthesis")
-    assert len(calls) == 2
-    with pytest.raises(UsageError, match="one file"):
-        taught_paths(recipe, [glossary, glossary], tmp_path / "other")
-
-
-def test_without_a_writer_a_glossary_gets_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "SYNTHESIS", dict.fromkeys(facts.SYNTHESIS, "wellread.nowhere:synthesise"))
-    glossary = tmp_path / "glossary.json"
-    glossary.write_text("{}", encoding="utf-8")
-    with pytest.raises(UsageError, match="give them as rows"):
-        taught_paths(parse_recipe(RECIPE.format(more="synthesis: {}")), [glossary], tmp_path / "synthesis")
+            taught_paths(recipe, [glossary(tmp_path, **LAKE)], tmp_path / "synthesis", key="secret")
+    assert calls == ["secret", "secret"]
+    planned = as_templates(recipe)
+    assert planned.synthesis is not None
+    assert planned.synthesis.writer == "templates"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from wellread.errors import ModelError, UsageError
 from wellread.facts import Asked, sampled
 from wellread.models import open_model
 from wellread.questions import HONEST, Answering
@@ -18,10 +19,16 @@ from wellread.similarity import open_cross_encoder, open_embedder
 from wellread.storage import write_rows, write_text
 from wellread.types import Answer, Corpus, Evidence, Judge, LanguageModel, Part, Question, Sampling
 
+Keys = Callable[[str], str]
+"""The key for the endpoint of that name; empty where none is needed."""
 ASKED: tuple[Part, ...] = ("held_out", "validation")
 COLUMNS = ("part", "kind", "term", "question", "expected", "answer", "right", "refused", "judge", "cut off", "id")
 _FORMULA = tuple("=+-@\t\r\n|＝＋－＠")
 """What a spreadsheet takes for the beginning of a formula, or of a command."""
+
+
+def no_key(name: str) -> str:
+    return ""
 
 
 def answers(
@@ -53,8 +60,9 @@ def cut(text: str, stops: Sequence[str]) -> str:
 
 
 def ask(
-    gathered: Evidence, model: LanguageModel, asked: Asked, settings: Answering, *, seed: int = 0, offline: bool = False
-) -> None:
+    gathered: Evidence, model: LanguageModel, asked: Asked, settings: Answering, *, seed: int = 0,
+    offline: bool = False, keys: Keys = no_key,
+) -> None:  # fmt: skip
     """Have the evidence hold a model's answers, and whoever judges them."""
     said: list[Answer] = []
     for part in ASKED:
@@ -65,14 +73,20 @@ def ask(
     gathered.cross_encoder = (
         None if settings.cross_encoder is None else open_cross_encoder(settings.cross_encoder, offline=offline)
     )
-    gathered.judge = None if settings.judge is None else open_judge(settings.judge, offline=offline)
+    gathered.judge = None if settings.judge is None else open_judge(settings.judge, offline=offline, keys=keys)
 
 
-def open_judge(name: str, *, offline: bool = False) -> Judge:
-    """The MODEL of that name as a judge. Raises ModelError or UsageError where there is none."""
+def open_judge(name: str, *, offline: bool = False, keys: Keys = no_key) -> Judge:
+    """The MODEL of that name as a judge, opened when it is first asked: it raises ModelError then where there is none."""
     from wellread.metrics.judging import ModelJudge
 
-    return ModelJudge(open_model(name, offline=offline))
+    def opened() -> LanguageModel:
+        try:
+            return open_model(name, offline=offline, key=keys(name))
+        except UsageError as error:
+            raise ModelError(str(error)) from None
+
+    return ModelJudge(name, opened)
 
 
 def write_answers(folder: StageFolder, gathered: Evidence) -> None:

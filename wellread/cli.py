@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,6 +75,7 @@ def run(
     repeats: Annotated[
         int, typer.Option(min=1, help="Train under so many seeds, and tell how far they lie apart.")
     ] = 1,
+    key_file: KeyFile = None,
     offline: Offline = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -92,7 +94,7 @@ def run(
         with watching() as watch:
             done = run_recipe(
                 each, texts or (), out=out, offline=offline, strict=strict, repeats=repeats, watch=watch,
-                command=shlex.join(["wellread", *sys.argv[1:]]),
+                keys=partial(key_of, file=key_file), command=shlex.join(["wellread", *sys.argv[1:]]),
             )  # fmt: skip
         if not processes.is_first():
             continue

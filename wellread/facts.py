@@ -23,9 +23,6 @@ from wellread.storage import read_rows, stream_rows, write_json, write_rows
 from wellread.texts import found
 from wellread.types import Corpus, Document, Part, Question, QuestionKind
 
-SYNTHESIS = {"wanted": "wellread.synthesising:Synthesis", "write": "wellread.synthesising:synthesise",
-             "read": "wellread.synthesis:load_terms"}  # fmt: skip
-"""Who writes conversations about a glossary: `write(wanted)` leaves `examples.jsonl` and `questions.jsonl` in `wanted.out`."""
 DONE = "done.json"
 """Says that the conversations in a folder are all there."""
 FEWEST_SHARED = 2
@@ -54,25 +51,21 @@ def taught_paths(
 ) -> list[Path]:
     """What the corpus is read from: the conversations written about the glossary, in `folder`, or the texts themselves.
 
-    Written once: what is there already is read again. Raises UsageError where nothing can write them, RunError where some
-    terms failed: run again, and a writer is asked for these.
+    Written once: what is there already is read again. `key` is for a writer behind an endpoint. Raises UsageError where
+    the text is no glossary, RunError where some terms failed: run again, and a writer is asked for these.
     """
     settings = recipe.synthesis
     if settings is None:
         return list(paths)
-    examples = folder / "examples.jsonl"
     if not (folder / DONE).is_file():
+        from wellread.synthesising import Synthesis, synthesise
+
         if len(paths) != 1 or not paths[0].is_file():
             raise UsageError(f"a glossary is one file; found {', '.join(map(str, paths))}.")
-        try:
-            wanted, write = (registry.resolve("synthesis", SYNTHESIS, name) for name in ("wanted", "write"))
-            language = glossary_language(paths[0]) if settings.language == "auto" else settings.language
-        except ImportError:
-            raise UsageError(
-                "this version writes no conversations: give them as rows, and their `questions`."
-            ) from None
+        language = glossary_language(paths[0]) if settings.language == "auto" else settings.language
         asked = settings.model_dump(exclude={"language"})
-        written = write(wanted(source=str(paths[0]), out=folder, language=language, seed=recipe.seed, **asked), say=say)
+        wanted = Synthesis(source=str(paths[0]), out=folder, language=language, seed=recipe.seed, **asked)
+        written = synthesise(wanted, key=key, say=say)
         if written.failed:
             names = ", ".join(each.term for each in written.failed[:3])
             raise RunError(
@@ -80,14 +73,22 @@ def taught_paths(
             )
         write_json(folder / DONE, {"examples": len(written.examples), "questions": len(written.questions)})
         say(f"{len(written.examples):,} conversations and {len(written.questions):,} questions were written")
-    return [examples]
+    return [folder / "examples.jsonl"]
+
+
+def as_templates(recipe: Recipe) -> Recipe:
+    """The recipe with its conversations written by templates: what a plan counts, which asks no endpoint."""
+    if recipe.synthesis is None:
+        return recipe
+    return recipe.model_copy(update={"synthesis": recipe.synthesis.model_copy(update={"writer": "templates"})})
 
 
 def glossary_language(path: Path) -> str:
     """`en` or `fr`, as most words of a glossary's definitions and expansions are; `en` where neither has many."""
     from wellread.metrics.function_words import language
+    from wellread.synthesis import load_terms
 
-    terms = registry.resolve("synthesis", SYNTHESIS, "read")(path)
+    terms = load_terms(path)
     counts = Counter(word for each in terms for word, _, _ in words(f"{each.definition} {each.expansion} {each.notes}"))
     return language(counts) or "en"
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from wellread import runs
-from wellread.asking import ask, write_answers
+from wellread.asking import Keys, ask, no_key, write_answers
 from wellread.errors import UsageError
 from wellread.facts import Asked
 from wellread.matching import Index, words
@@ -42,7 +42,7 @@ SILENT = Watch()
 
 def sample_and_measure(
     stage: runs.Stage, opened: Callable[[], LanguageModel], subject: str, about: tuple[Recipe, Corpus], *,
-    asked: Asked | None = None, offline: bool = False, watch: Watch,
+    asked: Asked | None = None, offline: bool = False, keys: Keys = no_key, watch: Watch,
 ) -> list[Measurement]:  # fmt: skip
     """The same opening lines, questions, seeds and settings for every subject; then every metric, kept beside the samples."""
     if stage.measurements.is_file():
@@ -66,7 +66,7 @@ def sample_and_measure(
         write_rows(stage.passages, with_matches(gathered.passages, index))
     if asked:
         watch.say(f"asking {subject} what it knows")
-        ask(gathered, model, asked, recipe.answers, seed=recipe.seed, offline=offline)
+        ask(gathered, model, asked, recipe.answers, seed=recipe.seed, offline=offline, keys=keys)
     rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
     write_scores(stage.scores, kept_scores(gathered))
     if asked:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wellread import runs
+from wellread.asking import Keys, no_key
 from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
@@ -40,6 +41,7 @@ def run(
     strict: bool = False,
     command: str = "",
     repeats: int = 1,
+    keys: Keys = no_key,
     watch: Watch = SILENT,
 ) -> Run:
     """Teach a text and measure how well it was read; run it again to resume.
@@ -47,7 +49,7 @@ def run(
     Returns the finished Run (contract: `runs/NAME-FINGERPRINT`, or `out`). Raises UsageError for what the user can
     mend, RunError and StorageError for what went wrong; what was done until then stays. Started in several processes
     (torchrun, accelerate launch), they train together; all the rest is the first one's work. `repeats` is what the
-    report says of how many runs this is one that differ in their seed.
+    report says of how many runs this is one that differ in their seed; `keys` has the keys of endpoints that the recipe names.
     """
     recipe = settle(load_recipe(recipe) if isinstance(recipe, str) else recipe)
     find_metrics([*recipe.measure.metrics, *doses(recipe), *required_metrics(recipe)])
@@ -68,11 +70,13 @@ def run(
             return this
         _begin(this, recipe, mark, command, watch)
         _one_of(this, repeats)
-        corpus = ingest_corpus(this, recipe, paths, strict=strict, watch=watch)
+        corpus = ingest_corpus(this, recipe, paths, strict=strict, keys=keys, watch=watch)
         prepare_questions(this, recipe, corpus)
-        rows = base_rows(this, recipe, corpus, offline=offline, watch=watch)
+        rows = base_rows(this, recipe, corpus, offline=offline, keys=keys, watch=watch)
         for number, stage in enumerate(recipe.stages, 1):
-            rows += stage_rows(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
+            rows += stage_rows(
+                this, recipe, corpus, (number, stage), mark=mark, offline=offline, keys=keys, watch=watch
+            )
         rows += yardstick_rows(this, recipe, corpus, watch=watch)
         write_rows(this.measurements, (row.as_json() for row in rows + differences(rows, recipe)))
         if recipe.dial.wish and not dialled(this, recipe.stages[-1].name):
@@ -94,7 +98,9 @@ def follow(this: Run, recipe: Recipe, mark: str, *, offline: bool) -> None:
             )
 
 
-def ingest_corpus(this: Run, recipe: Recipe, paths: Sequence[Path], *, strict: bool, watch: Watch) -> Corpus:
+def ingest_corpus(
+    this: Run, recipe: Recipe, paths: Sequence[Path], *, strict: bool, keys: Keys = no_key, watch: Watch
+) -> Corpus:
     """Files to a cleaned, divided and split Corpus, kept in `corpus/`."""
     from wellread.corpus.ingest import ingest, read_corpus, write_corpus
 
@@ -106,7 +112,8 @@ def ingest_corpus(this: Run, recipe: Recipe, paths: Sequence[Path], *, strict: b
     if writes_for_style(recipe):
         reference_documents(recipe)  # one that cannot be read is told of now, not after the training
     watch.say("reading " + ", ".join(path.name for path in paths))
-    paths = taught_paths(recipe, paths, this.synthesis, say=watch.say)
+    key = keys(recipe.synthesis.writer) if recipe.synthesis else ""
+    paths = taught_paths(recipe, paths, this.synthesis, key=key, say=watch.say)
     corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
     for skipped in corpus.skipped:
         watch.say(f"skipped {skipped.source}: {skipped.reason}")
@@ -116,7 +123,9 @@ def ingest_corpus(this: Run, recipe: Recipe, paths: Sequence[Path], *, strict: b
     return corpus
 
 
-def base_rows(this: Run, recipe: Recipe, corpus: Corpus, *, offline: bool, watch: Watch) -> list[Measurement]:
+def base_rows(
+    this: Run, recipe: Recipe, corpus: Corpus, *, offline: bool, keys: Keys = no_key, watch: Watch
+) -> list[Measurement]:
     """Sample and measure the untouched base; nothing for a recipe from scratch."""
     if recipe.base is None:
         return []
@@ -126,12 +135,15 @@ def base_rows(this: Run, recipe: Recipe, corpus: Corpus, *, offline: bool, watch
         return open_model(str(recipe.base), offline=offline)
 
     asked = run_questions(this, corpus)
-    return sample_and_measure(stage, opened, recipe.base, (recipe, corpus), asked=asked, offline=offline, watch=watch)
+    return sample_and_measure(
+        stage, opened, recipe.base, (recipe, corpus), asked=asked, offline=offline, keys=keys, watch=watch
+    )
 
 
 def stage_rows(
-    this: Run, recipe: Recipe, corpus: Corpus, numbered: tuple[int, Stage], *, mark: str, offline: bool, watch: Watch
-) -> list[Measurement]:
+    this: Run, recipe: Recipe, corpus: Corpus, numbered: tuple[int, Stage], *, mark: str, offline: bool, keys: Keys = no_key,
+    watch: Watch,
+) -> list[Measurement]:  # fmt: skip
     """Train one stage, then sample and measure what came of it."""
     number, stage = numbered
     folder = this.stage(number, stage.name)
@@ -147,7 +159,9 @@ def stage_rows(
         return open_model(str(folder.checkpoint), offline=offline)
 
     asked = run_questions(this, corpus)
-    return sample_and_measure(folder, opened, stage.name, (recipe, corpus), asked=asked, offline=offline, watch=watch)
+    return sample_and_measure(
+        folder, opened, stage.name, (recipe, corpus), asked=asked, offline=offline, keys=keys, watch=watch
+    )
 
 
 def yardstick_rows(this: Run, recipe: Recipe, corpus: Corpus, *, watch: Watch) -> list[Measurement]:

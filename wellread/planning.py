@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import UsageError
-from wellread.facts import taught_paths
+from wellread.facts import as_templates, taught_paths
 from wellread.models import locate
 from wellread.plans import GIGABYTE, Plan, StagePlan
 from wellread.recipe import LowRank, Recipe, Scratch, Stage, lineage, settle
@@ -55,7 +55,7 @@ def plan(
     stages: list[StagePlan] = []
     disk = kept = 0
     with tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder:
-        paths = taught_paths(recipe, text_paths(recipe, texts), Path(folder) / "synthesis", say=say)
+        paths = taught_paths(as_templates(recipe), text_paths(recipe, texts), Path(folder) / "synthesis", say=say)
         corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
         for number, stage in enumerate(recipe.stages, 1):
             say(f"foreseeing {stage.name}")

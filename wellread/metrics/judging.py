@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from wellread.metrics.recall_embedding import references
@@ -31,9 +32,14 @@ LONGEST = 200
 class ModelJudge:
     """Any LanguageModel that answers chats as a Judge: as a rule one behind an endpoint, larger than the model it judges."""
 
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-        self.name = f"{model.name}, rubric {VERSION}"
+    def __init__(self, name: str, opened: Callable[[], LanguageModel]) -> None:
+        """`opened` gives the model when it is first asked."""
+        self._opened = opened
+        self.name = f"{name}, rubric {VERSION}"
+
+    @cached_property
+    def _model(self) -> LanguageModel:
+        return self._opened()
 
     def grade(self, answers: Sequence[Answer]) -> list[Grade]:
         """A grade for each answer, drawn greedily; `right` is None where the reply holds no verdict. Raises ModelError."""
