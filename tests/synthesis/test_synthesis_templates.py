@@ -176,6 +176,14 @@ def test_a_name_with_several_senses_is_told_with_all_of_them() -> None:
     assert expected == {("Allowed Tonnage Maximum",), ("At The Moment",)}
 
 
+def test_names_of_one_meaning_are_all_right_backwards() -> None:
+    written = write([API, Term("AP", API.expansion, aliases=("APoI",))], honesty_share=0)
+    assert [q.expected for q in written.questions if q.kind == "reverse"] == [
+        ("API", "AP", "APoI"),
+        ("AP", "APoI", "API"),
+    ]
+
+
 def test_answers_that_lose_a_fact_are_seen() -> None:
     assert lost("API stands for Authorised Passage.", API) == "loses the expansion"
     assert lost("It is the AUTHORISED passage — on ice!", API) == ""

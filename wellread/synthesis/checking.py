@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wellread.matching import words
 from wellread.types import Term
 
@@ -10,9 +12,10 @@ LEAST = 0.5
 LONG = 4
 
 
-def spelled(text: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def spelled(text: str) -> tuple[str, ...]:
     """The words of a text, without case, punctuation and accents' spelling variants (NFC)."""
-    return [word for word, _, _ in words(text)]
+    return tuple(word for word, _, _ in words(text))
 
 
 def holds(text: str, phrase: str) -> bool:

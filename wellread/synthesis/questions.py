@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from wellread.synthesis.honesty import asked_outside
@@ -23,7 +24,10 @@ def asked_about(
 ) -> tuple[Question, ...]:
     """Questions about every term, invented names and the outside terms that are not trained on; ids are unique."""
     draw = random.Random(f"questions {seed}")
-    found = [question for term in terms for question in _about(term, words, draw)]
+    named: dict[str, list[str]] = defaultdict(list)
+    for term in terms:
+        named[_meaning(term)] += [term.name, *term.aliases]
+    found = [question for term in terms for question in _about(term, named[_meaning(term)], words, draw)]
     known = [name for term in (*terms, *outside) for name in (term.name, *term.aliases)]
     names = [term.name for term in invented] or strangers(terms, INVENTED, known=known, seed=seed)
     for name in names:
@@ -36,9 +40,10 @@ def asked_about(
     return tuple(_numbered(found))
 
 
-def _about(term: Term, words: Wording, draw: random.Random) -> Iterator[Question]:
+def _about(term: Term, names: Sequence[str], words: Wording, draw: random.Random) -> Iterator[Question]:
+    """`names` are those of every term that means the same."""
     expected, facts = _right(term)
-    name, names = {"x": term.name}, (term.name, *term.aliases)
+    name, names = {"x": term.name}, tuple(dict.fromkeys((term.name, *names)))
     kind: QuestionKind = "forward" if term.expansion else "definition"
     ways = words.forward if term.expansion else words.meaning
     for way in draw.sample(ways.asked, FORWARD):
@@ -57,6 +62,10 @@ def _right(term: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if term.expansion:
         return (term.expansion,), ()
     return ((), term.facts) if term.facts else ((phrase(term.definition),), ())
+
+
+def _meaning(term: Term) -> str:
+    return (term.expansion or phrase(term.definition)).casefold()
 
 
 def _one(ways: Phrasings, draw: random.Random) -> str:

@@ -120,6 +120,10 @@ def ways(templates: Sequence[str], leads: Sequence[str], draw: random.Random) ->
             yield lead + template
 
 
+def _named(term: Term, words: Wording) -> str:
+    return term.name if term.expansion else fill(words.quoted, {"x": term.name})
+
+
 def _short(term: Term) -> str:
     return term.expansion or phrase(term.definition)
 
@@ -189,17 +193,20 @@ def _definition(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
 def _contrast(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
     """Other names of the term; it and a look-alike side by side; the look-alike's meaning denied, its own confirmed."""
     words = book.words
+    name = _named(term, words)
     for alias, way in zip(term.aliases, words.alias, strict=False):
         answer = fill(words.also, {"x": term.name, "a": alias})
-        yield fill(way, {"x": term.name}), answer, unnamed(answer, term)
+        yield fill(way, {"x": name}), answer, unnamed(answer, term)
     if len(book.senses[term.name.casefold()]) > 1:
         return
     for other in book.alike[term]:
-        same, confirm = draw.choice(words.same), draw.choice(words.confirm)
+        confirm = draw.choice(words.confirm)
         own, others = statement(term, words, draw), statement(other, words, draw)
-        values = {"x": term.name, "y": other.name, "f": _short(other)}
-        both = f"{words.no if same.endswith('?') else ''}{own} {others}"
-        yield fill(same, values), both, lost(both, term) or lost(both, other)
+        values = {"x": name, "y": _named(other, words), "f": _short(other)}
+        both = f"{own} {others}"
+        wrong = lost(both, term) or lost(both, other)
+        yield fill(draw.choice(words.differ), values), both, wrong
+        yield fill(draw.choice(words.same), values), words.no + both, wrong
         yield fill(confirm, values), words.no + own, lost(own, term)
         yield fill(confirm, {**values, "f": _short(term)}), words.yes + own, lost(own, term)
 

@@ -39,7 +39,11 @@ class Wording:
     context: Phrasings
     """A name in a sentence."""
     same: tuple[str, ...]
-    """Are two names one?"""
+    """Are two names one? The answer begins with `no`."""
+    differ: tuple[str, ...]
+    """How do two names differ?"""
+    quoted: str
+    """A word, with `{x}`, where these and the next two name it; acronyms stand bare."""
     confirm: tuple[str, ...]
     """Does a name stand for this?"""
     alias: tuple[str, ...]
