@@ -180,7 +180,7 @@ def test_names_of_one_meaning_are_all_right_backwards() -> None:
     written = write([API, Term("AP", API.expansion, aliases=("APoI",))], honesty_share=0)
     assert [q.expected for q in written.questions if q.kind == "reverse"] == [
         ("API", "AP", "APoI"),
-        ("AP", "APoI", "API"),
+        ("AP", "API", "APoI"),
     ]
 
 
