@@ -10,7 +10,7 @@ import typer
 
 from wellread import options
 from wellread.options import AsJson, KeyFile, ModelName, Offline, key_of
-from wellread.terminal import echo, note, print_json, print_sample
+from wellread.terminal import note, print_json, print_sample
 
 
 def write(
