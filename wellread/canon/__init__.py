@@ -1,0 +1,1 @@
+"""A text with coordinates in, the lines that references name out."""
