@@ -158,6 +158,64 @@ class LanguageModel(Protocol):
         ...
 
 
+@runtime_checkable
+class StructuredModel(Protocol):
+    """A model whose answers can be held to a JSON Schema."""
+
+    @property
+    def name(self) -> str: ...
+
+    def generate_json(self, prompts: Sequence[Prompt], sampling: Sampling, schema: Mapping[str, Any]) -> list[Sample]:
+        """As `LanguageModel.generate`, every completion one JSON value of the schema, closed within `max_tokens`.
+
+        Raises ModelError where the schema cannot be compiled, or its shortest value takes more than `max_tokens`.
+        """
+        ...
+
+    def follows(self, text: str, schema: Mapping[str, Any]) -> bool:
+        """Whether `generate_json` could say this JSON text: one line, `, ` and `: `, keys in the schema's order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of a document: any hit can be shown in place."""
+
+    document: str
+    """Its id, or the place in words where the text has coordinates."""
+    start: int
+    end: int
+    """Characters in the document's text."""
+    text: str
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        """At most `k` chunks, the best first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """One text's references as they are and as a subject found them, ready to be counted."""
+
+    row: str
+    unit: str
+    """The passage that the text is a variant of: what intervals resample."""
+    split: str
+    """`held_out` for a row that the subject was not taught on, `blind` for one of the blind test."""
+    works: tuple[frozenset[Any], frozenset[Any]]
+    """The works named in the right answer, and those found."""
+    lines: tuple[frozenset[Any], frozenset[Any]]
+    """The places named in the right answer, and those found, one by one."""
+    valid: bool = True
+    """Whether the answer is JSON of the schema."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """One unit of a ratio: value = sum of numerators / sum of denominators; intervals resample the tallies."""
@@ -246,6 +304,8 @@ class Evidence:
     judge: Judge | None = None
     quick_words: int | None = None
     """Measure at most about this many words of each part (a stated sample, spread evenly); None measures all."""
+    extracted: Sequence[Extracted] = ()
+    """What the subject found in labelled texts, beside what is there."""
     seed: int = 0
     cache: dict[Any, Any] = field(default_factory=dict)
     """Results that metrics share (scores of a part, the corpus index); a pipeline may pass one to two subjects

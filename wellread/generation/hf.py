@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,8 +14,9 @@ from wellread.errors import ModelError
 from wellread.generation.guard import Guard, Masking
 from wellread.generation.scoring import Scorer
 from wellread.generation.spelling import Spelling
+from wellread.generation.structured import Answer, Grammar
 from wellread.matching import Index
-from wellread.types import Message, Prompt, Sample, Sampling, Scored, last_words
+from wellread.types import Prompt, Sample, Sampling, Scored, last_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,6 +61,7 @@ class TransformersModel:
             *_eos(getattr(model.generation_config, "eos_token_id", None)),
         }
         self._scorer = Scorer(self._model, self._start)
+        self._compiled: tuple[str, Grammar] | None = None
 
     @property
     def tokenizer_name(self) -> str:
@@ -89,6 +92,29 @@ class TransformersModel:
         With `no_recite` no completion has more words of the corpus in a row than that (see `Guard`); raises ModelError
         for it where the model was given no `index`.
         """
+        return self._generate(prompts, sampling, None)
+
+    def generate_json(self, prompts: Sequence[Prompt], sampling: Sampling, schema: Mapping[str, Any]) -> list[Sample]:
+        """See `StructuredModel.generate_json`."""
+        needed = max((len(self._asked(prompt)) for prompt in prompts), default=0) + sampling.max_tokens
+        if needed > self.window:
+            raise ModelError(f"{self.name}: a question and its answer take up to {needed} tokens, and it sees {self.window} "
+                             "at once; give a shorter text, or allow a shorter answer.")  # fmt: skip
+        return self._generate(prompts, sampling, self._grammar(schema))
+
+    def follows(self, text: str, schema: Mapping[str, Any]) -> bool:
+        """See `StructuredModel.follows`."""
+        return self._grammar(schema).allows(text)
+
+    def _grammar(self, schema: Mapping[str, Any]) -> Grammar:
+        """The schema compiled for this tokenizer; the last one is kept."""
+        key = json.dumps(schema)
+        if self._compiled is None or self._compiled[0] != key:
+            vocabulary = min(self._spelling.size, self._model.get_input_embeddings().num_embeddings)
+            self._compiled = key, Grammar(schema, self._tokenizer, vocabulary, self._end)
+        return self._compiled[1]
+
+    def _generate(self, prompts: Sequence[Prompt], sampling: Sampling, grammar: Grammar | None) -> list[Sample]:
         guard = Guard.over(self._index, sampling.no_recite, self.name)
         contexts = [self._context(prompt, sampling.max_tokens) for prompt in prompts]
         jobs: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -98,7 +124,7 @@ class TransformersModel:
         for group in jobs.values():
             for batch in _batches(group, ROWS):
                 seeds = [sampling.seed + place for _, place in batch]
-                written = self._write([contexts[index] for index, _ in batch], sampling, seeds, guard)
+                written = self._write([contexts[index] for index, _ in batch], sampling, seeds, guard, grammar)
                 for job, seed, (ids, finish) in zip(batch, seeds, written, strict=True):
                     prompt = last_words(prompts[job[0]])
                     text = self._spelling.decode(ids)
@@ -106,11 +132,12 @@ class TransformersModel:
         return [said[index, place] for index in range(len(prompts)) for place in range(sampling.n)]
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
-        ids = [self._start, *self._spelling.encode(prompt)] if isinstance(prompt, str) else self._asked(prompt)
-        return ids[-max(self.window - max_tokens, self.window // 2, 1) :]
+        return self._asked(prompt)[-max(self.window - max_tokens, self.window // 2, 1) :]
 
-    def _asked(self, chat: Sequence[Message]) -> list[int]:
-        """A chat up to where the answer begins, as training reads it."""
+    def _asked(self, chat: Prompt) -> list[int]:
+        """A beginning, or a chat up to where the answer begins, as training reads it."""
+        if isinstance(chat, str):
+            return [self._start, *self._spelling.encode(chat)]
         if getattr(self._tokenizer, "chat_template", None):
             asked = self._tokenizer.apply_chat_template(
                 [dict(message) for message in chat], add_generation_prompt=True, return_dict=True
@@ -126,7 +153,12 @@ class TransformersModel:
         return ids
 
     def _write(
-        self, contexts: list[list[int]], sampling: Sampling, seeds: Sequence[int], guard: Guard | None
+        self,
+        contexts: list[list[int]],
+        sampling: Sampling,
+        seeds: Sequence[int],
+        guard: Guard | None,
+        grammar: Grammar | None,
     ) -> list[tuple[list[int], Literal["stop", "length"]]]:
         """The new ids of each row, and why it ended. All contexts are equally long."""
         import torch
@@ -136,6 +168,7 @@ class TransformersModel:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         rows = [list(context) for context in contexts]
         ends: list[int | None] = [None] * len(rows)
+        answers = [grammar.begin(sampling.max_tokens) for _ in rows] if grammar else []
         with torch.inference_mode():
             stepper = _Stepper(self._model, self.window, self._spelling.size)
             seen = torch.zeros(len(rows), stepper.vocabulary, dtype=torch.bool)
@@ -145,9 +178,13 @@ class TransformersModel:
             for _ in range(sampling.max_tokens):
                 logits = stepper.logits(rows)
                 uniforms = torch.stack([torch.rand((), generator=each, dtype=torch.float64) for each in generators])
+                if answers:
+                    logits = _held(logits, answers)
                 ids = draw(logits, seen, sampling, uniforms)
                 if masking:
                     ids = masking.replaced(ids, logits, seen, [end is None for end in ends])
+                if answers:
+                    ids = torch.tensor([each.take(drawn) for each, drawn in zip(answers, ids.tolist(), strict=True)])
                 seen.scatter_(1, ids[:, None], True)
                 for index, chosen in enumerate(ids.tolist()):
                     if ends[index] is None and chosen in self._stops:
@@ -185,6 +222,17 @@ class _Stepper:
         self._read = len(rows[0])
         logits: Tensor = out.logits[:, -1, : self.vocabulary].float().cpu()
         return logits
+
+
+def _held(logits: Tensor, answers: Sequence[Answer]) -> Tensor:
+    """The logits, of tokens that the grammar does not allow now minus infinity."""
+    import torch
+
+    masks = [each.allowed() for each in answers]
+    free = np.ones(logits.shape[-1], bool)
+    return logits.masked_fill(
+        ~torch.from_numpy(np.stack([free if mask is None else mask for mask in masks])), -torch.inf
+    )
 
 
 def _placed(model: Any, device: Any) -> Any:
