@@ -28,6 +28,11 @@ METRICS = {
     "recall_judge": "wellread.metrics.recall_judge:recall_judge",
     "false_definition_rate": "wellread.metrics.false_definitions:false_definition_rate",
     "over_refusal_rate": "wellread.metrics.over_refusals:over_refusal_rate",
+    "reference_exact": "wellread.metrics.references:reference_exact",
+    "reference_valid": "wellread.metrics.references:reference_valid",
+    "work_f1": "wellread.metrics.references:work_f1",
+    "line_f1": "wellread.metrics.references:line_f1",
+    "abstention": "wellread.metrics.references:abstention",
     "ppmd_bits_per_byte": "wellread.metrics.compressors:ppmd_bits_per_byte",
     "xz_bits_per_byte": "wellread.metrics.compressors:xz_bits_per_byte",
 }
@@ -37,6 +42,8 @@ YARDSTICKS = ("ppmd_bits_per_byte", "xz_bits_per_byte")
 """The metrics that need no model; their subject is the compressor."""
 STYLE = ("burrows_delta", "cosine_delta", "style_rank", "style_attribution")
 """The metrics that compare what a subject wrote with other texts; real chapters are measured by them too."""
+EXTRACTION = ("reference_exact", "reference_valid", "work_f1", "line_f1", "abstention")
+"""The metrics of references; without labelled texts they give nothing."""
 HARNESS = "lm_eval_"
 """Before a task of lm-evaluation-harness: `lm_eval_arc_easy`. Measured only where it is named."""
 
