@@ -34,6 +34,7 @@ from wellread.options import (
     key_of,
     recipes_of,
 )
+from wellread.references_command import extract, resolve
 from wellread.synthesise_command import synthesise
 from wellread.terminal import echo, listed, measurement_lines, note, print_json, watching
 from wellread.write_command import write
@@ -205,6 +206,10 @@ def measure(
 
 app.command()(write)
 app.command()(synthesise)
+
+
+app.command()(extract)
+app.command()(resolve)
 
 
 @app.command()

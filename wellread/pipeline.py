@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wellread import runs
 from wellread.asking import Keys, no_key
+from wellread.cross_validation import cross_validate
 from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
@@ -70,6 +71,12 @@ def run(
             return this
         _begin(this, recipe, mark, command, watch)
         _one_of(this, repeats)
+        if recipe.extract is not None:
+            rows = cross_validate(this, recipe, paths, mark=mark, offline=offline, watch=watch)
+            write_rows(this.measurements, (row.as_json() for row in rows))
+            _finish(this)
+            write_report(this)
+            return this
         corpus = ingest_corpus(this, recipe, paths, strict=strict, keys=keys, watch=watch)
         prepare_questions(this, recipe, corpus)
         rows = base_rows(this, recipe, corpus, offline=offline, keys=keys, watch=watch)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wellread.cross_validation import whole_corpus
 from wellread.errors import UsageError
 from wellread.facts import as_templates, taught_paths
 from wellread.models import locate
@@ -52,11 +53,15 @@ def plan(
     from wellread.corpus.ingest import ingest
 
     recipe, asked = settle(recipe), Asked(gpu, price_per_hour, tokens_per_second, offline, say)
+    times = 1 if recipe.extract is None else recipe.extract.folds + 1
     stages: list[StagePlan] = []
     disk = kept = 0
     with tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder:
         paths = taught_paths(as_templates(recipe), text_paths(recipe, texts), Path(folder) / "synthesis", say=say)
-        corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
+        extracts = recipe.extract is not None
+        corpus = (
+            whole_corpus(recipe, paths) if extracts else ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
+        )
         for number, stage in enumerate(recipe.stages, 1):
             say(f"foreseeing {stage.name}")
             seen, planned = _plan_stage(recipe, corpus, number, Path(folder), asked)
@@ -64,6 +69,7 @@ def plan(
             disk, kept = max(disk, kept + seen.disk_bytes), kept + seen.kept_bytes
             gc.collect()
     seconds, tokens, cost = (_sum([getattr(each, name) for each in stages]) for name in ("seconds", "tokens", "cost"))
+    seconds, tokens, cost = (None if each is None else times * each for each in (seconds, tokens, cost))
     return Plan(
         recipe.name, _named(asked), sum(len(document.text) for document in corpus.documents), len(corpus.documents),
         {str(name): len(ids) for name, ids in corpus.split.items()}, tuple(stages), seconds,
@@ -99,6 +105,10 @@ def _plan_stage(recipe: Recipe, corpus: Corpus, number: int, folder: Path, asked
         notes.append("layers are computed twice (gradient_checkpointing: auto), to take less memory.")
     if stage.until or stage.patience:
         notes.append("it may stop earlier than foreseen (" + (stage.until or f"patience {stage.patience}") + ").")
+    if recipe.extract is not None:
+        notes.append(
+            f"it is trained {recipe.extract.folds + 1} times: for every fold, and on all rows; answering comes on top."
+        )
     ways = () if fits else outlined.ways_to_fit()
     cost = None if asked.price_per_hour is None or seen.seconds is None else seen.seconds / 3600 * asked.price_per_hour
     return seen, StagePlan(

@@ -9,6 +9,8 @@ from pydantic import Field, field_validator
 from wellread.methods import Record
 
 HONEST = ("false_definition_rate", "over_refusal_rate")
+EXTRACTED = ("reference_exact", "work_f1", "line_f1")
+"""Measures of extraction by which weights may be chosen."""
 ANSWERED = ("recall_exact", "recall_embedding", "recall_cross_encoder", "recall_judge", *HONEST)
 """The metrics that need questions."""
 

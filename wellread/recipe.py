@@ -7,117 +7,52 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import (
-    BaseModel,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from wellread.errors import RecipeError
+from wellread.extraction import CanonSettings, Coordinates, Extraction, Patterns
 from wellread.methods import Full, Lora, LowRank, Method, Qlora, Record, Scratch
 from wellread.overriding import override
-from wellread.questions import ANSWERED, Answering, SynthesisSettings
+from wellread.questions import ANSWERED, EXTRACTED, Answering, SynthesisSettings
 from wellread.registry import unknown
 from wellread.requirements import YARDSTICKS, measured_by, read_requirement
+from wellread.settings import DIAL_END, CorpusSettings, DialSettings, MeasureSettings, SamplingSettings
 from wellread.stages import STYLED, Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
 
 __all__ = [
-    "Answering", "Budget", "CorpusSettings", "Examples", "Full", "Lora", "LowRank", "MeasureSettings", "Method", "Mix", "Optimizer",
-    "Qlora", "RandomWindows", "Recipe", "SamplingSettings", "Scratch", "Stage", "SynthesisSettings", "Windows", "fingerprint",
-    "lineage", "load_recipe", "parse_recipe", "recipe_text", "recipe_yaml", "settle", "shipped",
+    "DIAL_END",
+    "Answering",
+    "Budget",
+    "CorpusSettings",
+    "DialSettings",
+    "Examples",
+    "Full",
+    "Lora",
+    "LowRank",
+    "MeasureSettings",
+    "Method",
+    "Mix",
+    "Optimizer",
+    "Qlora",
+    "RandomWindows",
+    "Recipe",
+    "SamplingSettings",
+    "Scratch",
+    "Stage",
+    "SynthesisSettings",
+    "Windows",
+    "fingerprint",
+    "lineage",
+    "load_recipe",
+    "parse_recipe",
+    "recipe_text",
+    "recipe_yaml",
+    "settle",
+    "shipped",
 ]  # fmt: skip
-
-
-class CorpusSettings(Record):
-    texts: tuple[str, ...] = ()
-    """Files or folders to read when the command line names none; `library:novella` is an embedded text."""
-    clean: bool = True
-    """Apply the cleaning rules; the report says what each removed."""
-    validation: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of the text that is watched while training, and by which `keep: best` chooses the checkpoint."""
-    held_out: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of the text that nothing looks at before the final measurement."""
-    near_duplicates: bool = True
-    """Find passages that stand in two parts and move them into one; examples of one prompt are in one part anyway."""
-
-
-class SamplingSettings(Record):
-    max_tokens: int = Field(default=200, ge=1)
-    """Longest continuation, in tokens."""
-    temperature: float = Field(default=0.8, ge=0)
-    """0 is greedy decoding."""
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    """Keep the likeliest tokens that together hold this share."""
-    top_k: int = Field(default=0, ge=0)
-    """Keep this many of the likeliest tokens; 0 keeps all."""
-    min_p: float = Field(default=0.0, ge=0, le=1)
-    """Drop tokens less likely than this share of the likeliest."""
-    repetition_penalty: float = Field(default=1.0, gt=0)
-    """Above 1, tokens already there become less likely."""
-    n: int = Field(default=2, ge=1)
-    """Samples for each opening line."""
-    prompts: tuple[str, ...] = ()
-    """Opening lines; none: the first line of the first validation chapter. The same for every subject and stage."""
-
-
-class MeasureSettings(Record):
-    metrics: tuple[str, ...] = ()
-    """Names of metrics; none: all that apply."""
-    quick: bool = True
-    """Measure a stated sample of each part rather than all of it: wider intervals, less time."""
-    quick_words: int = Field(default=20_000, ge=500)
-    """Words of each part that `quick` measures."""
-    style_words: int = Field(default=0, ge=0)
-    """Words that every subject writes so that its style can be measured, at least 5,000; 0: none are written for it."""
-
-    @field_validator("style_words")
-    @classmethod
-    def enough_for_a_style(cls, words: int) -> int:
-        if 0 < words < 5_000:
-            raise ValueError(f"a style needs at least 5,000 words, or 0 to leave it unmeasured; found {words}")
-        return words
-
-
-DIAL_END = 1.2
-"""How far a dial goes; beyond this the difference is stretched so far that models fall apart."""
-
-
-class DialSettings(Record):
-    """Where between the base and the trained model one stands: W₀ + α·ΔW."""
-
-    origin: str | None = Field(default=None, alias="from")
-    """The stage that is 0 on the dial; None: the recipe's base."""
-    wish: Literal["voice-without-recitation"] | None = None
-    """What a setting is chosen for, on validation; with a wish the run draws its dial curve at the end."""
-    settings: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=2)
-    """Where the curve is measured, each from 0 to 1.2."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def by_either_name(cls, value: object) -> object:
-        """`from`, as YAML has it, is no name that Python allows."""
-        if not isinstance(value, dict):
-            return value
-        return {"from" if key == "origin" else key: each for key, each in value.items()}
-
-    @model_serializer(mode="wrap")
-    def as_yaml_has_it(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"from" if key == "origin" else key: value for key, value in write(self).items()}
-
-    @field_validator("settings")
-    @classmethod
-    def within_bounds(cls, settings: tuple[float, ...]) -> tuple[float, ...]:
-        for each in settings:
-            if not 0 <= each <= DIAL_END:
-                raise ValueError(f"a dial goes from 0 to {DIAL_END}; found {each:g}")
-        return tuple(sorted(set(settings)))
 
 
 class Recipe(Record):
@@ -139,6 +74,8 @@ class Recipe(Record):
     """Files of questions (JSONL: id, prompt, expected, kind, term, facts) that every subject is asked."""
     answers: Answering = Answering()
     stages: tuple[Stage, ...] = Field(min_length=1)
+    extract: Extraction | None = None
+    """Texts to JSON after a schema, measured by cross-validation: the recipe's texts are then rows with right answers."""
     sampling: SamplingSettings = SamplingSettings()
     measure: MeasureSettings = MeasureSettings()
     dial: DialSettings = DialSettings()
@@ -196,6 +133,24 @@ class Recipe(Record):
         return self
 
     @model_validator(mode="after")
+    def extraction_has_one_stage(self) -> Recipe:
+        by = next((stage for stage in self.stages if stage.best_by in EXTRACTED), None)
+        if self.extract is None and by is not None:
+            raise ValueError(
+                f"stage {by.name}: best_by {by.best_by} is for a recipe with `extract`; take validation_loss"
+            )
+        if self.extract is not None:
+            if len(self.stages) > 1 or self.base is None or self.stages[0].examples is None:
+                raise ValueError(
+                    "a recipe with `extract` has a base and one stage, with `examples: {}`: every fold trains it"
+                )
+            if self.stages[0].name in RESERVED:
+                raise ValueError(
+                    f"a stage cannot be called {self.stages[0].name!r}: it is measured beside another of that name"
+                )
+        return self
+
+    @model_validator(mode="after")
     def requirements_can_be_met(self) -> Recipe:
         measured = self.measure.metrics
         for text in self.require:
@@ -228,6 +183,8 @@ class Recipe(Record):
         return self
 
 
+RESERVED = ("few-shot", "pattern", "encoder")
+"""Subjects that a taught model is measured beside."""
 RATES = {"scratch": 3e-3, "full": 5e-5, "lora": 5e-4, "qlora": 5e-4}
 """Peak learning rates of AdamW: low-rank differences want ten times what full tuning wants, at every size of base
 (Schulman et al. 2025, "LoRA Without Regret")."""
@@ -338,7 +295,8 @@ def _place(loc: Sequence[int | str], raw: Mapping[str, Any]) -> str:
 def _keys(record: type[BaseModel]) -> set[str]:
     """Every key that may stand anywhere in a recipe."""
     parts = (CorpusSettings, Stage, Scratch, Lora, Qlora, Windows, RandomWindows, Examples, Mix, Budget, Optimizer,
-             SamplingSettings, MeasureSettings, DialSettings, SynthesisSettings, Answering)  # fmt: skip
+             SamplingSettings, MeasureSettings, DialSettings, SynthesisSettings, Answering, Extraction, Coordinates,
+             Patterns, CanonSettings)  # fmt: skip
     return {field.alias or key for each in (record, *parts) for key, field in each.model_fields.items()}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from wellread.conditions import COMPARISONS
 from wellread.types import Measurement
 
-SPLITS = ("train", "validation", "held_out", "general")
+SPLITS = ("train", "validation", "held_out", "general", "blind")
 YARDSTICKS = ("ppmd_bits_per_byte", "xz_bits_per_byte")
 """Measured of a compressor, whatever the model."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"

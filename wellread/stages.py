@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from wellread.conditions import read_condition
 from wellread.methods import LowRank, Method, Record, Scratch
-from wellread.questions import ANSWERED, HONEST
+from wellread.questions import ANSWERED, EXTRACTED, HONEST
 from wellread.registry import unknown
 
 STYLED = ("burrows_delta", "cosine_delta", "style_")
@@ -17,7 +17,7 @@ STYLED = ("burrows_delta", "cosine_delta", "style_")
 WRITTEN = ("longest_recited_words", "recited_coverage", *STYLED)
 """Beginnings of the metrics that are measured on what a model writes, which no dose waits for."""
 LOSS = "validation_loss"
-BEST_BY = (LOSS, "recall_exact", *HONEST)
+BEST_BY = (LOSS, "recall_exact", *HONEST, *EXTRACTED)
 """What the best weights are chosen by."""
 
 
@@ -122,8 +122,8 @@ class Stage(Record):
     keep: Literal["best", "last", "average"] = "last"
     """Which weights a stage ends with: best on validation, the last, or the average of the late ones."""
     best_by: str = LOSS
-    """What `keep: best` chooses by: `validation_loss`, or a measure of answers to validation questions, such as `recall_exact`;
-    of equals the one with the lower loss."""
+    """What `keep: best` chooses by: `validation_loss`, or a measure of answers to validation questions, such as
+    `recall_exact`, or, in a recipe with `extract`, of validation rows, such as `line_f1`; of equals the one with the lower loss."""
     evaluations: int = Field(default=10, ge=1)
     """How often validation is measured over the budget."""
     validation_windows: int = Field(default=64, ge=1)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wellread.asking import hot_test
 from wellread.conditions import read_condition
@@ -23,6 +23,9 @@ from wellread.storage import read_json, write_json
 from wellread.texts import found, library_path
 from wellread.training import processes
 from wellread.types import Corpus, Document, Part
+
+if TYPE_CHECKING:
+    from wellread.training.session import Watched
 
 AFTER: tuple[Part, ...] = ("validation", "held_out")
 BYTES_PER_TOKEN = 4
@@ -46,9 +49,11 @@ class Prepared:
 
 
 def train_stage(
-    this: Run, recipe: Recipe, corpus: Corpus, numbered: tuple[int, Stage], *, mark: str, offline: bool, watch: Watch
-) -> None:
-    """Prepare a stage and train it, in the run's folders."""
+    this: Run, recipe: Recipe, corpus: Corpus, numbered: tuple[int, Stage], *, mark: str, offline: bool, watch: Watch,
+    judged: Callable[[Any], Watched] | None = None,
+) -> None:  # fmt: skip
+    """Prepare a stage and train it, in the run's folders. `judged` gives, for a tokenizer, what is watched of a
+    model with every validation, in place of the recipe's questions."""
     from wellread.training import train
 
     number, stage = numbered
@@ -69,7 +74,7 @@ def train_stage(
     train(
         ready.model, ready.tokenizer, ready.windows, ready.validation, stage, folder=folder.path,
         base=ready.base, seed=recipe.seed, fingerprint=mark, dose=dose(recipe, corpus, stage, ready.tokenizer),
-        watched=hot_test(recipe, stage, run_questions(this, corpus), ready.tokenizer),
+        watched=judged(ready.tokenizer) if judged else hot_test(recipe, stage, run_questions(this, corpus), ready.tokenizer),
         report_to=recipe.report_to, run_name=f"{this.name}-{stage.name}", progress=watch.progress, say=watch.say,
     )  # fmt: skip
 

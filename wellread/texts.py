@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from wellread import runs
 from wellread.errors import UsageError
@@ -42,7 +43,20 @@ def further_paths(recipe: Recipe) -> list[Path]:
     names = [*recipe.general, *recipe.references, *(text for stage in stages if stage.mix for text in stage.mix.texts),
              *(file for stage in stages if stage.examples for file in stage.examples.files), *recipe.questions,
              *((name for name in (written.invented, written.outside) if name) if written else ())]  # fmt: skip
+    if recipe.extract is not None:
+        names += schema_files(recipe.extract.form)
+        names += [recipe.extract.canon.text] if recipe.extract.canon else []
     return found(dict.fromkeys(names))
+
+
+def schema_files(form: str | Mapping[str, Any]) -> list[str]:
+    """The file that decides a schema: none for one that stands in the recipe, or comes from an installed module."""
+    if not isinstance(form, str) or form.lstrip().startswith("{"):
+        return []
+    if form.startswith(LIBRARY) or Path(form).is_file():
+        return [form]
+    module = form.rpartition(":")[0]
+    return [module] if module.endswith(".py") else []
 
 
 def shards(recipe: Recipe) -> list[str]:
@@ -93,13 +107,16 @@ def library_path(name: str) -> str:
 
 
 def library_text(name: str) -> Path:
-    """The path of an embedded text, or table."""
-    tables = library_data()
+    """The path of an embedded text or table, or, by its whole name, of what belongs to one (`commentary.jsonl`)."""
+    folder, tables = Path(str(resources.files("wellread"))) / "library", library_data()
     if name in tables:
         return tables[name]
+    beside = folder / name
+    if "." in name and beside.is_file() and beside.parent == folder:
+        return beside
     if name not in library_texts():
         raise UsageError(unknown(f"embedded text {name!r}", name, [*library_texts(), *tables]))
-    return Path(str(resources.files("wellread"))) / "library" / f"{name}.md"
+    return folder / f"{name}.md"
 
 
 def digest(path: Path) -> str:

@@ -11,6 +11,13 @@ from wellread.reports.answers import SHOWN, answered
 from wellread.reports.bars import bars
 from wellread.reports.curves import Curves, curves
 from wellread.reports.dial import dial
+from wellread.reports.extraction import (
+    extraction_required,
+    extraction_verdict,
+    is_extraction,
+    read_extraction,
+    render_extraction,
+)
 from wellread.reports.page import environment
 from wellread.reports.passages import by_chapter, chapter_names, choruses, find_places
 from wellread.reports.path import path
@@ -35,18 +42,21 @@ def write_report(folder: Path) -> Path:
     reading = write_reading(folder, record)
     page = render(record, reading="" if reading is None else reading.name)
     path = folder / "report.html"
+    page = (
+        render_extraction(read_extraction(folder), environment()) if is_extraction(folder) else render(read_run(folder))
+    )
     write_text(path, page, what=f"cannot write {path}", mend=MEND)
     return path
 
 
 def verdict_of(folder: Path) -> str:
     """The sentences that a run ends with, as plain text."""
-    return str(judge(read_run(folder)))
+    return extraction_verdict(read_extraction(folder)) if is_extraction(folder) else str(judge(read_run(folder)))
 
 
 def requirements_of(folder: Path) -> list[Outcome]:
     """What the run's recipe requires, and whether it holds."""
-    return required(read_run(folder))
+    return extraction_required(read_extraction(folder)) if is_extraction(folder) else required(read_run(folder))
 
 
 def required(record: RunRecord) -> list[Outcome]:

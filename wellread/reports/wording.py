@@ -103,6 +103,17 @@ METRICS = {
         "What the model can do besides, by a task of lm-evaluation-harness: where it does worse than before, something was "
         "forgotten.",
     ),
+    "reference_exact": Words(
+        "Texts read without a fault", "Share of texts whose places were found to the last one, and no other."
+    ),
+    "reference_valid": Words("Answers in form", "Share of answers that are JSON of the schema."),
+    "work_f1": Words(
+        "Works found (F1)",
+        "Of the works that texts refer to: the harmonic mean of precision (how many of those found are there) and recall "
+        "(how many of those there were found).",
+    ),
+    "line_f1": Words("Lines found (F1)", "The same of single lines: a range of three lines is three."),
+    "abstention": Words("Left alone", "Share of the texts without references in which none was found."),
     "ppmd_bits_per_byte": Words(
         "PPMd",
         "A file compressor that predicts each byte from the ones before it, fed the training part first.",

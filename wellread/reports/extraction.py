@@ -1,0 +1,182 @@
+"""A run of extraction in, its certificate out: every subject on the same texts, and the texts that none of them read right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wellread.recipe import Recipe, parse_recipe, recipe_text
+from wellread.reports.rows import sign
+from wellread.reports.seal import seal
+from wellread.reports.table import Cell, judged
+from wellread.reports.wording import metric_words, number, signed, span
+from wellread.requirements import Outcome, outcomes
+from wellread.storage import read_json, stream_rows
+from wellread.types import Measurement
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SPLITS = {
+    "held_out": "Texts it was not taught on, fold by fold",
+    "blind": "The blind test: texts that nothing was chosen by",
+}
+SHOWN = 60
+"""Texts of each list on the page, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One text: what is there, and what each subject said."""
+
+    text: str
+    gold: str
+    said: tuple[tuple[str, str, bool], ...]
+    """Subject, answer, whether it is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    title: str
+    subjects: tuple[str, ...]
+    lines: tuple[tuple[str, str, str, tuple[Cell, ...]], ...]
+    """Title, explanation, facts, and a cell for every subject."""
+    differences: tuple[tuple[str, tuple[Cell, ...]], ...]
+    """For each metric the taught model less each of the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionRecord:
+    name: str
+    recipe: Recipe
+    recipe_yaml: str
+    environment: Mapping[str, Any]
+    measurements: tuple[Measurement, ...]
+    asked: tuple[Asked, ...]
+    trained: str
+
+
+def is_extraction(folder: Path) -> bool:
+    """Whether a run folder is one of extraction: its rows stand beside its corpus."""
+    return (folder / "corpus" / "rows.jsonl").is_file()
+
+
+def read_extraction(folder: Path) -> ExtractionRecord:
+    """Everything the page needs. Raises StorageError for a damaged file."""
+    yaml = recipe_text(str(folder / "recipe.yaml"))
+    recipe = parse_recipe(yaml, source=str(folder / "recipe.yaml"))
+    trained = recipe.stages[0].name
+    subjects = {"pattern": "pattern", "base": str(recipe.base), "few-shot": "few-shot", "encoder": "encoder",
+                trained: trained}  # fmt: skip
+    said: dict[str, dict[str, tuple[str, bool]]] = {}
+    folders = [*sorted((folder / "folds").glob("*")), folder]
+    for file, subject in subjects.items():
+        for each in folders:
+            for row in stream_rows(each / "answers" / f"{file}.jsonl", optional=True):
+                answer = _compact(row["answer"]) if row["valid"] else str(row["said"])
+                said.setdefault(str(row["row"]), {})[subject] = (answer, bool(row["right"]))
+    asked = tuple(
+        Asked(
+            row["text"], _compact(row["gold"]), tuple((who, *found) for who, found in said.get(row["id"], {}).items())
+        )
+        for row in stream_rows(folder / "corpus" / "rows.jsonl", optional=True)
+    )
+    measurements = tuple(map(Measurement.from_json, stream_rows(folder / "measurements.jsonl", optional=True)))
+    environment = read_json(folder / "environment.json", optional=True) or {}
+    return ExtractionRecord(folder.resolve().name, recipe, yaml, environment, measurements, asked, trained)
+
+
+def extraction_required(record: ExtractionRecord) -> list[Outcome]:
+    return outcomes(record.recipe.require, record.measurements, trained=record.trained, before=str(record.recipe.base))
+
+
+def extraction_verdict(record: ExtractionRecord) -> str:
+    """Two or three sentences: what it finds, what it leaves alone, and whether it beats the others for sure."""
+    rows = {(row.name, row.subject, row.split): row for row in record.measurements}
+
+    def told(name: str) -> str:
+        row = rows.get((name, record.trained, "held_out"))
+        if row is None or row.value is None:
+            return "not measured"
+        ends = [number(end, row) for end in (row.low, row.high) if end is not None]
+        return number(row.value, row) + (f" ({span(*ends)})" if len(ends) == 2 else "")
+
+    sentences = [
+        f"Of texts it was not taught on, {told('reference_exact')} were read without a fault; "
+        f"works were found with an F1 of {told('work_f1')}, lines with {told('line_f1')}; "
+        f"texts without references were left alone {told('abstention')} of the time."
+    ]
+    better: list[str] = []
+    unsure: list[str] = []
+    for subject in (str(record.recipe.base), "few-shot", "pattern", "encoder"):
+        gap = rows.get(("line_f1", f"{record.trained} - {subject}", "held_out"))
+        if gap is not None and gap.value is not None:
+            (better if sign(gap) == 1 else unsure).append(f"{subject} by {signed(gap.value, gap)}")
+    if better:
+        sentences.append(f"On lines it surely beats {_listed(better)}.")
+    if unsure:
+        sentences.append(f"It does not surely beat {_listed([each.partition(' by ')[0] for each in unsure])}.")
+    return " ".join(sentences)
+
+
+def render_extraction(record: ExtractionRecord, environment: Environment) -> str:
+    """The page. Every text in it is escaped."""
+    failed = [each for each in record.asked if each.said and not any(right for _, _, right in each.said)]
+    wrong = [each for each in record.asked if any(who == record.trained and not right for who, _, right in each.said)]
+    wrong = [each for each in wrong if each not in failed]
+    wanted = ("line_f1", record.trained, "held_out")
+    lines = next((row.value for row in record.measurements if (row.name, row.subject, row.split) == wanted), None)
+    return environment.get_template("extraction.html").render(
+        record=record, seal=seal(record.name), figure=None if lines is None else f"{lines:.2f}",
+        verdict=extraction_verdict(record), required=extraction_required(record),
+        tables=[table for split in SPLITS if (table := _table(record, split)).lines],
+        notes=[row for row in record.measurements if row.subject == "encoder" and row.value is None and not row.n],
+        failed=failed[:SHOWN], more_failed=max(0, len(failed) - SHOWN), wrong=wrong[:SHOWN],
+        more_wrong=max(0, len(wrong) - SHOWN), count=len(record.asked),
+    )  # fmt: skip
+
+
+def _table(record: ExtractionRecord, split: str) -> Table:
+    here = [row for row in record.measurements if row.split == split and (row.n or row.subject != "encoder")]
+    subjects = [row.subject for row in here if " - " not in row.subject]
+    order = tuple(dict.fromkeys(subjects))
+    rows = {(row.name, row.subject): row for row in here}
+    lines, differences = [], []
+    others = [subject for subject in order if subject != record.trained]
+    for name in dict.fromkeys(row.name for row in here):
+        several = [rows.get((name, subject)) for subject in order]
+        words = metric_words(name)
+        first = next(row for row in several if row is not None)
+        over = f", 95 % interval over {first.interval_over}" if first.interval_over else ""
+        lines.append((words.title, words.explanation, f"n = {first.n}{over}", tuple(map(_cell, several))))
+        gaps = [rows.get((name, f"{record.trained} - {subject}")) for subject in others]
+        differences.append((words.title, tuple(map(_gap, gaps))))
+    return Table(SPLITS[split], order, tuple(lines), tuple(differences))
+
+
+def _cell(row: Measurement | None) -> Cell:
+    if row is None or row.value is None:
+        return Cell(note=f"not measured: {row.note}" if row else "not measured")
+    return Cell(number(row.value, row), _interval([number(end, row) for end in (row.low, row.high) if end is not None]))
+
+
+def _gap(row: Measurement | None) -> Cell:
+    if row is None or row.value is None:
+        return Cell(note=f"not measured: {row.note}" if row else "not measured")
+    ends = [signed(end, row) for end in (row.low, row.high) if end is not None]
+    return Cell(signed(row.value, row), _interval(ends), row.note, judged(row) if ends else "")
+
+
+def _interval(ends: Sequence[str]) -> str:
+    return span(*ends) if len(ends) == 2 else ""
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
