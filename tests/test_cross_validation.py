@@ -227,7 +227,7 @@ def test_shots_are_of_different_passages_and_one_has_nothing_to_find(place: Path
         (("extract.folds=1",), "greater than or equal to 2"),
         (("extract.coordinates.end=[a, b, c]",), "give both the same"),
         (("extract=null", "tuned.best_by=line_f1", "require=[]"), "is for a recipe with `extract`"),
-        (("tuned.best_by=line_f1", "tuned.keep=last"), "goes with keep: best"),
+        (("tuned.best_by=line_f1", "tuned.keep=last"), "set keep: best"),
     ],
 )
 def test_recipes_that_cannot_work_are_refused(place: Path, settings: tuple[str, ...], told: str) -> None:

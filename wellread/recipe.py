@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -269,7 +270,8 @@ def _first_problem(error: ValidationError, raw: Mapping[str, Any]) -> str:
     place = _place(first["loc"], raw)
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])
-        said = unknown(f"setting {place!r}", name, _keys(Recipe))
+        # a slip at the top is first looked for among the names there
+        said = unknown(f"setting {place!r}", name, _near(name, first["loc"]))
     elif first["type"] == "value_error":
         said = f"{place}: {first['ctx']['error']}" if first["loc"] else str(first["ctx"]["error"])
     else:
@@ -290,6 +292,11 @@ def _place(loc: Sequence[int | str], raw: Mapping[str, Any]) -> str:
     if parts and (parts[-1] in {"int", "float", "str"} or str(parts[-1]).startswith("literal[")):
         parts.pop()
     return ".".join(map(str, parts)) or "recipe"
+
+
+def _near(name: str, loc: Sequence[int | str]) -> set[str]:
+    here = set(Recipe.model_fields) if len(loc) == 1 else set()
+    return here if get_close_matches(name, here) else _keys(Recipe)
 
 
 def _keys(record: type[BaseModel]) -> set[str]:

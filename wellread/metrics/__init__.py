@@ -49,13 +49,14 @@ HARNESS = "lm_eval_"
 
 
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
-    """The named metrics of one subject, in that order; without names all but the yardsticks, and without answers all but
-    those of questions.
+    """The named metrics of one subject, in that order; without names all that the evidence holds something for, but no
+    yardsticks: those of questions where there are answers, those of references where rows were read.
 
     What cannot be measured is a row with the reason in its note; a model's own `note`, where it has one, goes with
     every number. Raises UnknownName.
     """
-    everything = [name for name in METRICS if name not in YARDSTICKS and (evidence.answers or name not in ANSWERED)]
+    left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION)}
+    everything = [name for name in METRICS if name not in left]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
     metrics = find(names or everything)
     rows: list[Measurement] = []

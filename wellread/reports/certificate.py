@@ -38,13 +38,13 @@ def write_report(folder: Path) -> Path:
 
     Raises UsageError where `folder` is no run, StorageError where it cannot be read or written.
     """
-    record = read_run(folder)
-    reading = write_reading(folder, record)
-    page = render(record, reading="" if reading is None else reading.name)
+    if is_extraction(folder):
+        page = render_extraction(read_extraction(folder), environment())
+    else:
+        record = read_run(folder)
+        reading = write_reading(folder, record)
+        page = render(record, reading="" if reading is None else reading.name)
     path = folder / "report.html"
-    page = (
-        render_extraction(read_extraction(folder), environment()) if is_extraction(folder) else render(read_run(folder))
-    )
     write_text(path, page, what=f"cannot write {path}", mend=MEND)
     return path
 
