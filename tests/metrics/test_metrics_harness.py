@@ -15,9 +15,11 @@ from wellread.errors import RecipeError
 from wellread.metrics import measure
 from wellread.metrics.harness import answers, continuations, cut, evaluated, rows, wholes
 from wellread.metrics.intervals import difference
+from wellread.models import open_model
 from wellread.recipe import parse_recipe
-from wellread.testing import Memorised, UniformBytes, evidence
+from wellread.testing import SEPARATOR, Memorised, UniformBytes, evidence, tiny_model
 from wellread.types import Measurement, Prompt, Sample, Sampling
+from wellread.weights import open_base
 
 KNOWN = "Question: what is red? Answer: the naïve rose. Question: what is blue? Answer: the sea."
 
@@ -100,6 +102,43 @@ def test_a_task_that_is_required_has_to_be_measured() -> None:
     with pytest.raises(RecipeError, match=r"not among measure\.metrics"):
         parse_recipe(text, ["require=[lm_eval_arc_easy_acc > 0.3]"])
     parse_recipe(text, ["require=[lm_eval_arc_easy_acc > 0.3]", "measure.metrics=[lm_eval_arc_easy]"])
+
+
+@pytest.mark.slow
+def test_its_answers_are_those_of_the_harness_s_own_model(tmp_path: Path) -> None:
+    """The harness's class for transformers models, where it reads the same tokens: with the one that begins a document."""
+    pytest.importorskip("lm_eval", reason="needs the extra lm-eval")
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+    from tokenizers.processors import TemplateProcessing
+
+    texts = [
+        f"Which way does the {what} lie? It lies to the {way}."
+        for what in ("ferry", "bell")
+        for way in ("north", "south")
+    ]
+    folder = tiny_model(tmp_path / "model", texts * 3, vocabulary=400)
+    opened = open_base(str(folder))
+    begin = TemplateProcessing(single=f"{SEPARATOR} $A", special_tokens=[(SEPARATOR, opened.tokenizer.bos_token_id)])
+    opened.tokenizer.backend_tokenizer.post_processor = begin
+    theirs, bare = (
+        HFLM(pretrained=opened.model, tokenizer=opened.tokenizer, add_bos_token=bos, batch_size=3, device="cpu")
+        for bos in (True, False)
+    )
+    ours = open_model(str(folder))
+    pairs = [(question + "?", answer) for question, _, answer in (text.partition("?") for text in texts)]
+    pairs += [("A question?\n\n", "Answer"), ("Trailing ", "space"), ("", "The ferry")]
+    asked = [Instance("loglikelihood", {}, pair, place) for place, pair in enumerate(pairs)]
+    for own, stock in zip(continuations(ours, pairs), theirs.loglikelihood(asked, disable_tqdm=True), strict=True):
+        assert own == (pytest.approx(stock[0], abs=1e-4), stock[1])
+    whole = [Instance("loglikelihood_rolling", {}, (text,), place) for place, text in enumerate(texts)]
+    assert wholes(ours, texts) == pytest.approx(bare.loglikelihood_rolling(whole, disable_tqdm=True), abs=1e-4)
+    wishes = {"until": ["e"], "max_gen_toks": 8, "do_sample": False}
+    written = [Instance("generate_until", {}, (text, wishes), place) for place, text in enumerate(texts)]
+    both = (answers(ours, [(text, wishes) for text in texts]), theirs.generate_until(written, disable_tqdm=True))
+    # a character that the last token cuts short is shown by one side only
+    mine, stock_s = ([each.rstrip("\ufffd") for each in said] for said in both)
+    assert mine == stock_s
 
 
 @pytest.mark.slow

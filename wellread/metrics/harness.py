@@ -69,11 +69,12 @@ def as_harness_model(model: LanguageModel) -> Any:
 def continuations(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
     """Of every (context, continuation) the continuation's log-probability, and whether greedy decoding would write it.
 
-    A token that reaches from one into the other belongs to the continuation.
+    A token that reaches from one into the other belongs to the continuation, and so does white space between them, as in
+    the harness.
     """
     found = []
     for (context, _), scored in zip(asked, model.score([context + more for context, more in asked]), strict=True):
-        own = np.asarray(scored.ends) > len(context.encode())
+        own = np.asarray(scored.ends) > len(context.rstrip().encode())
         found.append((float(np.asarray(scored.logprobs)[own].sum()), bool(np.asarray(scored.greedy)[own].all())))
     return found
 
