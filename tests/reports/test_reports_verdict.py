@@ -159,6 +159,20 @@ def test_heavy_memorising_is_called_that(rows: list[Measurement]) -> None:
     assert found.headline == "The book was learned, and much of it is known by heart"
 
 
+def test_a_copy_is_not_called_a_book_that_is_to_be_learned_yet() -> None:
+    copy = recited("new", 0.99, 0.0)
+    found = verdict([bits(1.8, "base"), bits(3.7, "new"), bits(1.9, "new - base", 1.8, 2.0), ppmd(1.9), *copy])
+    assert found.headline == "Training made it worse, and much of it is known by heart"
+    assert "surprise it 2.1 times as much as before" in found.learning
+    assert (
+        "a file compressor foresees them better (PPMd, 1.900): what it knows by heart is no help there"
+        in found.learning
+    )
+    found = verdict([bits(3.7, "new"), ppmd(1.9), bits(1.8, "new - ppmd", 1.7, 1.9), *copy])
+    assert found.headline == "Not learned, and much of it is known by heart"
+    assert found.learning.endswith("what it knows by heart is no help there.")
+
+
 def test_nothing_copied_is_said() -> None:
     found = verdict([bits(1.5, "new"), *recited("new", 0.001, 0.002), longest("new", 7)])
     assert found.copying.startswith("By heart it knows 0 % of the passages")

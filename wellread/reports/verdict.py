@@ -66,8 +66,8 @@ def verdict(
         trained, base = models[-1], models[0] if models[0] != models[-1] else None
     rows = Rows.of(measurements)
     units = f"{unit or rows.unit()}s"
-    headline, learning = _learning(rows, trained, base, units)
     heavily, copying = _copying(rows, trained, base, place)
+    headline, learning = _learning(rows, trained, base, units, heavily=heavily)
     known, told = knowing(rows, trained, base)
     if known:
         headline = known
@@ -90,15 +90,15 @@ def _forgetting(rows: Rows, trained: str | None, base: str | None) -> str:
     )
 
 
-def _learning(rows: Rows, trained: str | None, base: str | None, units: str) -> tuple[str, str]:
+def _learning(rows: Rows, trained: str | None, base: str | None, units: str, *, heavily: bool) -> tuple[str, str]:
     after = rows.get(BITS, trained, "held_out")
     if after is None or after.value is None:
         why = f": {after.note.rstrip('.')}" if after else ""
         return "Not measured", f"How well the book was learned was not measured{why}."
     if base is None:
-        return _from_scratch(rows, after, after.value, units)
+        return _from_scratch(rows, after, after.value, units, heavily=heavily)
     before = rows.get(BITS, base, "held_out")
-    beaten, clause = _beside_compressor(rows, after, units)
+    beaten, clause = _beside_compressor(rows, after, units, heavily=heavily)
     if before is None or before.value is None:
         return "Learned or not: unknown", (
             f"The model needs {after.value:.3f} bits per byte for {units} of the book that it never saw, but its base "
@@ -118,11 +118,11 @@ def _learning(rows: Rows, trained: str | None, base: str | None, units: str) -> 
             f"{units.capitalize()} of the book that it never saw surprise the model {less} less than before training: {figures}"
         )
     if sign(gap) > 0:
-        more = percent(after.value / before.value - 1)
+        times = after.value / before.value
+        more = f"{percent(times - 1)} more than before" if times < 2 else f"{times:.1f} times as much as before"
         made = "made" if sure else "may have made"
         return f"Training {made} it worse", (
-            f"Training {made} the model worse: {units} of the book that it never saw surprise it {more} more than "
-            f"before, {figures}"
+            f"Training {made} the model worse: {units} of the book that it never saw surprise it {more}, {figures}"
         )
     return "No difference can be shown", (
         f"On {units} of the book that it never saw, no difference between the model before and after training can be "
@@ -149,7 +149,7 @@ def _amount(gap: Measurement) -> str:
     return f"{size} (95 % interval {near:.3f} to {far:.3f}: it excludes 0)"
 
 
-def _beside_compressor(rows: Rows, after: Measurement, units: str) -> tuple[bool, str]:
+def _beside_compressor(rows: Rows, after: Measurement, units: str, *, heavily: bool) -> tuple[bool, str]:
     """Whether a file compressor wins, and a clause about the strongest one to end a sentence with."""
     best = rows.strongest()
     if best is None:
@@ -157,12 +157,14 @@ def _beside_compressor(rows: Rows, after: Measurement, units: str) -> tuple[bool
     figure = f"{COMPRESSORS[best.subject]}, {best.value:.3f}"
     won = sign(_gap(rows, after, best))
     if won > 0:
+        if heavily:
+            return True, f"; a file compressor foresees them better ({figure}): what it knows by heart is no help there"
         return True, f"; a file compressor knows the book better ({figure}): this model has not learned it yet"
     how = "does worse" if won < 0 else "does about as well"
     return False, f"; a file compressor that read the training {units} first {how} ({figure})"
 
 
-def _from_scratch(rows: Rows, after: Measurement, value: float, units: str) -> tuple[str, str]:
+def _from_scratch(rows: Rows, after: Measurement, value: float, units: str, *, heavily: bool) -> tuple[str, str]:
     """Nothing was known before: only a compressor says what the number is worth."""
     best = rows.strongest()
     if best is None:
@@ -179,9 +181,10 @@ def _from_scratch(rows: Rows, after: Measurement, value: float, units: str) -> t
             f"{best.value:.3f}, {_amount(gap)}."
         )
     if sign(gap) > 0:
-        return "Not learned yet", (
+        end = "what it knows by heart is no help there" if heavily else "this model has not learned it yet"
+        return "Not learned" if heavily else "Not learned yet", (
             f"A file compressor knows the book better: on {units} that neither has seen the model needs {value:.3f} "
-            f"bits per byte and {name} {best.value:.3f}, {_amount(gap)}; this model has not learned it yet."
+            f"bits per byte and {name} {best.value:.3f}, {_amount(gap)}; {end}."
         )
     return "No better than a file compressor", (
         f"The model foresees {units} that it never saw no better than a file compressor does: {value:.3f} bits per "
