@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wellread.metrics.intervals import _student, difference, with_interval
+from wellread.metrics.intervals import _student, difference, exact, with_interval
 from wellread.metrics.tallies import BLOCKS
 from wellread.types import Measurement, Tally
 
@@ -166,3 +166,47 @@ def test_two_units_or_two_splits_are_a_mistake() -> None:
 @pytest.mark.parametrize(("freedom", "quantile"), [(5, 2.571), (9, 2.262), (30, 2.042), (1000, 1.962)])
 def test_student_quantiles_are_those_of_the_tables(freedom: int, quantile: float) -> None:
     assert _student(0.975, freedom) == pytest.approx(quantile, abs=0.005)
+
+
+def share(found: float, terms: int, *, subject: str = "a", over: str = "terms") -> Measurement:
+    """Two answers to each term, all of them right or none."""
+    return replace(measurement([2 * found] * terms, [2.0] * terms, subject=subject, over=over), unit="share")
+
+
+def test_exact_intervals_are_those_of_clopper_and_pearson() -> None:
+    """As R's binom.test has them."""
+    assert exact(0, 10) == (0, pytest.approx(0.3084971, abs=1e-6))
+    assert exact(10, 10) == (pytest.approx(0.6915029, abs=1e-6), 1)
+    assert exact(0, 1000) == (0, pytest.approx(0.0036821, abs=1e-6))
+
+
+def test_a_share_of_nothing_and_of_everything_has_an_interval_with_a_width() -> None:
+    none, all_of = with_interval(share(0, 10)), with_interval(share(1, 10))
+    assert (none.value, none.low, none.high) == (0, 0, pytest.approx(0.3084971, abs=1e-6))
+    assert (all_of.value, all_of.low, all_of.high) == (1, pytest.approx(0.6915029, abs=1e-6), 1)
+    assert none.note == "0 of 10 terms: exact interval (Clopper-Pearson), were they independent"
+    assert all_of.note.startswith("10 of 10 terms: exact")
+    assert with_interval(share(0, 10), trials=(1000, "spans")).high == pytest.approx(0.0036821, abs=1e-6)
+    assert with_interval(share(0, 400, over=BLOCKS)).high == pytest.approx(1 - 0.025 ** (1 / 40))
+
+
+def test_units_that_count_nothing_are_no_trials() -> None:
+    m = replace(measurement([0.0] * 12, [1.0] * 10 + [0.0] * 2, over="passages"), unit="share")
+    assert with_interval(m).high == pytest.approx(0.3084971, abs=1e-6)
+
+
+def test_what_is_no_share_keeps_its_interval_of_no_width() -> None:
+    assert (with_interval(measurement([0.0] * 10)).low, with_interval(measurement([0.0] * 10)).high) == (0, 0)
+
+
+def test_the_difference_of_two_shares_of_nothing_or_everything_has_a_width() -> None:
+    none, all_of = with_interval(share(0, 10, subject="base")), with_interval(share(1, 10))
+    still_none = difference(with_interval(share(0, 10)), none)
+    assert (still_none.value, still_none.low, still_none.high) == (0, pytest.approx(-0.3085, abs=1e-4), pytest.approx(0.3085, abs=1e-4))  # fmt: skip
+    learned = difference(all_of, none)
+    assert (learned.value, learned.low, learned.high) == (1, pytest.approx(0.6915 - 0.3085, abs=1e-3), 1)
+    some = replace(measurement([2.0] * 3 + [0.0] * 7, [2.0] * 10, over="terms", subject="base"), unit="share")
+    lost = difference(with_interval(share(0, 10)), with_interval(some))
+    assert lost.value == pytest.approx(-0.3)
+    assert lost.low is not None
+    assert lost.low < -0.3

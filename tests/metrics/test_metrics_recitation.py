@@ -120,11 +120,11 @@ def test_documents_shorter_than_a_span_are_left_out_and_counted() -> None:
 
 
 def test_nothing_found_is_not_nothing_there() -> None:
-    rows = by_key(greedy_recited_share(evidence(UniformBytes(), TRAIN)))
-    share = rows["share", "held_out"]
-    assert f"below {3 / share.n:.2g}" in share.note
-    for m in greedy_recited_share(evidence(UniformBytes(), TRAIN[:150])):
-        assert "none found" not in m.note
+    for text in (TRAIN, TRAIN[:150]):
+        share = by_key(greedy_recited_share(evidence(UniformBytes(), text)))["share", "held_out"]
+        assert share.value == 0
+        assert (share.low, share.high) == (0, pytest.approx(1 - 0.025 ** (1 / share.n)))
+        assert f"0 of {share.n} spans: exact interval" in share.note
 
 
 def test_recited_shares_have_intervals_over_blocks() -> None:

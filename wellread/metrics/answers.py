@@ -53,7 +53,7 @@ def scored_row(
     cut = sum(each.finish == "length" for each, _ in counted)
     said = notes(
         note, f"{left} of {len(scores)} {uncounted} and do not count" if left else "",
-        f"{cut} answers were cut at the longest length" if cut else "", _certain(value, len(tallies), unit),
+        f"{cut} answers were cut at the longest length" if cut else "",
     )  # fmt: skip
     return with_interval(
         Measurement(name, value, unit, evidence.subject, part, n=len(counted), better=better, note=said,
@@ -79,11 +79,3 @@ def by_term(counted: Sequence[tuple[Answer, float]]) -> tuple[Tally, ...]:
 def unasked(evidence: Evidence, name: str, unit: str = "share") -> list[Measurement]:
     """What stands in place of a number where nothing was asked."""
     return [Measurement(name, None, unit, evidence.subject, note=UNASKED)]
-
-
-def _certain(value: float, terms: int, unit: str) -> str:
-    """What a bootstrap of nothing but zeros, or ones, cannot say (the rule of three)."""
-    if unit != "share" or value not in (0.0, 1.0) or terms <= 3:
-        return ""
-    side, bound = ("below", 3 / terms) if value == 0 else ("above", 1 - 3 / terms)
-    return f"were terms independent, the share would be {side} {bound:.2g} (95 %)"

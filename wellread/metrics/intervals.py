@@ -1,4 +1,4 @@
-"""95 % bootstrap intervals of ratios, and the paired difference of two subjects."""
+"""95 % bootstrap intervals of ratios, exact ones of shares of nothing or all, and the paired difference of two subjects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXPONENTIAL = frozenset({"perplexity"})
 """Measurements that are exp of their ratio."""
 
 
-def with_interval(measurement: Measurement, *, seed: int = 0) -> Measurement:
+def with_interval(measurement: Measurement, *, seed: int = 0, trials: tuple[int, str] | None = None) -> Measurement:
     """The measurement with `low` and `high`, from its tallies; `interval_over` says what they are.
 
     A percentile bootstrap of sum(numerators) / sum(denominators), 2,000 resamples. Of documents as many are drawn as
@@ -28,10 +28,20 @@ def with_interval(measurement: Measurement, *, seed: int = 0) -> Measurement:
     document's end a block goes on at its beginning, so that every piece weighs the same (circular blocks: Politis and
     Romano 1992). Percentiles are widened for few units, or 10 of them would cover 90 % (Hesterberg 2015, 1411.5279).
     With fewer than two units there is no interval, and the note says so.
+
+    A share of which nothing was found, or everything, is resampled to itself; its interval is the exact one of so many
+    independent `trials` (how many, of what; by default the units that are resampled), and the note says so.
     """
     if measurement.value is None or not measurement.tallies:
         return replace(measurement, interval_over="")
     sums, draws = _pool(measurement.tallies, measurement.interval_over)
+    if _extreme(measurement):
+        counted = sum(each.denominator > 0 for each in measurement.tallies)
+        n, things = trials or (max(1, min(draws, counted)), measurement.interval_over)
+        found = n if measurement.value else 0
+        low, high = exact(found, n)
+        said = f"{found:,} of {n:,} {things}: exact interval (Clopper-Pearson), were they independent"
+        return replace(measurement, low=low, high=high, note="; ".join(filter(None, (measurement.note, said))))
     if draws < 2:
         short = f"no interval: the text has fewer than 2 {measurement.interval_over}"
         return replace(measurement, interval_over="", note="; ".join(filter(None, (measurement.note, short))))
@@ -39,12 +49,21 @@ def with_interval(measurement: Measurement, *, seed: int = 0) -> Measurement:
     return replace(measurement, low=low, high=high)
 
 
+def exact(found: int, n: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share of which all of `n` independent trials were found, or none (Clopper and Pearson
+    1934, Biometrika 26: 404). Its open end lies where so one-sided a result has a chance of 2.5 %: of 0 in 10, at 0.308.
+    """
+    bound = ((1 - LEVEL) / 2) ** (1 / n)
+    return (0.0, 1 - bound) if found == 0 else (bound, 1.0)
+
+
 def difference(trained: Measurement, base: Measurement, *, seed: int = 0) -> Measurement:
     """`trained` less `base`, subject "trained - base", with the interval of a paired bootstrap.
 
     Both are resampled alike, so that what makes a chapter easy for both does not widen the interval. Where the two
-    were not tallied over the same units the difference stands without an interval, and the note says why. Raises
-    ValueError where the two do not count the same unit of the same split.
+    were not tallied over the same units the difference stands without an interval, and the note says why. Where both are
+    shares of nothing or of everything, the interval runs between the ends of their exact ones. Raises ValueError where the
+    two do not count the same unit of the same split.
     """
     result = replace(
         trained,
@@ -69,6 +88,11 @@ def difference(trained: Measurement, base: Measurement, *, seed: int = 0) -> Mea
     draws = pools[0][1]
     if draws < 2:
         return replace(result, note=f"no interval: the text has fewer than 2 {trained.interval_over}")
+    if _extreme(trained) and _extreme(base):
+        if trained.low is None or trained.high is None or base.low is None or base.high is None:
+            return replace(result, note="no interval: one of the two has none")
+        low, high = trained.low - base.high, trained.high - base.low
+        return replace(result, low=low, high=high, interval_over=trained.interval_over, note="from their exact intervals")
     ours, theirs = _resample([sums for sums, _ in pools], draws, seed)
     low, high = _percentiles(_transformed(trained.name, ours) - _transformed(base.name, theirs), draws)
     return replace(result, low=low, high=high, interval_over=trained.interval_over)
@@ -82,6 +106,14 @@ def resampled_alike(
     pools = [_pool(tallies, over) for tallies in several]
     draws = pools[0][1]
     return _resample([sums for sums, _ in pools], draws, seed) if draws >= 2 else None
+
+
+def _extreme(measurement: Measurement) -> bool:
+    """Whether it is a share of which nothing was found, or everything."""
+    if not measurement.unit.startswith("share"):
+        return False
+    nothing = not any(each.numerator for each in measurement.tallies)
+    return nothing or all(each.numerator == each.denominator for each in measurement.tallies)
 
 
 def _unpaired(trained: Measurement, base: Measurement) -> str:

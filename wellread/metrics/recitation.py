@@ -81,21 +81,14 @@ def _share(
         n=n,
         interval_over=resampled(sample.documents),
         tallies=tallies,
-        note=notes(f"spans of {spans}", _left_out(sample, counts), sample.note, _rule_of_three(value, n)),
+        note=notes(f"spans of {spans}", _left_out(sample, counts), sample.note),
     )
-    return with_interval(row, seed=evidence.seed)
+    return with_interval(row, seed=evidence.seed, trials=(n, "spans"))
 
 
 def _left_out(sample: Measured, counts: Sequence[Counts]) -> str:
     short = sum(not len(each.at) for each in counts)
     return f"{short} of {len(sample.documents)} documents are too short and left out" if short else ""
-
-
-def _rule_of_three(value: float, n: int) -> str:
-    """What a bootstrap of nothing but zeros cannot say; of up to three spans the rule says nothing either."""
-    if value or n <= 3:
-        return ""
-    return f"none found: were spans independent, the share would be below {3 / n:.2g} (95 %)"
 
 
 class Spans(NamedTuple):

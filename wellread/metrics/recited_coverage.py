@@ -12,7 +12,7 @@ from wellread.matching import Index, words
 from wellread.metrics.intervals import with_interval
 from wellread.metrics.scores import corpus_index
 from wellread.metrics.stylometry import byte_places
-from wellread.metrics.tallies import Counts, ratio, resampled, tally
+from wellread.metrics.tallies import BLOCKS, Counts, ratio, resampled, tally
 from wellread.types import Document, Evidence, Measurement
 
 RUN_WORDS = 5
@@ -81,7 +81,8 @@ def _row(
         for each in documents
     ]
     tallies = tally(documents, counts)
+    n = sum(len(each.at) for each in counts)
     return with_interval(Measurement(
-        "recited_coverage", ratio(tallies), "share", evidence.subject, part, n=sum(len(each.at) for each in counts),
+        "recited_coverage", ratio(tallies), "share", evidence.subject, part, n=n,
         note=note, interval_over=resampled(documents), tallies=tallies,
-    ), seed=evidence.seed)  # fmt: skip
+    ), seed=evidence.seed, trials=(max(1, n // 300), BLOCKS))  # fmt: skip

@@ -54,7 +54,7 @@ def style_attribution(evidence: Evidence) -> list[Measurement]:
         note=notes(f"passages of {PASSAGE_WORDS} words, {authors} authors of {size:,} bytes each; by chance {1 / authors:.2f}",
                    texts.left_out),
         interval_over=resampled(texts.written.documents), tallies=tallies,
-    ), seed=evidence.seed)]  # fmt: skip
+    ), seed=evidence.seed, trials=(len(chosen), "passages"))]  # fmt: skip
 
 
 def passages(document: Document) -> list[tuple[int, int]]:
