@@ -22,7 +22,7 @@ from reports_fabricated import (
 )
 
 from wellread.errors import StorageError, UsageError
-from wellread.reports import read_run, write_report
+from wellread.reports import read_run, verdict_of, write_report
 from wellread.reports.curves import smoothed, ticks
 from wellread.reports.wording import number as written_number
 from wellread.reports.wording import percent
@@ -294,3 +294,43 @@ def test_what_rounding_the_base_cost_stands_beside_the_curves(tmp_path: Path) ->
     text = told(certificate(several, tmp_path / "several").select_one("#curves > p:last-child"))
     assert text.startswith("Holding the base of lengthen in 8 bits (int8) took")
     assert text.endswith("Measured with weights in bfloat16.")
+
+
+def test_what_it_writes_stands_before_the_long_table(page: BeautifulSoup) -> None:
+    order = [section["id"] for section in page.select("main section[id]")]
+    assert order.index("verdict") < order.index("samples") < order.index("measurements")
+
+
+def under_way(tmp_path: Path) -> Path:
+    """A run that was killed while it trained."""
+    made = fabricate()
+    made.measurements, made.after = [], []
+    made.environment = {**made.environment, "end": None}
+    return made.write(tmp_path / "run")
+
+
+def test_a_run_that_is_not_finished_says_how_far_it_has_come(tmp_path: Path) -> None:
+    folder = under_way(tmp_path)
+    (folder / "stages" / "00-base" / "measurements.jsonl").write_text("", encoding="utf-8")
+    found = BeautifulSoup(write_report(folder).read_text(encoding="utf-8"), "html.parser")
+    assert told(found.select_one("#verdict h2")) == "Not finished yet"
+    assert told(found.select_one("#verdict .said")) == (
+        "Done: reading and splitting the text; sampling and measuring the untouched base. Still to do: training imprint "
+        "(step 400 so far); sampling and measuring imprint; compressing the text and comparing."
+    )
+    assert told(found.select_one("#verdict pre")) == "wellread run novel books/weigher.epub"
+    assert "Not measured:" not in told(found.main)
+    assert "Not recorded in this run" not in told(found.main)
+    assert verdict_of(folder).startswith("Done: reading")
+
+
+def test_a_run_that_lacks_only_its_dial_curve_keeps_its_verdict(tmp_path: Path) -> None:
+    made = fabricate()
+    made.environment, made.settings = {**made.environment, "end": None}, ("dial.wish=voice-without-recitation",)
+    folder = made.write(tmp_path / "run")
+    for place in ("00-base/measurements.jsonl", "01-imprint/measurements.jsonl"):
+        (folder / "stages" / place).write_text("", encoding="utf-8")
+    (folder / "stages" / "01-imprint" / "checkpoint").mkdir()
+    found = BeautifulSoup(write_report(folder).read_text(encoding="utf-8"), "html.parser")
+    assert told(found.select_one("#verdict h2")) == "The book was learned"
+    assert "Still to do: the dial curve." in told(found.select_one("#verdict"))

@@ -31,6 +31,8 @@ from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
 from wellread.requirements import Outcome, outcomes
 from wellread.storage import write_text
 
+UNFINISHED = "Not finished yet"
+
 
 def write_report(folder: Path) -> Path:
     """Write `report.html` into a run folder, whole or not at all, and, where scores are kept, the reading view beside
@@ -67,6 +69,9 @@ def required(record: RunRecord) -> list[Outcome]:
 
 
 def judge(record: RunRecord) -> Verdict:
+    """The verdict; of a run that is not finished, how far it has come."""
+    if record.unfinished and not record.measurements:
+        return Verdict(UNFINISHED, str(record.unfinished), "")
     unit = unit_of(record.chapters) if record.chapters else ""
     place = _longest_place(record)
     return verdict(record.measurements, trained=record.trained, base=record.base, place=place, unit=unit)

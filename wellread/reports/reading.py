@@ -10,6 +10,7 @@ from typing import Any
 from wellread.errors import UsageError
 from wellread.recipe import Recipe, Stage, parse_recipe, recipe_text
 from wellread.reports.rows import finite, is_model
+from wellread.reports.state import Unfinished, unfinished
 from wellread.runs import BASE_STAGE
 from wellread.storage import read_json, stream_rows
 from wellread.types import Match, Measurement, Removal, Sample, Sampling, Skipped
@@ -107,6 +108,8 @@ class RunRecord:
     absent: tuple[str, ...]
     dial: tuple[Measurement, ...] = ()
     """Along the dial, of every stage that was turned: subjects `STAGE@SETTING`."""
+    unfinished: Unfinished | None = None
+    """How far it has come; None for a finished run."""
 
     @property
     def spoken(self) -> tuple[Spoken, ...]:
@@ -133,6 +136,8 @@ def read_run(folder: Path) -> RunRecord:
     recipe_yaml = recipe_text(str(folder / "recipe.yaml"))
     recipe = parse_recipe(recipe_yaml, source=str(folder / "recipe.yaml"))
     measurements = tuple(map(_measurement, stream_rows(folder / "measurements.jsonl", optional=True)))
+    environment = read_json(folder / "environment.json", optional=True) or {}
+    state = unfinished(folder, recipe, environment)
     base = _base_subject(recipe, measurements)
     milestones = _milestones(folder / "stages", recipe, base)
     needed = {
@@ -151,7 +156,7 @@ def read_run(folder: Path) -> RunRecord:
         name=folder.resolve().name,
         recipe=recipe,
         recipe_yaml=recipe_yaml,
-        environment=read_json(folder / "environment.json", optional=True) or {},
+        environment=environment,
         **_book(folder / "corpus", wanted),
         cleaning=None if cleaning is None else tuple(Removal(**row) for row in cleaning),
         skipped=tuple(Skipped(**row) for row in notes.get("skipped", ())),
@@ -160,8 +165,9 @@ def read_run(folder: Path) -> RunRecord:
         base=base,
         milestones=milestones,
         measurements=measurements,
-        absent=tuple(what for what, path in needed.items() if not path.is_file()),
+        absent=() if state else tuple(what for what, path in needed.items() if not path.is_file()),
         dial=tuple(map(_measurement, stream_rows(folder / "dial.jsonl", optional=True))),
+        unfinished=state,
     )
 
 

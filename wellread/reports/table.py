@@ -77,8 +77,17 @@ def yardsticks(measurements: Sequence[Measurement], *, trained: str, unit: str =
                 line = replace(
                     line, facts=facts, cells=(*(replace(cell, note="") for cell in line.cells[:2]), line.cells[2])
                 )
+            if compressor.value is not None and compressor.low is None:
+                line = _without_interval(line)
             found.append(line)
     return found
+
+
+def _without_interval(line: Line) -> Line:
+    """The line of a compressor that gives one number: said where its interval would stand, and nowhere else."""
+    facts = tuple(part for fact in line.facts for part in fact.split("; ") if "interval" not in part)
+    told = replace(line.cells[0], note="no interval: it is one number for the whole text")
+    return replace(line, facts=facts, cells=(told, *line.cells[1:]))
 
 
 def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, difference: bool) -> Line:
