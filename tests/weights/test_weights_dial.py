@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from weights_toy import logits, stage, teach
 from wellread import weights
 from wellread.errors import ModelError, UsageError
 from wellread.testing import tiny_model
+from wellread.training.estimate import held_bytes
 from wellread.weights.dial import AdapterDial, WeightDial
 
 LORA = {"kind": "lora", "rank": 4}
@@ -146,3 +148,24 @@ def test_models_of_other_shapes_are_not_blended(tiny: Path, tmp_path: Path) -> N
     other = tiny_model(tmp_path / "other", ["more words, more tokens"] * 9, vocabulary=270)
     with pytest.raises(ModelError, match="cannot be blended"):
         weights.open_dial(str(other), str(tiny))
+
+
+def test_turning_there_and_back_is_exact_and_holds_two_copies_of_the_weights(tiny: Path, tmp_path: Path) -> None:
+    tuned = taught(tiny, {"kind": "full"}, tmp_path)
+    start, end = plain(tiny), plain(tuned)
+    size = held_bytes(weights.open_base(str(tiny)).model)
+    before = _tensor_bytes()
+    dial = weights.open_dial(str(tuned), str(tiny))
+    for alpha in (0, 0.5, 1, 0.25, 0.75, 0, 1, 0.5, 0):
+        dial.turn(alpha)
+        assert _tensor_bytes() - before < 2.2 * size
+        for name, weight in dial.model.named_parameters():
+            assert torch.equal(weight, torch.lerp(start[name], end[name], alpha))
+            assert alpha not in (0, 1) or torch.equal(weight, (start if alpha == 0 else end)[name])
+
+
+def _tensor_bytes() -> int:
+    """Of every tensor there is, what several share counted once."""
+    gc.collect()
+    found = [each for each in gc.get_objects() if isinstance(each, torch.Tensor)]
+    return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}.values())

@@ -7,6 +7,7 @@ tuned model.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,8 +43,9 @@ def open_dial(tuned: str, origin: str, *, offline: bool = False) -> Dial:
     """The dial from `origin` to `tuned`, two MODELs, set to 1.
 
     Where `tuned` is an adapter on `origin` itself, the adapter's scale turns and nothing else is held, in the precision
-    of `open_to_measure`; of a base that was rounded for it (qlora) 0 is the rounded one. Else the weights of both are
-    held in float32, adapters merged, and interpolated. Raises ModelError where the two do not have the same weights by name and shape.
+    of `open_to_measure`; of a base that was rounded for it (qlora) 0 is the rounded one. Else the weights of both, adapters
+    merged, are interpolated in float32, in twice the memory of one. Raises ModelError where the two do not have the same
+    weights by name and shape.
     """
     place = find_weights(tuned, offline=offline)
     if is_adapter(place) and _same(adapter_base(place), origin) and _scales(place):
@@ -51,7 +53,7 @@ def open_dial(tuned: str, origin: str, *, offline: bool = False) -> Dial:
         return AdapterDial(opened.model, opened.tokenizer, opened.note)
     start, end = open_plain(origin, offline=offline), open_plain(tuned, offline=offline)
     _refuse_different(start.model, end.model, origin, tuned)
-    return WeightDial(end.model, end.tokenizer, start.model)
+    return WeightDial(end.model, end.tokenizer, start.model, lambda: open_plain(tuned, offline=offline).model)
 
 
 class AdapterDial:
@@ -71,20 +73,39 @@ class AdapterDial:
 
 
 class WeightDial:
-    """Interpolates every weight between two models; holds both in memory, beside the one that is read."""
+    """Interpolates every weight between two models; holds two of the three in memory, where it starts and what is read.
 
-    def __init__(self, model: Any, tokenizer: Any, origin: Any) -> None:
+    Between the ends what is read is computed in the place of the tuned weights, which are opened anew when they are
+    needed again: so both ends are exact, to the last bit, whatever was turned to before.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, origin: Any, reopen: Callable[[], Any]) -> None:
         self.model, self.tokenizer, self.note = model, tokenizer, ""
-        start = dict(origin.named_parameters())
-        self._ends = [(weight, start[name].data, weight.data) for name, weight in model.named_parameters()]
+        self._start = {name: weight.data for name, weight in origin.named_parameters()}
+        self._reopen, self._setting = reopen, 1.0
 
     def turn(self, alpha: float) -> None:
         import torch
 
         check_setting(alpha)
-        for weight, start, end in self._ends:
+        if alpha == self._setting:
+            return
+        weights = dict(self.model.named_parameters())
+        if alpha != 0 and self._setting != 1:
+            self._restore(weights)
+        for name, weight in weights.items():
+            start = self._start[name].to(weight.device)
             # exact at both ends, as W₀ + α·ΔW written out is not
-            weight.data = torch.lerp(start, end, alpha).to(weight.device)
+            weight.data = start if alpha == 0 else torch.lerp(start, weight.data, alpha, out=weight.data)
+        self._setting = alpha
+
+    def _restore(self, weights: Mapping[str, Any]) -> None:
+        """The tuned weights again; what is read is let go before they are opened."""
+        for weight in weights.values():
+            weight.data = weight.data.new_empty(0)
+        for name, tuned in self._reopen().named_parameters():
+            weights[name].data = tuned.data.to(weights[name].device)
+        self._setting = 1.0
 
 
 def check_setting(alpha: float) -> None:
