@@ -375,3 +375,24 @@ def test_every_loader_of_the_table_exists():
     from wellread.registry import resolve
 
     assert all(callable(resolve("loaders", LOADERS, suffix)) for suffix in LOADERS)
+
+
+@pytest.mark.parametrize(
+    ("opening", "title"),
+    [
+        ("WAR AND PEACE\n\n\nBy Leo Tolstoy/Tolstoi\n\n", "WAR AND PEACE"),
+        ("  Jane Eyre\nby Charlotte Bronte\nPREFACE\n", "Jane Eyre"),
+        ("GREAT EXPECTATIONS\n\n[1867 Edition]\n\nby Charles Dickens\n", "GREAT EXPECTATIONS"),
+        ("DRACULA\n\n_by_\n\nBram Stoker\n", "DRACULA"),
+        ("LA CHARTREUSE DE PARME\n\npar Stendhal\n", "LA CHARTREUSE DE PARME"),
+        ("The Project eBook\n\nTitle: A Tale of Salt\nAuthor: Nobody\n\nChapter 1\n", "A Tale of Salt"),
+        ("Gustave Flaubert\nMADAME BOVARY\n\nPREMIÈRE PARTIE\n", ""),
+        ("CHAPTER I\n\nShe went by the door and by Friday knew.\n", ""),
+        ("By noon the ice had gone.\n\nBy night it came again.\n", ""),
+    ],
+)
+def test_a_plain_text_has_the_title_that_its_first_page_states(tmp_path, opening, title):
+    path = tmp_path / "war_and_peace.txt"
+    path.write_text(opening + "\n" + "It was a long day, and nobody said so. " * 20, encoding="utf-8")
+    [document] = load_file(path)
+    assert document.metadata.get("title", "") == title
