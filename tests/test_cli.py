@@ -1,20 +1,32 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from wellread.terminal import measurement_lines, progress_line
+from wellread import cli
+from wellread.generation.progress import Work
+from wellread.terminal import folded, measurement_lines, note, progress_line, watching
 from wellread.types import Measurement
 
 
 def wellread(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "wellread.cli", *words], capture_output=True, text=True, cwd=cwd)
+    """The console script's own function in this process, which has imported everything already."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["wellread", *words])
+        patch.chdir(cwd or Path.cwd())
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    return subprocess.CompletedProcess(words, int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -81,6 +93,7 @@ def test_new_copies_a_recipe_that_runs_as_it_is_and_never_overwrites(tmp_path: P
 def test_list_names_what_there_is(kind: str, member: str) -> None:
     rows = [json.loads(line) for line in wellread("list", kind, "--json").stdout.splitlines()]
     assert member in {row["name"] for row in rows}
+    assert [row["name"] for row in rows if not row["about"]] == []
 
 
 def test_the_version_and_empty_lists_are_told(tmp_path: Path) -> None:
@@ -119,3 +132,60 @@ def test_of_several_subjects_each_is_named_above_its_measurements() -> None:
     rows = [Measurement("perplexity", 2.0, subject=each, split=split) for each in ("a", "b") for split in ("x", "y")]
     lines = [line.split() for line in measurement_lines(rows)]
     assert [line[0] if line else "" for line in lines] == ["", "a", *["perplexity"] * 2, "", "b", *["perplexity"] * 2]
+
+
+def test_what_a_model_writes_or_scores_has_a_progress_line_too() -> None:
+    now = Work("scoring", 1200, 4800, "pieces of text", 0.25, 30.0)
+    assert progress_line(now, width=4) == "[█░░░]  25%  scoring: 1,200 of 4,800 pieces of text  1 min 30 s left"
+    assert progress_line(replace(now, share=0.0), width=0) == "  0%  scoring: 1,200 of 4,800 pieces of text"
+
+
+def test_a_pipe_has_a_line_of_progress_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("wellread.terminal.time.monotonic", lambda: clock[0])
+    with watching() as watch:
+        for second in range(301):
+            clock[0] = 1000.0 + second
+            watch.progress(Work("writing", second, 300, "texts", second / 300, float(second)))
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert [line.strip() for line in found.err.splitlines()] == [
+        "40%  writing: 120 of 300 texts  3 min 00 s left", "80%  writing: 240 of 300 texts  1 min 00 s left",
+    ]  # fmt: skip
+
+
+def test_prose_is_folded_between_words_under_its_own_indent() -> None:
+    text = "The book was learned a little.\n\n  takes 2 GB with --set imprint.batch=1 and no more"
+    assert folded(text, 24) == (
+        "The book was learned a\nlittle.\n\n  takes 2 GB with --set\n    imprint.batch=1 and\n    no more"
+    )
+    assert folded("one-very-long-word-" * 3, 20) == "one-very-long-word-" * 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_is_told_folded_prose_and_a_pipe_whole_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import fcntl
+    import pty
+    import select
+    import struct
+    import termios
+
+    said = "how well the chapters are foreseen that training never saw"
+    note(said)
+    assert capsys.readouterr().err == f"{said}\n"
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+    with os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        note(said)
+        note(said, fold=False)
+        shown = b"".join(
+            iter(lambda: os.read(ours, 1000) if select.select([ours], [], [], 0.2)[0] else b"", b"")
+        ).decode()
+    os.close(ours)
+    assert shown.split() == [*said.split(), *said.split()]
+    assert [len(line) <= 30 for line in shown.splitlines()] == [True, True, True, False]

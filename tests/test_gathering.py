@@ -11,7 +11,7 @@ from books import write_book
 
 from wellread import pipeline
 from wellread.errors import RecipeError, WellreadError
-from wellread.gathering import STYLE_PROMPTS, style_passages, style_prompts
+from wellread.gathering import STYLE_PROMPTS, reference_documents, style_passages, style_prompts
 from wellread.matching import words
 from wellread.recipe import Recipe, parse_recipe
 from wellread.storage import read_rows
@@ -114,3 +114,19 @@ def test_a_run_measures_the_style_of_model_and_author(tmp_path: Path) -> None:
     page = this.report.read_text(encoding="utf-8")
     assert "the author’s own held-out text" in page
     assert "by cosine Delta" in page
+
+
+def test_the_embedded_texts_are_among_the_references_by_default_and_beside_a_users_by_one_word(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.md"
+    mine.write_text("# Mine\n\nThe lamp was lit before anyone asked for it.\n", encoding="utf-8")
+
+    def read(written: str) -> list[str]:
+        recipe = parse_recipe(f"{RECIPE}\n{written}")
+        return sorted({Path(document.source).stem for document in reference_documents(recipe)})
+
+    embedded = ["conte", "general_en", "general_fr", "novella"]
+    assert read("") == embedded
+    assert read(f"references: [library:*, {mine.as_posix()}]") == sorted([*embedded, "mine"])
+    assert read("references: [library:novella, library:*]") == embedded
+    assert read(f"references: [{mine.as_posix()}]") == ["mine"]
+    assert read("references: []") == []

@@ -36,7 +36,7 @@ from wellread.options import (
 )
 from wellread.references_command import extract, resolve
 from wellread.synthesise_command import synthesise
-from wellread.terminal import echo, listed, measurement_lines, note, print_json, watching
+from wellread.terminal import echo, listed, measurement_lines, note, print_json, prose, watching
 from wellread.write_command import write
 
 if TYPE_CHECKING:
@@ -106,10 +106,11 @@ def run(
             print_json({"run": str(done.path), "report": str(done.report), "verdict": verdict,
                         "require": [asdict(outcome) for outcome in required]})  # fmt: skip
         else:
-            echo(f"\n{verdict}\n\nreport: {done.report}\nrun: {done.path}")
+            prose(f"\n{verdict}")
+            echo(f"\nreport: {done.report}\nrun: {done.path}")
     processes.leave()
     if len(folders) > 1:
-        note(f"\nside by side: wellread compare {' '.join(folders)}")
+        note(f"\nside by side: wellread compare {' '.join(folders)}", fold=False)
     for first in range(0, len(folders), repeats) if repeats > 1 else ():
         alike = folders[first : first + repeats]
         if as_json:
@@ -151,7 +152,7 @@ def plan(
         if as_json:
             print_json(planned.as_json())
         else:
-            echo("\n".join(plan_lines(planned)))
+            prose("\n".join(plan_lines(planned)))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellread.errors import UsageError
-from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style
+from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style, watched
 from wellread.metrics import STYLE
 from wellread.models import dial_origin, read_name
 from wellread.recipe import Recipe, parse_recipe
@@ -65,7 +65,7 @@ def dial_curve(
         weights.check_setting(alpha)
     corpus = read_corpus(named.run.corpus)
     dial = weights.open_dial(named.place, dial_origin(named.run, named.place), offline=offline)
-    opened = TransformersModel(dial.model, dial.tokenizer, model, note=dial.note)
+    opened = watched(TransformersModel(dial.model, dial.tokenizer, model, note=dial.note), watch)
     turning = _Turning(dial, opened, recipe, Path(named.place).parent.name.partition("-")[2], watch)
     rows: list[Measurement] = []
     for alpha in wanted:

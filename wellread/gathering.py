@@ -11,10 +11,11 @@ from wellread import runs
 from wellread.asking import Keys, ask, no_key, write_answers
 from wellread.errors import UsageError
 from wellread.facts import Asked
+from wellread.generation.progress import Telling
 from wellread.matching import Index, words
 from wellread.recipe import CorpusSettings, Recipe
 from wellread.storage import read_rows, write_rows
-from wellread.texts import found
+from wellread.texts import found, reference_names
 from wellread.types import Corpus, Document, Evidence, LanguageModel, Measurement, Part, Sample, Sampling
 
 OPENING_WORDS = 16
@@ -31,13 +32,21 @@ SHARED_WORDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Where a run tells what it does: `say` takes a line of prose, `progress` a training.Progress."""
+    """Where a run tells what it does: `say` takes a line of prose, `progress` a training.Progress, or the Work of a model
+    that writes or scores."""
 
     say: Callable[[str], None] = lambda line: None
     progress: Callable[[Any], None] = lambda progress: None
 
 
 SILENT = Watch()
+
+
+def watched(model: LanguageModel, watch: Watch) -> LanguageModel:
+    """The model, which from now on tells how far it is with what it writes and scores, if it is one that can."""
+    if isinstance(model, Telling):
+        model.tell = watch.progress
+    return model
 
 
 def sample_and_measure(
@@ -52,7 +61,7 @@ def sample_and_measure(
     from wellread.scorefile import write_scores
 
     recipe, corpus = about
-    model = opened()
+    model = watched(opened(), watch)
     index = Index(corpus.documents)
     watch.say(f"sampling and measuring {subject}")
     samples = [
@@ -105,7 +114,7 @@ def reference_documents(recipe: Recipe) -> list[Document]:
         return []
     from wellread.corpus.ingest import read_documents
 
-    documents, _, skipped = read_documents(found(recipe.references), recipe.corpus)
+    documents, _, skipped = read_documents(found(reference_names(recipe)), recipe.corpus)
     if skipped:
         raise UsageError(f"reference text {skipped[0].source}: {skipped[0].reason}")
     return documents

@@ -13,17 +13,16 @@ def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
     from wellread import corpus, metrics
     from wellread.recipe import load_recipe, shipped
     from wellread.reports.wording import metric_words
-    from wellread.texts import library_data, library_texts
+    from wellread.texts import ABOUT, library_data, library_texts
 
     if kind == "recipes":
         return [(name, load_recipe(name).about) for name in shipped()]
     if kind == "metrics":
         return [(name, metric_words(name).explanation) for name in registry.names("metrics", metrics.METRICS)]
     if kind == "loaders":
-        return [(name, "") for name in registry.names("loaders", corpus.LOADERS)]
+        return [(name, corpus.ABOUT.get(name, "")) for name in registry.names("loaders", corpus.LOADERS)]
     if kind == "texts":
-        tables = [(f"library:{name}", f"a table, {path.name}") for name, path in library_data().items()]
-        return [*((f"library:{name}", "") for name in library_texts()), *tables]
+        return [(f"library:{name}", ABOUT.get(name, "")) for name in (*library_texts(), *library_data())]
     if kind == "runs":
         found = sorted(path for path in folder.iterdir() if runs.is_run(path)) if folder.is_dir() else []
         return [(str(path), "finished" if (path / "measurements.jsonl").is_file() else "unfinished") for path in found]

@@ -10,7 +10,7 @@ from wellread.asking import ask
 from wellread.dialling import dial_curve
 from wellread.errors import UsageError
 from wellread.facts import Asked, read_questions, run_questions
-from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style
+from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style, watched
 from wellread.metrics import STYLE
 from wellread.models import open_model, read_name
 from wellread.questions import ANSWERED, Answering
@@ -53,7 +53,7 @@ def measure_model(
         raise UsageError("measure takes a text or a run: leave --text or --run away.")
     if texts:
         words = MeasureSettings().quick_words if quick else None
-        opened = open_model(model, offline=offline, key=key)
+        opened = watched(open_model(model, offline=offline, key=key), watch)
         gathered = Evidence(model, whole(texts), opened, quick_words=words, seed=seed or 0, progress=watch.say)
         if asked:
             ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
@@ -61,7 +61,7 @@ def measure_model(
     own = read_name(model).run
     folder = run_folder or (own.path if own else None)
     if folder is None and asked:
-        opened = open_model(model, offline=offline, key=key)
+        opened = watched(open_model(model, offline=offline, key=key), watch)
         gathered = Evidence(model, Corpus((), {"train": (), "validation": (), "held_out": ()}), opened, seed=seed or 0)
         ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
         return measure(gathered, metrics or ANSWERED)
@@ -72,7 +72,7 @@ def measure_model(
     this = runs.open_run(folder)
     recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), settings, source=str(this.recipe))
     corpus = read_corpus(this.corpus)
-    opened = open_model(model, offline=offline, key=key)
+    opened = watched(open_model(model, offline=offline, key=key), watch)
     wanted = not metrics or any(name in SAMPLED for name in metrics)
     samples = opened.generate(opening_lines(recipe, corpus), sampling(recipe)) if wanted else []
     gathered = evidence(recipe, corpus, model, model=opened, samples=samples, watch=watch)

@@ -68,7 +68,8 @@ class Recipe(Record):
     """Text of other kinds, measured before and after each stage: what was forgotten. Files, folders or `library:NAME`."""
     references: tuple[str, ...] = ("library:novella", "library:conte", "library:general_en", "library:general_fr")
     """Texts by others, each file one text, beside which the style of what is written is measured (`measure.style_words`):
-    3 for a distance, 8 for a rank. Files, folders or `library:NAME`; the book itself is left out where it is among them."""
+    3 for a distance, 8 for a rank. Files, folders or `library:NAME`; a list of yours takes the place of the embedded texts,
+    unless `library:*`, all of these, is in it. The book itself is left out where it is among them."""
     synthesis: SynthesisSettings | None = None
     """Have conversations and questions written about the text, which is a glossary then."""
     questions: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wellread import runs
-from wellread.gathering import SILENT, Watch
+from wellread.gathering import SILENT, Watch, watched
 from wellread.models import open_model
 from wellread.recipe import parse_recipe
 from wellread.scorefile import BookScores, read_scores, write_scores
@@ -32,7 +32,7 @@ def score_run(folder: Path, *, offline: bool = False, watch: Watch = SILENT) -> 
             if covers(read_scores(stage.scores), corpus):
                 continue
             watch.say(f"scoring the whole book with {stage.name}")
-            opened = open_model(model, offline=offline)
+            opened = watched(open_model(model, offline=offline), watch)
             evidence = Evidence(stage.name, corpus, opened, seed=recipe.seed, progress=watch.say)
             write_scores(stage.scores, score_book(evidence))
 

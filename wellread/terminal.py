@@ -7,9 +7,10 @@ import os
 import shutil
 import sys
 import textwrap
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -18,12 +19,43 @@ if TYPE_CHECKING:
     from wellread.types import Measurement
 
 
+REDRAWN = 0.2
+"""Seconds between two drawings of a progress line on a terminal."""
+NOW_AND_THEN = 120.0
+"""Seconds between two lines of progress where nothing can be redrawn."""
+
+
 def echo(text: str) -> None:
     typer.echo(text)
 
 
-def note(text: str) -> None:
-    typer.echo(text, err=True)
+def prose(text: str) -> None:
+    """Sentences among the results, folded on a terminal."""
+    typer.echo(folded(text, _columns(sys.stdout)))
+
+
+def note(text: str, *, fold: bool = True) -> None:
+    """Prose on stderr, folded on a terminal; not where it is to be copied."""
+    typer.echo(folded(text, _columns(sys.stderr)) if fold else text, err=True)
+
+
+def folded(text: str, width: int | None) -> str:
+    """The text, its lines broken between words at `width` columns, each going on under its own indent; None: as it is."""
+    if width is None:
+        return text
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())] + ("  " if line.startswith(" ") else "")
+        whole = textwrap.wrap(
+            line, max(20, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        lines += whole or [""]
+    return "\n".join(lines)
+
+
+def _columns(stream: TextIO) -> int | None:
+    """Of the terminal that a stream goes to; None where it goes elsewhere."""
+    return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else None
 
 
 def print_json(value: Any) -> None:
@@ -79,11 +111,12 @@ def _measurement_line(row: Measurement) -> str:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """A Watch that prints to stderr; the progress line is redrawn in place, and only on a terminal."""
+    """A Watch that prints to stderr. A terminal has the progress line redrawn in place; a pipe or a file has a line of it
+    every two minutes."""
     from wellread.gathering import Watch
 
     live = sys.stderr.isatty()
-    drawn = 0
+    drawn, told = 0, time.monotonic()
 
     def clear() -> None:
         nonlocal drawn
@@ -96,8 +129,13 @@ def watching() -> Iterator[Watch]:
         note(line)
 
     def progress(now: Any) -> None:
-        nonlocal drawn
+        nonlocal drawn, told
+        since = time.monotonic() - told
+        if since < (REDRAWN if live else NOW_AND_THEN) and not getattr(now, "stopped", ""):
+            return
+        told += since
         if not live:
+            note(progress_line(now, width=0))
             return
         room = os.get_terminal_size(sys.stderr.fileno()).columns - 1
         line = progress_line(now)
@@ -114,14 +152,20 @@ def watching() -> Iterator[Watch]:
 
 
 def progress_line(now: Any, width: int = 20) -> str:
-    """A bar, the step, the losses, the speed and the time left, in one line."""
+    """A bar of `width` signs (none for 0) and what a person waits for: of training the step, the losses, the speed and
+    the time left, of a model that writes or scores how many texts are done."""
+    from wellread.generation.progress import Work
     from wellread.plans import duration
 
     full = round(now.share * width)
+    bar = f"[{'█' * full}{'░' * (width - full)}] " if width else ""
+    if isinstance(now, Work):
+        left = "" if now.seconds_left is None else f"  {duration(now.seconds_left)} left"
+        return f"{bar}{now.share:4.0%}  {now.doing}: {now.done:,} of {now.total:,} {now.things}{left}"
     if now.stopped not in {"", "budget"}:
         return f"stopped after step {now.step:,}: {now.stopped}"
     validation = f"  validation {now.validation_loss:.3f}" if now.validation_loss is not None else ""
     return (
-        f"[{'█' * full}{'░' * (width - full)}] {now.share:4.0%}  step {now.step:,}  loss {now.loss:.3f}{validation}"
+        f"{bar}{now.share:4.0%}  step {now.step:,}  loss {now.loss:.3f}{validation}"
         f"  {now.tokens_per_second:,.0f} tokens/s  {duration(now.seconds_left)} left"
     )

@@ -16,6 +16,25 @@ from wellread.registry import unknown
 
 LIBRARY = "library:"
 DATA_SUFFIXES = (".json", ".jsonl")
+ABOUT = {
+    "novella": "An Allowance for Snow: a novella in English, 29,000 words, what `wellread run novel` reads.",
+    "conte": "La Dame de juillet: a tale told aloud, in French, 6,000 words.",
+    "general_en": "Plain prose about everyday things, in English: by it forgetting is measured.",
+    "general_fr": "The same in French.",
+    "songs": "The Drawing Songs: fourteen songs with numbered lines, the canon of the recipe `references`.",
+    "songs.schema": "What an answer of the recipe `references` looks like, as a JSON Schema.",
+    "chat": "A small general conversation in English and French, to be replayed against forgetting.",
+    "commentary": "Passages about the Drawing Songs with the lines they refer to, what the recipe `references` reads.",
+    "glossary": "A glossary of 90 terms of the lake, in English.",
+    "glossary_fr": "A glossary of 32 terms, in French.",
+    "invented": "Terms that no glossary has, in English: for questions that want a no.",
+    "invented_fr": "The same in French.",
+    "outside": "Acronyms that everybody knows, in English: not to be refused.",
+    "outside_fr": "The same in French.",
+}
+"""The embedded texts and tables, in a line each."""
+EMBEDDED_TOO = "library:*"
+"""Among `references`: the embedded texts too, those that a recipe compares with where it names none."""
 HUB_DATASET = re.compile(r"\w[\w.-]*/[\w.-]+(:[\w.-]+)?")
 """`owner/name` or `owner/name:config`."""
 
@@ -40,13 +59,20 @@ def found(names: Iterable[str | Path]) -> list[Path]:
 def further_paths(recipe: Recipe) -> list[Path]:
     """What a recipe reads beside its text: general text, references, replay, files of examples. Raises UsageError."""
     stages, written = recipe.stages, recipe.synthesis
-    names = [*recipe.general, *recipe.references, *(text for stage in stages if stage.mix for text in stage.mix.texts),
+    names = [*recipe.general, *reference_names(recipe), *(text for stage in stages if stage.mix for text in stage.mix.texts),
              *(file for stage in stages if stage.examples for file in stage.examples.files), *recipe.questions,
              *((name for name in (written.invented, written.outside) if name) if written else ())]  # fmt: skip
     if recipe.extract is not None:
         names += schema_files(recipe.extract.form)
         names += [recipe.extract.canon.text] if recipe.extract.canon else []
     return found(dict.fromkeys(names))
+
+
+def reference_names(recipe: Recipe) -> list[str]:
+    """The recipe's `references`, each once, `library:*` spelled out."""
+    embedded = Recipe.model_fields["references"].default
+    names = [each for name in recipe.references for each in (embedded if name == EMBEDDED_TOO else (name,))]
+    return list(dict.fromkeys(names))
 
 
 def schema_files(form: str | Mapping[str, Any]) -> list[str]:

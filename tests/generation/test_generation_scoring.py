@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from wellread.errors import ModelError
+from wellread.gathering import Watch, watched
 from wellread.generation.hf import TransformersModel
+from wellread.generation.progress import Work
 from wellread.generation.windows import cut
-from wellread.types import Scored
+from wellread.types import Sampling, Scored
 
 PROSE = "the cat sat on the mat, naïve as ever 🙂 and then… the dog sat on «the log» " * 4
 
@@ -167,3 +169,32 @@ def test_the_window_given_is_the_default_length(opened: tuple[Any, Any]) -> None
 def assert_covers(scored: Scored) -> None:
     assert list(scored.starts) == [0, *scored.ends][: len(scored.starts)]
     assert (scored.ends[-1] if len(scored.ends) else 0) == len(scored.text.encode())
+
+
+def test_it_tells_how_far_it_has_scored_and_written(opened: tuple[Any, Any]) -> None:
+    heard: list[Work] = []
+    model = TransformersModel(*opened, name="tiny")
+    texts = ["the cat sat on the mat " * 40, *["the dog"] * 200]
+    silent = model.score(texts)
+    assert watched(model, Watch(progress=heard.append)) is model
+    assert [list(each.logprobs) for each in model.score(texts)] == [list(each.logprobs) for each in silent]
+    assert len(heard) > 1
+    assert (heard[-1].doing, heard[-1].done, heard[-1].total, heard[-1].share) == (
+        "scoring",
+        heard[-1].total,
+        heard[-1].total,
+        1,
+    )
+    assert heard[-1].total > len(texts)
+    assert [each.share for each in heard] == sorted(each.share for each in heard)
+    heard.clear()
+    model.generate(["the cat", "the dog sat on"], Sampling(max_tokens=8, n=40))
+    assert {(each.doing, each.total, each.things) for each in heard} == {("writing", 80, "texts")}
+    assert [each.share for each in heard] == sorted(each.share for each in heard)
+    assert 0 < heard[-1].share < 1
+    assert heard[-1].done >= 40
+
+
+def test_time_left_follows_from_the_share_that_is_done() -> None:
+    assert Work("scoring", 1, 10, "pieces of text", 0.25, 30.0).seconds_left == pytest.approx(90)
+    assert Work("scoring", 0, 10, "pieces of text", 0.0, 30.0).seconds_left is None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wellread.corpus.reading import load, load_file
 
-__all__ = ["LOADERS", "load", "load_file"]
+__all__ = ["ABOUT", "LOADERS", "load", "load_file"]
 
 LOADERS = {
     ".txt": "wellread.corpus.plain:load",
@@ -29,6 +29,19 @@ LOADERS = {
     ".json": "wellread.corpus.examples:load",
     ".csv": "wellread.corpus.examples:load",
 }
+ABOUT = {
+    **dict.fromkeys((".txt", ".text"), "Plain text in any usual encoding; chapters are found by their headings."),
+    **dict.fromkeys((".md", ".markdown"), "Markdown: chapters by its headings."),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "A web page: its text, without menus and scripts."),
+    ".epub": "An e-book: its chapters in reading order, its title and language.",
+    ".pdf": "A PDF with a text layer: running heads and page numbers go.",
+    ".docx": "Word: chapters by heading styles, footnotes in place.",
+    ".odt": "LibreOffice: chapters by heading styles, footnotes in place.",
+    **dict.fromkeys(
+        (".jsonl", ".json", ".csv"), "Rows of prompt and completion, or chats (`messages`), to learn answers from."
+    ),
+}
+"""What each built-in loader reads, in a line."""
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from wellread.errors import ModelError
 from wellread.generation.guard import Guard, Masking
+from wellread.generation.progress import Tell, telling, untold
 from wellread.generation.scoring import Scorer
 from wellread.generation.spelling import Spelling
 from wellread.generation.structured import Answer, Grammar
@@ -61,6 +62,7 @@ class TransformersModel:
             *_eos(getattr(model.generation_config, "eos_token_id", None)),
         }
         self._scorer = Scorer(self._model, self._start)
+        self.tell: Tell = untold
         self._compiled: tuple[str, Grammar] | None = None
 
     @property
@@ -76,7 +78,7 @@ class TransformersModel:
         if self._positions is not None and length > self._positions:
             raise ModelError(f"{self.name}: cannot score windows of {length} tokens; it takes {self._positions}.")
         spelled = self._spelling.spell(texts)
-        rows = self._scorer.score([each.ids for each in spelled], length, stride)
+        rows = self._scorer.score([each.ids for each in spelled], length, stride, self.tell)
         return [
             _scored(text, each.ends, logprobs, greedy)
             for text, each, (logprobs, greedy) in zip(texts, spelled, rows, strict=True)
@@ -121,14 +123,19 @@ class TransformersModel:
         for index, context in enumerate(contexts):
             jobs[len(context)] += [(index, place) for place in range(sampling.n)]
         said: dict[tuple[int, int], Sample] = {}
-        for group in jobs.values():
-            for batch in _batches(group, ROWS):
-                seeds = [sampling.seed + place for _, place in batch]
-                written = self._write([contexts[index] for index, _ in batch], sampling, seeds, guard, grammar)
-                for job, seed, (ids, finish) in zip(batch, seeds, written, strict=True):
-                    prompt = last_words(prompts[job[0]])
-                    text = self._spelling.decode(ids)
-                    said[job] = Sample(prompt, text, sampling, seed, self.name, finish)
+        batches = [batch for group in jobs.values() for batch in _batches(group, ROWS)]
+        told = telling(self.tell, "writing", len(prompts) * sampling.n, "texts")
+        for number, batch in enumerate(batches):
+            seeds = [sampling.seed + place for _, place in batch]
+
+            def step(share: float, number: int = number) -> None:
+                told(len(said), (number + share) / len(batches))
+
+            written = self._write([contexts[index] for index, _ in batch], sampling, seeds, guard, grammar, step)
+            for job, seed, (ids, finish) in zip(batch, seeds, written, strict=True):
+                prompt = last_words(prompts[job[0]])
+                text = self._spelling.decode(ids)
+                said[job] = Sample(prompt, text, sampling, seed, self.name, finish)
         return [said[index, place] for index in range(len(prompts)) for place in range(sampling.n)]
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
@@ -159,8 +166,9 @@ class TransformersModel:
         seeds: Sequence[int],
         guard: Guard | None,
         grammar: Grammar | None,
+        step: Callable[[float], None],
     ) -> list[tuple[list[int], Literal["stop", "length"]]]:
-        """The new ids of each row, and why it ended. All contexts are equally long."""
+        """The new ids of each row, and why it ended. All contexts are equally long. `step` hears which share of the tokens is written."""
         import torch
 
         from wellread.generation.drawing import draw
@@ -175,7 +183,8 @@ class TransformersModel:
             for row, context in zip(seen, contexts, strict=True):
                 row[torch.tensor(context)] = True
             masking = Masking(guard, self._spelling.piece, self._stops, sampling, generators) if guard else None
-            for _ in range(sampling.max_tokens):
+            for place in range(sampling.max_tokens):
+                step(place / sampling.max_tokens)
                 logits = stepper.logits(rows)
                 uniforms = torch.stack([torch.rand((), generator=each, dtype=torch.float64) for each in generators])
                 if answers:

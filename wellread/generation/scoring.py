@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wellread.generation.progress import Tell, telling, untold
 from wellread.generation.windows import Window, cut
 
 if TYPE_CHECKING:
@@ -36,17 +37,20 @@ class Scorer:
         self._apart: bool | None = None
 
     def score(
-        self, texts: Sequence[NDArray[np.int64]], length: int, stride: int
+        self, texts: Sequence[NDArray[np.int64]], length: int, stride: int, tell: Tell = untold
     ) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
         """For each text the float32 log-probability of every token and whether it is the likeliest there.
 
-        As `LanguageModel.score` defines: see there for `length` and `stride`.
+        As `LanguageModel.score` defines: see there for `length` and `stride`. `tell` hears of every batch.
         """
         import torch
 
         scores = [(np.zeros(len(ids), np.float32), np.zeros(len(ids), np.bool_)) for ids in texts]
+        rows = list(self._rows(texts, length, stride))
+        tokens, read, finished = sum(len(row.inputs) for row in rows), 0, 0
+        told = telling(tell, "scoring", len(rows), "pieces of text")
         with torch.inference_mode():
-            for batch in self._batches(list(self._rows(texts, length, stride))):
+            for batch in self._batches(rows):
                 logprobs, greedy = self._score_batch(batch, texts)
                 done = 0
                 for row in batch:
@@ -54,6 +58,8 @@ class Scorer:
                     scores[row.text][0][first:end] = logprobs[done : done + end - first]
                     scores[row.text][1][first:end] = greedy[done : done + end - first]
                     done += end - first
+                read, finished = read + sum(len(row.inputs) for row in batch), finished + len(batch)
+                told(finished, read / tokens)
         return scores
 
     def _rows(self, texts: Sequence[NDArray[np.int64]], length: int, stride: int) -> Iterator[_Row]:
