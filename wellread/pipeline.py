@@ -21,6 +21,7 @@ from wellread.gathering import SILENT, Watch, evidence, reference_documents, sam
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
+from wellread.reports.wording import count
 from wellread.requirements import measured_by, read_requirement
 from wellread.runs import BASE_STAGE, Run
 from wellread.storage import read_json, read_rows, write_json, write_rows, write_text
@@ -28,7 +29,7 @@ from wellread.teaching import doses, tell_gap, train_stage
 from wellread.texts import digest, further_paths, keep_apart, shards, text_paths
 from wellread.training import processes
 from wellread.training.tracking import check_trackers
-from wellread.types import REAL_CHAPTERS, Corpus, LanguageModel, Measurement
+from wellread.types import REAL_CHAPTERS, Corpus, LanguageModel, Measurement, unit_of
 
 ELSEWHERE = "Choose another --out."
 
@@ -126,7 +127,7 @@ def ingest_corpus(
         watch.say(f"skipped {skipped.source}: {skipped.reason}")
     write_corpus(corpus, this.corpus)
     sizes = ", ".join(f"{part.replace('_', '-')} {len(ids)}" for part, ids in corpus.split.items())
-    watch.say(f"{len(corpus.documents)} chapters or passages: {sizes}")
+    watch.say(f"{count(len(corpus.documents), unit_of(corpus.documents))}: {sizes}")
     return corpus
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wellread.afterwards import Pace, afterwards, pace_of
 from wellread.cross_validation import whole_corpus
 from wellread.errors import UsageError
 from wellread.facts import as_templates, taught_paths
@@ -19,7 +20,7 @@ from wellread.recipe import LowRank, Recipe, Scratch, Stage, lineage, settle
 from wellread.teaching import prepare_stage, stage_windows
 from wellread.texts import text_paths
 from wellread.training.foreseen import Foreseen, Memory, Sizes
-from wellread.types import Corpus
+from wellread.types import Corpus, unit_of
 
 if TYPE_CHECKING:
     from wellread.training.estimate_fit import Fit
@@ -55,6 +56,7 @@ def plan(
     recipe, asked = settle(recipe), Asked(gpu, price_per_hour, tokens_per_second, offline, say)
     times = 1 if recipe.extract is None else recipe.extract.folds + 1
     stages: list[StagePlan] = []
+    pace: Pace | None = None
     disk = kept = 0
     with tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder:
         paths = taught_paths(as_templates(recipe), text_paths(recipe, texts), Path(folder) / "synthesis", say=say)
@@ -64,7 +66,7 @@ def plan(
         )
         for number, stage in enumerate(recipe.stages, 1):
             say(f"foreseeing {stage.name}")
-            seen, planned = _plan_stage(recipe, corpus, number, Path(folder), asked)
+            seen, planned, pace = _plan_stage(recipe, corpus, number, Path(folder), asked)
             stages.append(planned)
             disk, kept = max(disk, kept + seen.disk_bytes), kept + seen.kept_bytes
             gc.collect()
@@ -74,6 +76,7 @@ def plan(
         recipe.name, _named(asked), sum(len(document.text) for document in corpus.documents), len(corpus.documents),
         {str(name): len(ids) for name, ids in corpus.split.items()}, tuple(stages), seconds,
         None if tokens is None else int(tokens), max(each.memory_bytes for each in stages), disk, cost, price_per_hour,
+        unit_of(corpus.documents), () if extracts else afterwards(recipe, corpus, pace),
     )  # fmt: skip
 
 
@@ -85,16 +88,19 @@ def gigabytes(text: str) -> int:
     return int(float(found[1]) * (2**20 if found[2] == "M" else GIGABYTE))
 
 
-def _plan_stage(recipe: Recipe, corpus: Corpus, number: int, folder: Path, asked: Asked) -> tuple[Foreseen, StagePlan]:
+def _plan_stage(
+    recipe: Recipe, corpus: Corpus, number: int, folder: Path, asked: Asked
+) -> tuple[Foreseen, StagePlan, Pace | None]:
     stage = _as_it_starts(recipe, number)
     start = _start(recipe, corpus, number, folder, asked)
     outlined = _Outlined(recipe, corpus, stage, start, folder / stage.name / "tokens", asked)
     machine = outlined.machine
     notes: list[str] = []
+    pace: Pace | None = None
     sizes, checkpointed = outlined.sizes()
     fits = sizes.memory.total <= machine.limit
     if asked.gpu is None and fits and outlined.here and asked.tokens_per_second is None:
-        seen, count, checkpointed = _measured(recipe, corpus, stage, start, folder / stage.name, asked)
+        seen, count, checkpointed, pace = _measured(recipe, corpus, stage, start, folder / stage.name, asked)
         fits = seen.memory_bytes <= machine.limit
     else:
         seen, count = outlined.foreseen(sizes)
@@ -114,7 +120,7 @@ def _plan_stage(recipe: Recipe, corpus: Corpus, number: int, folder: Path, asked
     return seen, StagePlan(
         stage.name, _method(stage), count, seen.steps, seen.tokens, seen.tokens_per_second, seen.seconds,
         seen.memory_bytes, asdict(seen.memory), machine.limit, fits, ways, seen.disk_bytes, cost, tuple(notes),
-    )  # fmt: skip
+    ), pace  # fmt: skip
 
 
 def _as_it_starts(recipe: Recipe, number: int) -> Stage:
@@ -161,9 +167,9 @@ def _start(recipe: Recipe, corpus: Corpus, number: int, folder: Path, asked: Ask
 
 def _measured(
     recipe: Recipe, corpus: Corpus, stage: Stage, start: str | None, folder: Path, asked: Asked
-) -> tuple[Foreseen, int, bool]:
+) -> tuple[Foreseen, int, bool, Pace | None]:
     """By steps on throwaway weights, on this machine; how many tokens there are to read; whether layers are computed
-    twice."""
+    twice; of the last stage, how fast it writes and scores."""
     from wellread.training.estimate import foresee, most_memory
 
     before = most_memory()
@@ -174,7 +180,10 @@ def _measured(
     windows, epoch, count = _reading(stage, ready.windows, ready.tokens)
     opening = after if after > before else 0
     seen = foresee(ready.model, windows, stage, validation=ready.validation, epoch=epoch, opening=opening)
-    return seen, count, _computes_twice(ready.model)
+    pace = None
+    if stage.name == recipe.stages[-1].name and recipe.extract is None:
+        pace = pace_of(ready.model, ready.tokenizer, corpus.part("validation")[0].text)
+    return seen, count, _computes_twice(ready.model), pace
 
 
 def _computes_twice(model: Any) -> bool:

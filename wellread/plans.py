@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from wellread.afterwards import After
+from wellread.reports.wording import count
 from wellread.training.estimate_fit import Fit
 from wellread.training.foreseen import PARTS
 
@@ -59,6 +61,10 @@ class Plan:
     """At the peak, the finished stages' checkpoints counted."""
     cost: float | None
     price_per_hour: float | None
+    unit: str = "chapter"
+    """What a document is: chapter, passage, section or example."""
+    afterwards: tuple[After, ...] = ()
+    """What comes on top of training."""
 
     def as_json(self) -> dict[str, Any]:
         """One object; sizes in bytes, times in seconds."""
@@ -69,7 +75,7 @@ def plan_lines(plan: Plan) -> list[str]:
     """The plan for a person: what is read and for how long, the memory by part, and what would make it fit."""
     parts = ", ".join(f"{name.replace('_', '-')} {count}" for name, count in plan.parts.items())
     lines = [
-        f"{plan.recipe}: {plan.characters:,} characters in {plan.documents} chapters or passages ({parts})",
+        f"{plan.recipe}: {plan.characters:,} characters in {count(plan.documents, plan.unit)} ({parts})",
         f"on {plan.machine}",
         "",
         *_table(_work_head(plan), _work_rows(plan)),
@@ -81,9 +87,18 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += _verdict(plan, stage)
     if any(stage.seconds is None for stage in plan.stages):
         lines.append("time is unknown without a measurement there: `--tokens-per-second N` foresees it from a rate.")
+    lines += _on_top(plan.afterwards)
     if plan.price_per_hour is not None:
         lines.append(f"cost: training with its validation at {plan.price_per_hour:g} an hour, nothing else counted.")
     return lines
+
+
+def _on_top(after: Sequence[After]) -> list[str]:
+    """What training's time leaves out."""
+    known = [f"  {each.what}: {duration(each.seconds)}" for each in after if each.seconds is not None]
+    unknown = [each.what for each in after if each.seconds is None]
+    lines = ["on top of training, about:", *known] if known else []
+    return [*lines, f"on top of training, for how long is not known here: {'; '.join(unknown)}."] if unknown else lines
 
 
 def _work_head(plan: Plan) -> list[str]:

@@ -46,6 +46,12 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+def unit_of(documents: Sequence[Document]) -> str:
+    """What documents are to a reader: chapter, passage or example, or section where they are of several kinds."""
+    kinds = {str(each.metadata.get("kind") or ("chapter" if each.section else "passage")) for each in documents}
+    return kinds.pop() if len(kinds) == 1 else "section" if kinds else "passage"
+
+
 @dataclass(frozen=True, slots=True)
 class Removal:
     """What one cleaning rule changed: how often, with one example a person can judge."""

@@ -13,7 +13,7 @@ from wellread.corpus.near import Twins
 from wellread.corpus.near import near_duplicates as find_twins
 from wellread.corpus.passages import words_in
 from wellread.errors import CorpusError
-from wellread.types import Document, Part
+from wellread.types import Document, Part, unit_of
 
 LEAST_WORDS = 2_000
 """Words that a text needs: below, there is too little to learn from and too little left to measure on."""
@@ -258,7 +258,7 @@ def _told(documents: Sequence[Document], apart: Sequence[Twins], units: int) -> 
     longest = max(apart, key=lambda twin: (twin.words, twin.share))
     names = " and ".join(documents[place].section or documents[place].id for place in longest[:2])
     return (
-        f"{units} chapters or passages share near-duplicate text with others "
+        f"{units} {unit_of(documents)}s share near-duplicate text with others "
         f"(the longest, {longest.words:,} words, in {names})"
     )
 
