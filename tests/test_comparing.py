@@ -16,6 +16,7 @@ from wellread.comparing import compare, differing
 from wellread.errors import UnknownName, UsageError
 from wellread.recipe import parse_recipe, recipe_yaml
 from wellread.reports import comparison_lines, comparison_page
+from wellread.reports.comparison import short_keys, told
 from wellread.types import Measurement, Tally
 
 RECIPE = """
@@ -243,3 +244,12 @@ def test_the_verb_prints_json_and_writes_the_page(sweep: Path, tmp_path: Path) -
     assert rows[1]["differences"][0]["value"] == pytest.approx(-0.3)
     assert "tallies" not in rows[0]["measurements"][0]
     assert page.read_text(encoding="utf-8").lstrip().startswith("<!DOCTYPE html>")
+
+
+def test_settings_are_told_in_the_words_of_the_certificate() -> None:
+    keys = ["base", "stage.method.kind", "stage.optimizer.learning_rate"]
+    assert list(short_keys(keys).values()) == ["base", "method", "learning rate"]
+    assert told("embedded", "base") == "SmolLM2-135M-Instruct"
+    assert told("lora", "stage.method.kind") == "LoRA"
+    assert told({"method": {"kind": "full"}, "budget": {}}, "imprint") == "full tuning"
+    assert told("full", "stage.start") == "full"

@@ -202,7 +202,8 @@ def test_what_is_no_share_keeps_its_interval_of_no_width() -> None:
 def test_the_difference_of_two_shares_of_nothing_or_everything_has_a_width() -> None:
     none, all_of = with_interval(share(0, 10, subject="base")), with_interval(share(1, 10))
     still_none = difference(with_interval(share(0, 10)), none)
-    assert (still_none.value, still_none.low, still_none.high) == (0, pytest.approx(-0.3085, abs=1e-4), pytest.approx(0.3085, abs=1e-4))  # fmt: skip
+    ends = (still_none.low, still_none.high)
+    assert (still_none.value, *ends) == (0, pytest.approx(-0.3085, abs=1e-4), pytest.approx(0.3085, abs=1e-4))
     learned = difference(all_of, none)
     assert (learned.value, learned.low, learned.high) == (1, pytest.approx(0.6915 - 0.3085, abs=1e-3), 1)
     some = replace(measurement([2.0] * 3 + [0.0] * 7, [2.0] * 10, over="terms", subject="base"), unit="share")

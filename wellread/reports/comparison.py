@@ -8,7 +8,17 @@ from typing import Any
 
 from wellread.reports.rows import Rows
 from wellread.reports.table import Cell, judged
-from wellread.reports.wording import duration, metric_words, number, short_tokens, signed, span, split_words
+from wellread.reports.wording import (
+    METHODS,
+    duration,
+    metric_words,
+    model_words,
+    number,
+    short_tokens,
+    signed,
+    span,
+    split_words,
+)
 from wellread.types import Measurement
 
 
@@ -135,25 +145,31 @@ def _tokenizers(rows: Sequence[Measurement]) -> list[str]:
 
 
 def short_keys(settings: Sequence[str]) -> dict[str, str]:
-    """Each setting's path to the shortest ending that no other has: `imprint.budget.epochs` to `epochs`."""
+    """Each setting's path to the shortest ending that no other has, in words: `imprint.optimizer.learning_rate` to
+    `learning rate`; a method's `kind` is called method."""
     short = {}
     for key in settings:
         parts = key.split(".")
         endings = [".".join(parts[-length:]) for length in range(1, len(parts) + 1)]
         alone = [end for end in endings if sum(f".{other}".endswith(f".{end}") for other in settings) == 1]
-        short[key] = alone[0] if alone else key
+        name = (alone[0] if alone else key).replace("_", " ")
+        short[key] = "method" if name == "kind" and key.endswith("method.kind") else name
     return short
 
 
-def told(value: Any) -> str:
-    """A setting's value as the recipe would write it, in short."""
+def told(value: Any, key: str = "") -> str:
+    """A setting's value in short, as the recipe would write it or, for bases and methods, as the certificate does."""
+    if key == "base" and value is not None:
+        return model_words(str(value))
+    if key.endswith("method.kind"):
+        return METHODS.get(str(value), str(value))
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
         if "method" in value:  # a stage that others do not have
-            return told(value["method"])
+            return told(value["method"]["kind"], "method.kind")
         return str(
             value.get("kind") or ", ".join(f"{key} {told(each)}" for key, each in value.items() if each is not None)
         )

@@ -34,7 +34,7 @@ def _key(comparison: Comparison, labels: dict[str, str]) -> list[str]:
     body = [
         [
             labels[each.label],
-            *(told(each.settings[key]) if key in each.settings else "-" for key in short),
+            *(told(each.settings[key], key) if key in each.settings else "-" for key in short),
             *costs(each),
         ]
         for each in comparison.compared
@@ -44,7 +44,7 @@ def _key(comparison: Comparison, labels: dict[str, str]) -> list[str]:
         return _table([head, *body])
     lines = _table([["", *head[-3:]], *([row[0], *row[-3:]] for row in body)])
     for key, name in short.items():  # too many settings to stand beside each other
-        values = (told(each.settings[key]) if key in each.settings else "-" for each in comparison.compared)
+        values = (told(each.settings[key], key) if key in each.settings else "-" for each in comparison.compared)
         lines.append(f"  {name}: {' | '.join(values)}")
     return lines
 

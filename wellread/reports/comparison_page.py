@@ -26,7 +26,7 @@ def context(comparison: Comparison) -> dict[str, Any]:
         "first": comparison.compared[0].label,
         "settings": list(short.values()),
         "compared": [
-            (each, [told(each.settings[key]) if key in each.settings else "–" for key in short], costs(each))
+            (each, [told(each.settings[key], key) if key in each.settings else "–" for key in short], costs(each))
             for each in comparison.compared
         ],
         "sweep": swept,

@@ -123,7 +123,7 @@ def _groups(comparison: Comparison, setting: str) -> dict[str, list[Compared]]:
     short = short_keys(comparison.settings)
     groups: dict[str, list[Compared]] = {}
     for each in sorted(comparison.compared, key=lambda run: _order(run, setting)):
-        others = ", ".join(f"{short[key]} {told(value)}" for key, value in each.settings.items() if key != setting)
+        others = ", ".join(f"{short[key]} {told(value, key)}" for key, value in each.settings.items() if key != setting)
         groups.setdefault(others, []).append(each)
     return groups
 

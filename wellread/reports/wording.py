@@ -148,6 +148,10 @@ MODELS = {"embedded": "SmolLM2-135M-Instruct"}
 """Names that mean something on a command line, as whoever reads a page may look them up."""
 
 
+METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "full tuning", "scratch": "from nothing"}
+"""How weights were opened to learning, by a method's kind."""
+
+
 def model_words(name: str) -> str:
     return MODELS.get(name, name)
 
