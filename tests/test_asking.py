@@ -184,6 +184,7 @@ def recipe(folder: Path, questions: Path) -> Recipe:
     return parse_recipe(RECIPE.format(base=base.as_posix(), questions=questions.as_posix()))
 
 
+@pytest.mark.slow
 def test_base_and_stage_are_asked_the_same_and_both_tables_are_kept(finished: Run) -> None:
     base, stage = (read_rows(finished.path / "stages" / name / "answers.jsonl") for name in ("00-base", "01-teach"))
     assert [row["id"] for row in base] == [row["id"] for row in stage]
@@ -193,6 +194,7 @@ def test_base_and_stage_are_asked_the_same_and_both_tables_are_kept(finished: Ru
     assert len(table(finished.path / "stages" / "01-teach" / "answers.csv")) == len(stage)
 
 
+@pytest.mark.slow
 def test_measurements_and_their_paired_differences_are_kept(finished: Run) -> None:
     rows = {(row["name"], row["split"], row["subject"]): row for row in read_rows(finished.measurements)}
     subjects = {subject for name, split, subject in rows if (name, split) == ("recall_exact", "held_out")}
@@ -205,6 +207,7 @@ def test_measurements_and_their_paired_differences_are_kept(finished: Run) -> No
     assert "answers.judge" in judge["note"]
 
 
+@pytest.mark.slow
 def test_the_log_has_the_curve_and_the_checkpoint_was_chosen_by_it(finished: Run) -> None:
     log = read_rows(finished.path / "stages" / "01-teach" / "log.jsonl")
     watched = [row for row in log if "validation_loss" in row]
@@ -215,6 +218,7 @@ def test_the_log_has_the_curve_and_the_checkpoint_was_chosen_by_it(finished: Run
     assert kept == "average" if best["weights"] == "average" else kept == f"step {best['step']}"
 
 
+@pytest.mark.slow
 def test_answers_along_training_are_those_of_the_same_weights_afterwards(finished: Run) -> None:
     """The lean layers that train answer as the model's own do, through its cache."""
     from wellread import weights
@@ -245,6 +249,7 @@ def test_answers_along_training_are_those_of_the_same_weights_afterwards(finishe
     assert hot_test(made, made.stages[0], Asked(), opened.tokenizer) is None
 
 
+@pytest.mark.slow
 def test_the_report_tells_term_by_term_and_running_again_is_free(finished: Run) -> None:
     page = finished.report.read_text(encoding="utf-8")
     assert "What it knows, term by term" in page
@@ -256,6 +261,7 @@ def test_the_report_tells_term_by_term_and_running_again_is_free(finished: Run) 
     assert finished.report.stat().st_mtime_ns >= before
 
 
+@pytest.mark.slow
 def test_measure_asks_a_runs_questions_or_those_it_is_given(finished: Run, tmp_path: Path) -> None:
     own = measure_model(str(finished.path), metrics=["recall_exact"], offline=True)
     kept = {
@@ -275,6 +281,7 @@ def test_measure_asks_a_runs_questions_or_those_it_is_given(finished: Run, tmp_p
     assert (row.n, row.split) == (1, "held_out")
 
 
+@pytest.mark.slow
 def test_chats_are_replayed_as_chats_beside_texts(finished: Run) -> None:
     """Half of the replay each, of a share of all windows; of a chat only the answers are learned."""
     from wellread import weights

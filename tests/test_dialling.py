@@ -91,6 +91,7 @@ def weights_of(name: str) -> dict[str, torch.Tensor]:
     return {key: value.detach() for key, value in weights.merge(model._model).named_parameters()}
 
 
+@pytest.mark.slow
 def test_a_setting_in_a_model_name_opens_that_model(run: Run) -> None:
     recipe = parse_recipe(run.recipe.read_text(encoding="utf-8"))
     base, half, tuned = (weights_of(name) for name in (str(recipe.base), f"{run.path}@0.5", str(run.path)))
@@ -105,6 +106,7 @@ def test_a_setting_in_a_model_name_opens_that_model(run: Run) -> None:
         assert text[0] == text[1]
 
 
+@pytest.mark.slow
 def test_names_that_have_no_dial_say_so(run: Run, tmp_path: Path) -> None:
     for name, why in (
         ("embedded@0.5", "belongs to a run"),
@@ -122,6 +124,7 @@ def test_a_folder_may_have_an_at_in_its_name(tmp_path: Path) -> None:
     assert models.read_name(str(folder)) == models.Named(str(folder))
 
 
+@pytest.mark.slow
 def test_the_curve_has_every_part_and_held_out_text_comes_after_the_choice(run: Run) -> None:
     rows = [Measurement.from_json(row) for row in read_rows(run.dial) if row["subject"].startswith("deepen")]
     bits = {(row.subject, row.split) for row in rows if row.name == "bits_per_byte" and " - " not in row.subject}
@@ -157,6 +160,7 @@ def test_style_stands_in_the_curve_and_in_the_choice(tmp_path: Path) -> None:
     assert "after their beginnings the book has rank" in figure.told
 
 
+@pytest.mark.slow
 def test_measure_draws_the_curve_of_any_stage(run: Run) -> None:
     done = CliRunner().invoke(cli.app, ["measure", f"{run.path}:imprint", "--dial", "0,1", "--quick", "--json"])
     assert done.exit_code == 0, done.output
@@ -166,6 +170,7 @@ def test_measure_draws_the_curve_of_any_stage(run: Run) -> None:
     assert kept == {"imprint", "deepen"}
 
 
+@pytest.mark.slow
 def test_write_takes_dial_and_guard(run: Run) -> None:
     def written(*words: str) -> str:
         done = CliRunner().invoke(cli.app, ["write", *words, "--max-tokens", "40", "--json"])

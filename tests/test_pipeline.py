@@ -304,6 +304,7 @@ def test_the_reading_view_is_written_with_what_was_scored(lora_run: Run) -> None
         assert sum(int(each.sum()) for each in spans) / recited.n == pytest.approx(recited.value)
 
 
+@pytest.mark.slow
 def test_a_whole_reading_scores_every_chapter_once_and_measures_nothing_anew(lora_run: Run) -> None:
     from wellread.corpus.ingest import read_corpus
     from wellread.rescoring import covers, score_run

@@ -92,7 +92,9 @@ def difference(trained: Measurement, base: Measurement, *, seed: int = 0) -> Mea
         if trained.low is None or trained.high is None or base.low is None or base.high is None:
             return replace(result, note="no interval: one of the two has none")
         low, high = trained.low - base.high, trained.high - base.low
-        return replace(result, low=low, high=high, interval_over=trained.interval_over, note="from their exact intervals")
+        return replace(
+            result, low=low, high=high, interval_over=trained.interval_over, note="from their exact intervals"
+        )
     ours, theirs = _resample([sums for sums, _ in pools], draws, seed)
     low, high = _percentiles(_transformed(trained.name, ours) - _transformed(base.name, theirs), draws)
     return replace(result, low=low, high=high, interval_over=trained.interval_over)
