@@ -54,8 +54,11 @@ def folded(text: str, width: int | None) -> str:
 
 
 def _columns(stream: TextIO) -> int | None:
-    """Of the terminal that a stream goes to; None where it goes elsewhere."""
-    return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else None
+    """Of the terminal that a stream goes to; None where it goes elsewhere, or the terminal does not say."""
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns or None) if stream.isatty() else None
+    except OSError:
+        return None
 
 
 def print_json(value: Any) -> None:
@@ -137,7 +140,7 @@ def watching() -> Iterator[Watch]:
         if not live:
             note(progress_line(now, width=0))
             return
-        room = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+        room = (_columns(sys.stderr) or 80) - 1
         line = progress_line(now)
         if len(line) > room:  # the bar gives way, so that the time left can be read
             line = progress_line(now, width=max(4, 20 - len(line) + room))[:room]
