@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,6 +13,7 @@ from wellread.generation.guard import Guard, Masking
 from wellread.generation.progress import Tell, telling, untold
 from wellread.generation.scoring import Scorer
 from wellread.generation.spelling import Spelling
+from wellread.generation.stepping import Stepper, alike, takes_padding
 from wellread.generation.structured import Answer, Grammar
 from wellread.matching import Index
 from wellread.types import Prompt, Sample, Sampling, Scored, last_words
@@ -26,6 +25,8 @@ WINDOW = 1024
 """Tokens of context at most where nothing else is asked for: the same on every machine, so that numbers compare."""
 ROWS = 32
 """Continuations written at the same time."""
+SLACK = 0.5
+"""Share by which the longest prompt of a batch may be longer than the shortest, which is padded."""
 
 
 class TransformersModel:
@@ -119,11 +120,10 @@ class TransformersModel:
     def _generate(self, prompts: Sequence[Prompt], sampling: Sampling, grammar: Grammar | None) -> list[Sample]:
         guard = Guard.over(self._index, sampling.no_recite, self.name)
         contexts = [self._context(prompt, sampling.max_tokens) for prompt in prompts]
-        jobs: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for index, context in enumerate(contexts):
-            jobs[len(context)] += [(index, place) for place in range(sampling.n)]
+        longest = max(map(len, contexts), default=0) + sampling.max_tokens
+        together = SLACK if longest <= self.window and takes_padding(self._model) else 0.0
         said: dict[tuple[int, int], Sample] = {}
-        batches = [batch for group in jobs.values() for batch in _batches(group, ROWS)]
+        batches = list(alike([len(context) for context in contexts], rows=ROWS, n=sampling.n, slack=together))
         told = telling(self.tell, "writing", len(prompts) * sampling.n, "texts")
         for number, batch in enumerate(batches):
             seeds = [sampling.seed + place for _, place in batch]
@@ -168,7 +168,7 @@ class TransformersModel:
         grammar: Grammar | None,
         step: Callable[[float], None],
     ) -> list[tuple[list[int], Literal["stop", "length"]]]:
-        """The new ids of each row, and why it ended. All contexts are equally long. `step` hears which share of the tokens is written."""
+        """The new ids of each row, and why it ended. `step` hears which share of the tokens is written."""
         import torch
 
         from wellread.generation.drawing import draw
@@ -178,7 +178,7 @@ class TransformersModel:
         ends: list[int | None] = [None] * len(rows)
         answers = [grammar.begin(sampling.max_tokens) for _ in rows] if grammar else []
         with torch.inference_mode():
-            stepper = _Stepper(self._model, self.window, self._spelling.size)
+            stepper = Stepper(self._model, self.window, self._spelling.size)
             seen = torch.zeros(len(rows), stepper.vocabulary, dtype=torch.bool)
             for row, context in zip(seen, contexts, strict=True):
                 row[torch.tensor(context)] = True
@@ -201,36 +201,10 @@ class TransformersModel:
                     rows[index].append(chosen)
                 if None not in ends:
                     break
-        length = len(contexts[0])
-        return [(row[length:end], "length" if end is None else "stop") for row, end in zip(rows, ends, strict=True)]
-
-
-class _Stepper:
-    """The logits after rows that grow by one token at a time, read through a cache of at most `window` positions."""
-
-    def __init__(self, model: Any, window: int, tokens: int) -> None:
-        self._model = model
-        self._window = window
-        self._cache: Any = None
-        self._cached = 0  # positions in the cache
-        self._read = 0  # tokens of each row that are in the cache or have left it
-        width = model.get_input_embeddings().num_embeddings
-        self.vocabulary = min(tokens, width)  # rows that pad the matrix stand for no token
-
-    def logits(self, rows: list[list[int]]) -> Tensor:
-        """(rows, vocabulary) on the CPU, for the token after each row."""
-        import torch
-
-        if self._cached + len(rows[0]) - self._read > self._window:
-            self._cache, self._cached = None, 0
-            self._read = max(0, len(rows[0]) - max(1, self._window // 2))
-        feed = torch.tensor([row[self._read :] for row in rows], device=self._model.device)
-        out = self._model(input_ids=feed, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
-        self._cache = out.past_key_values
-        self._cached += feed.shape[1]
-        self._read = len(rows[0])
-        logits: Tensor = out.logits[:, -1, : self.vocabulary].float().cpu()
-        return logits
+        return [
+            (row[len(context) : end], "length" if end is None else "stop")
+            for row, context, end in zip(rows, contexts, ends, strict=True)
+        ]
 
 
 def _held(logits: Tensor, answers: Sequence[Answer]) -> Tensor:
@@ -264,9 +238,3 @@ def _eos(value: int | list[int] | None) -> set[int]:
     if value is None:
         return set()
     return {value} if isinstance(value, int) else set(value)
-
-
-def _batches(jobs: Sequence[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:
-    waiting = iter(jobs)
-    while batch := list(islice(waiting, size)):
-        yield batch

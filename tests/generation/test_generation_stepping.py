@@ -1,0 +1,55 @@
+"""Rows of unlike length side by side: the same logits as alone, and who is written beside whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from wellread.generation.stepping import Stepper, alike, takes_padding
+
+
+def test_rows_padded_beside_longer_ones_have_the_logits_that_they_have_alone(opened: tuple[Any, Any]) -> None:
+    network, _ = opened
+    rows = [[3, 9, 4], [5, 6, 7, 8, 9, 10, 11], [12, 3, 14, 5, 16]]
+    together = Stepper(network.eval(), 64, 1000)
+    for _ in range(4):
+        with torch.no_grad():
+            found = together.logits(rows)
+            for row, logits in zip(rows, found, strict=True):
+                alone = network(torch.tensor([row], device=network.device)).logits[0, -1].cpu()
+                torch.testing.assert_close(logits, alone[: together.vocabulary], rtol=1e-4, atol=1e-5)
+        rows = [[*row, 20 + number] for number, row in enumerate(rows)]
+
+
+def test_padding_goes_by_what_a_model_can_be_told(opened: tuple[Any, Any]) -> None:
+    class Counts(torch.nn.Module):
+        def forward(self, input_ids: Any, attention_mask: Any = None) -> Any: ...
+
+    class Recurrent(torch.nn.Module):
+        _is_stateful = True
+
+        def forward(self, input_ids: Any, attention_mask: Any = None, position_ids: Any = None) -> Any: ...
+
+    assert takes_padding(opened[0])
+    assert not takes_padding(Counts())
+    assert not takes_padding(Recurrent())
+
+
+@pytest.mark.parametrize(
+    ("slack", "rows", "batches"),
+    [
+        (0.0, 8, [[1], [3], [0, 4], [2]]),  # equal lengths only
+        (0.5, 8, [[1, 3], [0, 4], [2]]),  # 10 and 12, then 20 and 20: 31 is more than half as long again
+        (9.0, 3, [[1, 3, 0], [4, 2]]),  # as many as there may be
+    ],
+)
+def test_batches_are_of_prompts_alike_in_length(slack: float, rows: int, batches: list[list[int]]) -> None:
+    found = list(alike([20, 10, 31, 12, 20], rows=rows, n=1, slack=slack))
+    assert [[index for index, _ in batch] for batch in found] == batches
+
+
+def test_the_samples_of_a_prompt_stand_together() -> None:
+    assert list(alike([5, 4], rows=8, n=2, slack=1.0)) == [[(1, 0), (1, 1), (0, 0), (0, 1)]]
+    assert list(alike([], rows=8, n=2, slack=1.0)) == []

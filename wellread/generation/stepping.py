@@ -1,0 +1,76 @@
+"""Rows of tokens that grow by one at a time in, the logits after them out; and which rows are written side by side."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def takes_padding(model: Any) -> bool:
+    """Whether rows of unlike length can be read side by side: the model is told what to pass over, and where each
+    row's positions begin. A model with a state in place of a cache reads padding as text."""
+    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    named = inspect.signature(plain.forward).parameters
+    return {"attention_mask", "position_ids"} <= set(named) and not getattr(plain, "_is_stateful", False)
+
+
+def alike(lengths: Sequence[int], *, rows: int, n: int, slack: float) -> Iterator[list[tuple[int, int]]]:
+    """Batches of (prompt, number of its sample): at most `rows` each, the longest prompt at most `slack` longer than
+    the shortest, as a share of it. Prompts are taken by their length, and in their order where that is equal."""
+    batch: list[tuple[int, int]] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        for place in range(n):
+            if batch and (len(batch) == rows or lengths[index] > (1 + slack) * lengths[batch[0][0]]):
+                yield batch
+                batch = []
+            batch.append((index, place))
+    if batch:
+        yield batch
+
+
+class Stepper:
+    """The logits after rows that grow by one token at a time, read through a cache of at most `window` positions.
+
+    Rows may be of unlike length, if the longest never grows beyond the window: the shorter are padded on the left.
+    """
+
+    def __init__(self, model: Any, window: int, tokens: int) -> None:
+        self._model = model
+        self._window = window
+        self._cache: Any = None
+        self._cached = 0  # positions in the cache
+        self._read = 0  # tokens of each row, padding counted, that are in the cache or have left it
+        width = model.get_input_embeddings().num_embeddings
+        self.vocabulary = min(tokens, width)  # rows that pad the matrix stand for no token
+
+    def logits(self, rows: list[list[int]]) -> Tensor:
+        """(rows, vocabulary) on the CPU, for the token after each row."""
+        import torch
+
+        length = max(map(len, rows))
+        pads = [length - len(row) for row in rows]
+        if self._cached + length - self._read > self._window:
+            self._cache, self._cached = None, 0
+            self._read = max(0, length - max(1, self._window // 2))
+        feed = [[0] * (pad - self._read) + row[max(0, self._read - pad) :] for pad, row in zip(pads, rows, strict=True)]
+        out = self._model(
+            input_ids=torch.tensor(feed, device=self._model.device), past_key_values=self._cache, use_cache=True,
+            logits_to_keep=1, **(self._places(pads, length) if any(pads) else {}),
+        )  # fmt: skip
+        self._cache = out.past_key_values
+        self._cached += length - self._read
+        self._read = length
+        logits: Tensor = out.logits[:, -1, : self.vocabulary].float().cpu()
+        return logits
+
+    def _places(self, pads: Sequence[int], length: int) -> dict[str, Tensor]:
+        """Which positions are text, and the place of every fresh one in its row."""
+        import torch
+
+        places = torch.arange(length) - torch.tensor(pads)[:, None]
+        told = {"attention_mask": (places >= 0).long(), "position_ids": places[:, self._read :].clamp(min=0)}
+        return {name: each.to(self._model.device) for name, each in told.items()}
