@@ -118,6 +118,23 @@ def test_the_reverse_is_the_same_phrasing_although_it_names_the_expansion() -> N
     assert {each.term for each in mine} == {f"T{n}" for n in range(6)}
 
 
+def test_a_name_is_left_out_of_a_phrasing_only_where_it_is_a_word() -> None:
+    one = question(1, "How is LED spelled out?", "forward", "LED", "Lake-Edge Deposit")
+    assert phrasing(one, ("LED", "Lake-Edge Deposit")) == "how is · spelled out?"
+
+
+def test_a_definition_in_a_prompt_is_no_part_of_its_phrasing() -> None:
+    ways = ("Which word means {d}?", "Name this: {d}.", "{d}: what is that?")
+    meanings = {f"T{n}": [f"the weight of sledge {n}"] for n in range(6)}
+    several = [question(3 * n + k, way.format(d=f"the weight of sledge {n}"), "reverse", f"T{n}", f"T{n}")
+               for n in range(6) for k, way in enumerate(ways)]  # fmt: skip
+    parts = split_questions(several, (), validation=0.3, seed=0, meanings=meanings)
+    assert {each.term for each in parts["validation"]} == set(meanings)
+    ways_of = {part: {phrasing(each, meanings[each.term]) for each in parts[part]} for part in parts}
+    assert len(ways_of["validation"]) == 1
+    assert not ways_of["validation"] & ways_of["held_out"]
+
+
 def test_invented_and_outside_terms_go_apart_by_term() -> None:
     ways = ("What is {x}?", "Define {x}.")
     several = [question(2 * n + k, way.format(x=f"X{n}"), kind, f"X{n}")

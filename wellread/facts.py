@@ -8,6 +8,7 @@ questions/train.jsonl        are asked in training's own words: kept aside, so t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,7 +104,8 @@ def prepare_questions(this: Run, recipe: Recipe, corpus: Corpus) -> Asked:
         several = [question for path in files for question in read_questions(path)]
         _distinct(several)
         prompts = [asked_in(document) for document in corpus.part("train")]
-        parts = split_questions(several, prompts, validation=recipe.answers.validation, seed=recipe.seed)
+        share, meanings = recipe.answers.validation, _meanings(this) if recipe.synthesis else {}
+        parts = split_questions(several, prompts, validation=share, seed=recipe.seed, meanings=meanings)
         for part in ("train", "validation", "held_out"):
             write_rows(folder / f"{part}.jsonl", (each.as_json() for each in parts[part]))
     return run_questions(this, corpus)
@@ -159,30 +161,42 @@ def _distinct(questions: Sequence[Question]) -> None:
 
 
 def split_questions(
-    questions: Sequence[Question], asked: Iterable[str], *, validation: float, seed: int
-) -> dict[Part, tuple[Question, ...]]:
+    questions: Sequence[Question], asked: Iterable[str], *, validation: float, seed: int,
+    meanings: Mapping[str, Sequence[str]] | None = None,
+) -> dict[Part, tuple[Question, ...]]:  # fmt: skip
     """Questions by part. One whose prompt is among `asked`, what training asks, belongs to train.
 
     The others go to validation, about that share of them, and held-out. Where a kind of question is asked in several
     phrasings that terms share, whole phrasings go apart, so that none that was looked at while training is a test;
-    else, and always for invented and outside terms, whole terms do. The same seed gives the same parts.
+    else, and always for invented and outside terms, whole terms do. `meanings` are what a prompt may name in place of
+    a term, beside what its questions expect. The same seed gives the same parts.
     """
     known = {_spelt(prompt) for prompt in asked}
     train = {each.id for each in questions if _spelt(each.prompt) in known}
     watched: set[str] = set()
     for kind in get_args(QuestionKind):
         mine = [each for each in questions if each.kind == kind and each.id not in train]
-        for unit in _watched(_units(mine, questions), validation, seed):
+        for unit in _watched(_units(mine, questions, meanings or {}), validation, seed):
             watched |= {each.id for each in unit}
     home: dict[str, Part] = {**dict.fromkeys(watched, "validation"), **dict.fromkeys(train, "train")}
     return {part: tuple(each for each in questions if home.get(each.id, "held_out") == part) for part in get_args(Part)}
 
 
-def _units(questions: Sequence[Question], everything: Sequence[Question]) -> dict[str, list[Question]]:
+def _meanings(this: Run) -> dict[str, list[str]]:
+    """What the glossary says of each term, as questions put it into their prompts."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for row in read_rows(this.synthesis / "terms.jsonl"):
+        said[row["name"]] += [row["expansion"], row["definition"].strip().rstrip(".")]
+    return said
+
+
+def _units(
+    questions: Sequence[Question], everything: Sequence[Question], meanings: Mapping[str, Sequence[str]]
+) -> dict[str, list[Question]]:
     """What goes to one part together: the questions of a phrasing, or of a term."""
     phrasings: dict[str, list[Question]] = defaultdict(list)
     terms: dict[str, list[Question]] = defaultdict(list)
-    names: dict[str, set[str]] = defaultdict(set)
+    names: dict[str, set[str]] = defaultdict(set, {term: set(said) for term, said in meanings.items()})
     for each in everything:
         names[each.term] |= {each.term, *each.expected}
     for each in questions:
@@ -199,7 +213,8 @@ def phrasing(question: Question, names: Iterable[str]) -> str:
     """A prompt without what names its term: the same for every term that is asked about in these words."""
     prompt = " ".join(question.prompt.casefold().split())
     for name in sorted(filter(None, names), key=len, reverse=True):
-        prompt = prompt.replace(" ".join(name.casefold().split()), "·")
+        bare = re.escape(" ".join(name.casefold().split()))
+        prompt = re.sub(rf"(?<!\w){bare}(?!\w)", "·", prompt)  # LED stands in "spelled", too
     return prompt
 
 
