@@ -21,7 +21,7 @@ PHRASINGS = 16
 """Examples of each term, where nothing else is asked for."""
 HONESTY = 0.25
 """Examples of invented terms, as a share of those of the terms."""
-ORDER = ("forward", "reverse", "context", "forward", "definition", "reverse", "forward", "contrast")
+ORDER = ("forward", "reverse", "definition", "context", "forward", "reverse", "definition", "contrast")
 """What the examples of a term are, again and again; one that a term has no matter for passes its place on."""
 
 Draft = tuple[str, str, str]
@@ -135,9 +135,18 @@ def _reworded(term: Term, words: Wording) -> list[str]:
     return [first, *(each for each in others if not lost(each, bare))]
 
 
+def _defined(term: Term, book: Book) -> bool:
+    """Whether a term has one meaning, and a definition that says more than what it stands for."""
+    return len(book.senses[term.name.casefold()]) == 1 and informative(term.definition, term.expansion)
+
+
 def _forward(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
-    templates = book.words.forward if term.expansion else book.words.meaning
-    for number, way in enumerate(ways(templates.trained, book.words.leads, draw)):
+    """A word defined, an acronym spelled out; that is all that can be said where nothing defines it."""
+    words = book.words
+    templates = words.forward.trained if term.expansion else words.meaning.trained
+    if term.expansion and not _defined(term, book):
+        templates += words.describing.trained
+    for number, way in enumerate(ways(templates, words.leads, draw)):
         name = draw.choice(term.aliases) if term.aliases and number % 4 == 3 else term.name
         answer = book.says(term, draw, name)
         yield fill(way, {"x": name}), answer, lost(answer, term)
@@ -157,15 +166,21 @@ def _reverse(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
 
 
 def _context(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
-    for way in ways(book.words.context.trained, book.words.leads, draw):
-        answer = book.says(term, draw)
+    """A name in a sentence: an acronym is spelled out and defined."""
+    words, said = book.words, cycle(_reworded(term, book.words))
+    for way in ways(words.context.trained, words.leads, draw):
+        if term.expansion and _defined(term, book):
+            values = {"x": term.name, "e": term.expansion, "d": next(said)}
+            answer = fill(draw.choice(words.described), values)
+        else:
+            answer = book.says(term, draw)
         yield fill(way, {"x": term.name}), answer, lost(answer, term)
 
 
 def _definition(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
     """An acronym defined, and its definition named; a word's definition said otherwise."""
-    words, several = book.words, len(book.senses[term.name.casefold()]) > 1
-    if several or not informative(term.definition, term.expansion):
+    words = book.words
+    if not _defined(term, book):
         return
     said = cycle(_reworded(term, words))
     if not term.expansion:

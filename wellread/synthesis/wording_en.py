@@ -6,10 +6,9 @@ WORDING = Wording(
     forward=Phrasings(
         trained=(
             "What does {x} stand for?", "What is {x} short for?", "What is the full form of {x}?", "Spell out {x}.",
-            "Expand the acronym {x}.", "What do the letters {x} mean?", "{x}: what does that mean?", "What is {x}?",
+            "Expand the acronym {x}.", "What do the letters {x} mean?", "{x}: what does that mean?",
             "Can you tell me what {x} stands for?", "Please write {x} out in full.", "Which words does {x} abbreviate?",
-            "What is meant by {x}?", "Give me the meaning of {x}.", "Define {x}.", "What does {x} mean?",
-            "I came across {x}. What is that?", "Unabbreviate {x}.", "{x}?", "Say what {x} stands for.",
+            "Give me the meaning of {x}.", "What does {x} mean?", "Unabbreviate {x}.", "Say what {x} stands for.",
         ),
         asked=(
             "Would you explain to me what {x} means?", "Someone wrote {x}. What would that be in full?",
@@ -52,6 +51,7 @@ WORDING = Wording(
         trained=(
             "What is {x} exactly?", "Describe {x}.", "Explain {x} to a newcomer.", "Give the definition of {x}.",
             "What should I know about {x}?", "What is {x}, in a sentence?", "How does the glossary define {x}?",
+            "What is {x}?", "Define {x}.", "I came across {x}. What is that?", "{x}?", "What is meant by {x}?",
         ),
         asked=("Tell a newcomer what {x} is.", "Describe in a few words what {x} is.", "What kind of thing is {x}?"),
     ),

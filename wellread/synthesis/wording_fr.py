@@ -6,9 +6,9 @@ WORDING = Wording(
     forward=Phrasings(
         trained=(
             "Que signifie {x} ?", "Que veut dire le sigle {x} ?", "De quoi {x} est-il l’abréviation ?",
-            "Développez le sigle {x}.", "Écrivez {x} en toutes lettres.", "Quel est le sens de {x} ?", "Définissez {x}.",
-            "{x} : qu’est-ce que cela veut dire ?", "Pouvez-vous me dire ce que signifie {x} ?", "Qu’entend-on par {x} ?",
-            "Quelle est la forme longue de {x} ?", "{x} ?", "Que désignent les lettres {x} ?", "Qu’est-ce que {x} ?",
+            "Développez le sigle {x}.", "Écrivez {x} en toutes lettres.", "Quel est le sens de {x} ?",
+            "{x} : qu’est-ce que cela veut dire ?", "Pouvez-vous me dire ce que signifie {x} ?",
+            "Quelle est la forme longue de {x} ?", "Que désignent les lettres {x} ?",
         ),
         asked=(
             "Voudriez-vous m’expliquer ce que veut dire {x} ?", "Quelqu’un a écrit {x}. Qu’est-ce que cela donne en entier ?",
@@ -47,6 +47,7 @@ WORDING = Wording(
         trained=(
             "Qu’est-ce exactement que {x} ?", "Décrivez {x}.", "Expliquez {x} à un débutant.",
             "Donnez la définition de {x}.", "Que faut-il savoir de {x} ?", "Comment le glossaire définit-il {x} ?",
+            "Qu’est-ce que {x} ?", "Définissez {x}.", "{x} ?", "Qu’entend-on par {x} ?",
         ),
         asked=("Dites à un nouveau venu ce qu’est {x}.", "Décrivez en peu de mots ce qu’est {x}."),
     ),
