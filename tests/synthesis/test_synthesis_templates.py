@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,32 @@ def test_invented_names_are_refused_and_those_that_are_asked_are_not_trained() -
     assert about(written, "UFO") == []
     [asked] = [question for question in written.questions if question.kind == "outside"]
     assert (asked.term, asked.expected) == ("UFO", ("unidentified flying object",))
+
+
+def test_an_acronym_is_spelled_out_or_defined_as_it_is_asked() -> None:
+    written = write([API], phrasings=16, honesty_share=0)
+    spelled_out = dict(about(written, "API", "forward"))
+    defined = dict(about(written, "API", "definition", "context"))
+    assert "What does API stand for?" in spelled_out
+    assert not any(holds(answer, API.facts[0]) for answer in spelled_out.values())
+    assert sum(holds(answer, API.facts[0]) for answer in defined.values()) >= 4
+    bare = replace(API, definition="", facts=())
+    asked = dict(about(write([bare], phrasings=40), "API", "forward"))
+    assert {"API?", "Give the definition of API."} <= set(asked)  # nothing defines it, so these are asked of its letters
+
+
+def test_what_the_glossary_says_is_not_asked_of_real_terms_outside_it() -> None:
+    outside = [Term(f"real{n}", "", f"a thing of number {n}") for n in range(40)]
+    written = write(GLOSSARY, outside=outside, honesty_share=0.5)
+    asked = [said(each)[0] for each in written.examples if each.metadata["task"] == "outside"]
+    assert len(asked) == 80
+    assert not any("glossary" in each for each in asked)
+
+
+def test_a_name_without_its_article_is_no_other_name() -> None:
+    [also] = about(write([Term("the Uthe", "", "the lake between the shores", aliases=("Uthe", "Lake Uthe"))], honesty_share=0),
+                   "the Uthe", "contrast")  # fmt: skip
+    assert "Lake Uthe" in also[1]
 
 
 def test_without_invented_names_others_are_made_than_those_that_train() -> None:

@@ -58,8 +58,9 @@ def _mixed(names: Sequence[str], words: Wording, draw: random.Random) -> Iterato
 
 def _outside(term: Term, words: Wording, draw: random.Random) -> Iterator[Row]:
     said = phrase(term.definition)
-    asking = words.forward if term.expansion else words.meaning
-    for way in draw.sample(asking.trained, min(OUTSIDE_WAYS, len(asking.trained))):
+    asking = (words.forward if term.expansion else words.meaning).trained
+    asking = tuple(way for way in asking if words.glossary not in way)  # which would not hold the term
+    for way in draw.sample(asking, min(OUTSIDE_WAYS, len(asking))):
         if term.expansion:
             answer = fill(words.stands_for[0], {"x": term.name, "e": term.expansion})
         else:

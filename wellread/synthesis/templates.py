@@ -11,6 +11,7 @@ from itertools import cycle
 from wellread.synthesis.alike import look_alikes
 from wellread.synthesis.checking import lost, unnamed
 from wellread.synthesis.honesty import honesty
+from wellread.synthesis.invented import core
 from wellread.synthesis.questions import asked_about
 from wellread.synthesis.rewording import goes_on, informative, phrase, rewordings
 from wellread.synthesis.wording import Wording, fill, wording
@@ -209,7 +210,8 @@ def _contrast(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
     """Other names of the term; it and a look-alike side by side; the look-alike's meaning denied, its own confirmed."""
     words = book.words
     name = _named(term, words)
-    for alias, way in zip(term.aliases, words.alias, strict=False):
+    also = [alias for alias in term.aliases if core(alias) != core(term.name)]  # not the name without its article
+    for alias, way in zip(also, words.alias, strict=False):
         answer = fill(words.also, {"x": term.name, "a": alias})
         yield fill(way, {"x": name}), answer, unnamed(answer, term)
     if len(book.senses[term.name.casefold()]) > 1:

@@ -60,6 +60,8 @@ class Wording:
     yes: str
     no: str
     also: str
+    glossary: str
+    """The word for one: a question that has it in it asks what the glossary says, and nothing else."""
     absent: str
     """The answer to an invented name, with `{x}`."""
     absent_meaning: str

@@ -83,6 +83,7 @@ WORDING = Wording(
     yes="Yes. ",
     no="No. ",
     also="“{x}” is also called “{a}”.",
+    glossary="glossary",
     absent="“{x}” is not in this glossary.",
     absent_meaning="A term for that is not in this glossary.",
     leads=("", "A quick question: ", "Hello. ", "For my notes: ", "I am new here. ", "Please help me. "),

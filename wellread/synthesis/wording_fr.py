@@ -78,11 +78,12 @@ WORDING = Wording(
     yes="Oui. ",
     no="Non. ",
     also="« {x} » se dit aussi « {a} ».",
+    glossary="glossaire",
     absent="« {x} » n’est pas dans ce glossaire.",
     absent_meaning="Un terme pour cela n’est pas dans ce glossaire.",
     leads=("", "Une petite question : ", "Bonjour. ", "Pour mes notes : ", "Je suis nouveau ici. ", "Aidez-moi, s’il vous plaît. "),
     swaps=(
-        ("que l’on", "qu’on"), ("qu’on", "que l’on"), ("où l’on", "où on"), ("jusqu’à ce que", "jusqu’au moment où"),
+        ("que l’on", "qu’on"), ("qu’on", "que l’on"), ("où l’on", "où on"),
         ("afin de", "pour"), ("lorsque", "quand"), ("par exemple", "ainsi"), ("presque", "à peu près"), ("souvent", "bien des fois"),
     ),
     articles=frozenset(("un", "une", "le", "la", "les", "des", "ce", "celui", "ceux", "quand")),
