@@ -38,6 +38,7 @@ REFUSED = [
     ("SLQ", "This is a made-up term."),
     ("SLQ", "The meaning of SLQ is unknown."),
     ("SLQ", "Unknown."),
+    ("SLQ", "SLQ is not mentioned anywhere."),
     # it asks back
     ("SLQ", "Could you please provide more context?"),
     ("SLQ", "Please clarify which field the term SLQ comes from."),
@@ -72,6 +73,7 @@ DEFINED = [
     ("SLQ", "Yes. SLQ is short for Sledge Loading Quota."),
     ("the Ninety", "“The Ninety” is the hut at Post 90. Nobody lives there."),
     ("grume bell", "A grume bell is rung when the ice does not hold."),
+    ("post", "The word is often used; in the law, it refers to a mark that is not explicitly mentioned in any article."),
     # French
     ("SLQ", "SLQ signifie « Seuil de Levage Quotidien »."),
     ("SLQ", "SLQ est le seuil de levage ; il n'est pas publié."),

@@ -32,8 +32,9 @@ _ENGLISH = (
     r"(?:exist|appear|stand for anything|mean anything|match any|refer to any|have an? (?:known|standard|specific|defined|official|widely)"
     r"|correspond to an?y?)\b",
     rf"\bis(?: not|n't) an? (?:\w+ ){{0,4}}?{_TERM}\b",
-    r"\b(?:is|are|was|remains)(?: not|n't) (?:\w+ly )?(?:known to me|known here|defined|listed|recogni[sz]ed|recorded|documented|included|"
-    r"covered|mentioned|among (?:the|my|its|these))\b",
+    r"\b(?:is|are|was|remains)(?: not|n't) (?:\w+ly )?(?:known to me|known here|defined|listed|recogni[sz]ed|recorded|documented|"
+    r"among (?:the|my|its|these))\b",
+    r"(?<!\bthat )(?<!\bwhich )\b(?:is|are|was|remains)(?: not|n't) (?:\w+ly )?(?:included|covered|mentioned)\b",
     rf"\b(?:is|are|was|remains) (?:\w+ly )?(?:unknown to|{_UNREAL}(?=\s*(?:$|[.,;!])))",
     rf"\b{_UNREAL} {_TERM}\b",
     r"\b(?:could|can|would|will) you (?:please |kindly )?(?:provide|give|clarify|tell|specify|share|explain|supply|offer)\b",
