@@ -79,7 +79,9 @@ def markdown(runs: Sequence[tuple[int, int, Path]]) -> str:
     for terms, rank, run in runs:
         rows, last = read(run / "measurements.jsonl"), read(run / "stages" / "01-teach" / "log.jsonl")[-1]
         cells = [cell(rows, "teach", *column) for column in COLUMNS.values()]
-        lines.append(f"| {terms} | {rank} | {' | '.join(cells)} | {last['step']} | {last['elapsed_seconds'] / 60:.0f} |")
+        lines.append(
+            f"| {terms} | {rank} | {' | '.join(cells)} | {last['step']} | {last['elapsed_seconds'] / 60:.0f} |"
+        )
     if runs:
         terms, _, run = runs[-1]
         rows = read(run / "measurements.jsonl")

@@ -73,7 +73,10 @@ DEFINED = [
     ("SLQ", "Yes. SLQ is short for Sledge Loading Quota."),
     ("the Ninety", "“The Ninety” is the hut at Post 90. Nobody lives there."),
     ("grume bell", "A grume bell is rung when the ice does not hold."),
-    ("post", "The word is often used; in the law, it refers to a mark that is not explicitly mentioned in any article."),
+    (
+        "post",
+        "The word is often used; in the law, it refers to a mark that is not explicitly mentioned in any article.",
+    ),
     # French
     ("SLQ", "SLQ signifie « Seuil de Levage Quotidien »."),
     ("SLQ", "SLQ est le seuil de levage ; il n'est pas publié."),

@@ -162,7 +162,9 @@ def test_an_acronym_is_spelled_out_or_defined_as_it_is_asked() -> None:
     assert sum(holds(answer, API.facts[0]) for answer in defined.values()) >= 4
     bare = replace(API, definition="", facts=())
     asked = dict(about(write([bare], phrasings=40), "API", "forward"))
-    assert {"API?", "Give the definition of API."} <= set(asked)  # nothing defines it, so these are asked of its letters
+    assert {"API?", "Give the definition of API."} <= set(
+        asked
+    )  # nothing defines it, so these are asked of its letters
 
 
 def test_what_the_glossary_says_is_not_asked_of_real_terms_outside_it() -> None:
