@@ -130,9 +130,10 @@ def counted(task: Task, kept: dict[str, dict[str, Any]]) -> list[Extracted]:
 
 
 def shots(rows: Sequence[Row], asked: Extraction, *, seed: int) -> list[tuple[str, Any]]:
-    """Rows to be shown, one of a group, their strata in turn, so that a text without references is among several.
+    """Rows to be shown, one of a group, of every number of references in turn, so that a text without any is among several.
 
-    Only the shorter half is shown: the question itself must find room beside them.
+    The commonest kind stands last: a small model repeats what it saw last. Only the shorter half is shown: the question
+    itself must find room beside them.
     """
     firsts = list({row.group: row for row in reversed(rows)}.values())
     random.Random(seed).shuffle(firsts)
@@ -141,10 +142,12 @@ def shots(rows: Sequence[Row], asked: Extraction, *, seed: int) -> list[tuple[st
     by_count: dict[int, list[Row]] = {}
     for row, (count, _) in zip(drawn, strata_of(drawn, asked), strict=True):
         by_count.setdefault(count, []).append(row)
-    chosen: list[Row] = []
-    while len(chosen) < min(asked.shots, len(drawn)):
-        for several in by_count.values():
-            chosen += [several.pop()] if several and len(chosen) < asked.shots else []
+    kinds = sorted(by_count.values(), key=len)
+    parts: list[list[Row]] = [[] for _ in kinds]
+    while sum(map(len, parts)) < min(asked.shots, len(drawn)):
+        for several, part in zip(reversed(kinds), reversed(parts), strict=True):
+            part += [several.pop()] if several and sum(map(len, parts)) < asked.shots else []
+    chosen = [row for part in parts for row in part]
     return [(row.text, row.gold) for row in chosen]
 
 
