@@ -185,6 +185,8 @@ def test_resolve_shows_lines_and_says_what_there_is_not(done: Run) -> None:
     assert rows[0]["lines"][0]["text"] == "d"
     assert rows[0]["missing"] is None
     assert rows[1]["missing"] == "there is no song 4: canon has song 1, 2, 3"
+    with pytest.raises(UsageError, match="library:songs is a text, and a canon says where its coordinates are"):
+        CLI.invoke(app, ["resolve", "library:songs", "V 3"], catch_exceptions=False)
 
 
 def test_a_canon_may_stand_alone(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ def resolve_references(name: str, references: str) -> list[Resolved]:
 
 def canon_settings(name: str) -> tuple[CanonSettings, Coordinates | None]:
     """The canon of a recipe, and where its answers have their coordinates; None where only a canon is given."""
+    if library_path(name) != name:
+        raise UsageError(
+            f"{name} is a text, and a canon says where its coordinates are: name a recipe that has one, such as "
+            "references, or a YAML file of a `canon:` block."
+        )
     text = recipe_text(name)
     try:
         raw: Any = yaml.safe_load(text)
