@@ -112,7 +112,11 @@ METRICS = {
         "Of the works that texts refer to: the harmonic mean of precision (how many of those found are there) and recall "
         "(how many of those there were found).",
     ),
+    "work_f1_precision": Words("Works found: precision", "Of the works that were found, the share that is there."),
+    "work_f1_recall": Words("Works found: recall", "Of the works that are there, the share that was found."),
     "line_f1": Words("Lines found (F1)", "The same of single lines: a range of three lines is three."),
+    "line_f1_precision": Words("Lines found: precision", "Of the lines that were found, the share that is there."),
+    "line_f1_recall": Words("Lines found: recall", "Of the lines that are there, the share that was found."),
     "abstention": Words("Left alone", "Share of the texts without references in which none was found."),
     "ppmd_bits_per_byte": Words(
         "PPMd",
