@@ -146,7 +146,8 @@ def shots(rows: Sequence[Row], asked: Extraction, *, seed: int) -> list[tuple[st
     parts: list[list[Row]] = [[] for _ in kinds]
     while sum(map(len, parts)) < min(asked.shots, len(drawn)):
         for several, part in zip(reversed(kinds), reversed(parts), strict=True):
-            part += [several.pop()] if several and sum(map(len, parts)) < asked.shots else []
+            if several and sum(map(len, parts)) < asked.shots:
+                part.append(several.pop())
     chosen = [row for part in parts for row in part]
     return [(row.text, row.gold) for row in chosen]
 
