@@ -1,8 +1,8 @@
 """Recall against terms and rank, on a glossary that no one tuned the recipe for: `python benchmarks/glossary.py GLOSSARY`.
 
 A seeded sample of GLOSSARY's entries for each of `--terms`, taught with the recipe `glossary` once for each of `--rank`; the larger
-sample holds the smaller. Invented names are made up, since the recipe's own are neighbours of the embedded glossary. Prints a table of
-what was held out in Markdown; recall along the steps of each run is in its report, and in its `log.jsonl`.
+sample holds the smaller. Prints a table of what was held out in Markdown; recall along the steps of each run is in its report, and in
+its `log.jsonl`.
 
 Every run is `wellread run` in a folder of --out; started again, the benchmark goes on where it was. `--set` goes to every run.
 On two cores 200 terms are foreseen at three quarters of an hour, others in proportion.
@@ -65,7 +65,7 @@ def sample(glossary: Path, terms: int, seed: int, out: Path) -> None:
 def teach(entries: Path, rank: int, out: Path, settings: Sequence[str]) -> None:
     """One run in a process of its own; 3 is what it exits with where a requirement does not hold."""
     command = [sys.executable, "-m", "wellread.cli", "run", "glossary", str(entries), "--out", str(out), "--offline"]
-    for setting in ("synthesis.invented=", f"teach.method.rank={rank}", f"teach.method.alpha={rank}", *settings):
+    for setting in (f"teach.method.rank={rank}", f"teach.method.alpha={rank}", *settings):
         command += ["--set", setting]
     print(" ".join(command), flush=True)
     code = subprocess.run(command, check=False).returncode

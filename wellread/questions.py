@@ -27,7 +27,8 @@ class SynthesisSettings(Record):
     honesty: float = Field(default=0.25, ge=0, le=1)
     """Conversations about names that do not exist, as a share of those about terms."""
     invented: str = ""
-    """A file of names that exist nowhere, which are only asked about; empty: they are made up."""
+    """A file of names that exist nowhere, which are only asked about; empty: those of an embedded glossary, for others they
+    are made up."""
     outside: str | None = None
     """A file of real terms of no glossary; None: the embedded ones of the language; empty: none."""
 

@@ -26,6 +26,8 @@ EXAMPLES, QUESTIONS, TERMS, SUMMARY, KEPT = (
 )
 OUTSIDE = {"en": "library:outside", "fr": "library:outside_fr"}
 """Real terms of no glossary, by language."""
+INVENTED = {"library:glossary": "library:invented", "library:glossary_fr": "library:invented_fr"}
+"""Neighbours that were written by hand for a glossary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Synthesis:
     honesty: float = templates.HONESTY
     """Examples of invented terms, as a share of those of the terms."""
     invented: str = ""
-    """A file of names to ask about that exist nowhere; without one they are made up."""
+    """A file of names to ask about that exist nowhere; empty: those of an embedded glossary, for others they are made up."""
     outside: str | None = None
     """A file of real terms of no glossary; None: the embedded ones of the language; empty: none."""
     seed: int = 0
@@ -108,11 +110,12 @@ def _read(wanted: Synthesis) -> tuple[list[Term], list[Term], list[Term]]:
     [path] = found([wanted.source])
     terms = load_terms(path)
     own = {name.casefold() for term in terms for name in (term.name, *term.aliases)}
-    invented = load_terms(found([wanted.invented])[0], bare=True) if wanted.invented else []
+    beside = wanted.invented or next((name for glossary, name in INVENTED.items() if found([glossary])[0] == path), "")
+    invented = load_terms(found([beside])[0], bare=True) if beside else []
     real = sorted(term.name for term in invented if term.name.casefold() in own)
     if real:
         raise UsageError(
-            f"{wanted.invented}: {', '.join(real[:3])} is in the glossary; an invented name stands in none."
+            f"{beside}: {', '.join(real[:3])} is in the glossary; an invented name stands in none."
         )
     name = OUTSIDE.get(wanted.language, "") if wanted.outside is None else wanted.outside
     outside = load_terms(found([name])[0]) if name else []
