@@ -78,9 +78,7 @@ def test_a_model_writes_is_asked_once_and_its_failures_are_listed(glossary: Path
 
 
 def test_the_embedded_glossary_by_name_and_its_invented_neighbours(tmp_path: Path) -> None:
-    written = synthesise(
-        Synthesis("library:glossary_fr", tmp_path, language="fr", phrasings=4)
-    )
+    written = synthesise(Synthesis("library:glossary_fr", tmp_path, language="fr", phrasings=4))
     asked = [question.term for question in written.questions if question.kind == "invented"]
     assert "la glace-tante" in asked
     assert len(asked) == 24

@@ -24,7 +24,7 @@ def synthesise(
         float, typer.Option(min=0, max=4, help="Examples of invented terms, as a share of those.")
     ] = 0.25,
     invented: Annotated[
-        str, typer.Option(metavar="FILE", help="Names to ask about that exist nowhere; none: made up.")
+        str, typer.Option(metavar="FILE", help="Names to ask about that exist nowhere; default: made up.")
     ] = "",
     outside: Annotated[
         str | None, typer.Option(metavar="FILE", help="Real terms of no glossary; default: the embedded ones.")

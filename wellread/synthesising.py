@@ -114,9 +114,7 @@ def _read(wanted: Synthesis) -> tuple[list[Term], list[Term], list[Term]]:
     invented = load_terms(found([beside])[0], bare=True) if beside else []
     real = sorted(term.name for term in invented if term.name.casefold() in own)
     if real:
-        raise UsageError(
-            f"{beside}: {', '.join(real[:3])} is in the glossary; an invented name stands in none."
-        )
+        raise UsageError(f"{beside}: {', '.join(real[:3])} is in the glossary; an invented name stands in none.")
     name = OUTSIDE.get(wanted.language, "") if wanted.outside is None else wanted.outside
     outside = load_terms(found([name])[0]) if name else []
     return terms, invented, [term for term in outside if term.name.casefold() not in own]
