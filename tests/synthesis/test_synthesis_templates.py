@@ -161,7 +161,7 @@ def test_an_acronym_is_spelled_out_or_defined_as_it_is_asked() -> None:
     assert not any(holds(answer, API.facts[0]) for answer in spelled_out.values())
     assert sum(holds(answer, API.facts[0]) for answer in defined.values()) >= 4
     bare = replace(API, definition="", facts=())
-    asked = dict(about(write([bare], phrasings=40), "API", "forward"))
+    asked = dict(about(write([bare], phrasings=80), "API", "forward"))
     assert {"API?", "Give the definition of API."} <= set(
         asked
     )  # nothing defines it, so these are asked of its letters

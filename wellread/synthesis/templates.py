@@ -22,7 +22,9 @@ PHRASINGS = 16
 """Examples of each term, where nothing else is asked for."""
 HONESTY = 0.25
 """Examples of invented terms, as a share of those of the terms."""
-ORDER = ("forward", "reverse", "definition", "context", "forward", "reverse", "definition", "contrast")
+ORDER = (
+    "forward", "reverse", "definition", "context", "reverse", "forward", "definition", "reverse", "context", "contrast",
+)  # fmt: skip
 """What the examples of a term are, again and again; one that a term has no matter for passes its place on."""
 
 Draft = tuple[str, str, str]
