@@ -175,6 +175,13 @@ def test_what_the_glossary_says_is_not_asked_of_real_terms_outside_it() -> None:
     assert not any("glossary" in each for each in asked)
 
 
+def test_meanings_that_nothing_has_stay_fewer_than_those_that_something_has() -> None:
+    written = write(library("glossary"), phrasings=10, honesty_share=0.5)
+    answers = [said(each)[1] for each in written.examples]
+    absent = sum(answer.startswith("A term for that") for answer in answers)
+    assert absent == sum(bool(term.expansion) for term in library("glossary")) // 2
+
+
 def test_a_name_without_its_article_is_no_other_name() -> None:
     [also] = about(write([Term("the Uthe", "", "the lake between the shores", aliases=("Uthe", "Lake Uthe"))], honesty_share=0),
                    "the Uthe", "contrast")  # fmt: skip

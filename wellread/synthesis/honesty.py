@@ -14,7 +14,8 @@ from wellread.types import Term
 
 Row = tuple[str, str, list[dict[str, str]]]
 ABOUT_MEANINGS = 5
-"""One in so many of the invented is a meaning that is to be given a name, where the glossary has expansions."""
+"""One in so many of the invented is a meaning that is to be given a name, but at most one for every two expansions of the
+glossary: with more, a model learns that what is asked backwards is not there."""
 OUTSIDE_WAYS = 4
 
 
@@ -36,7 +37,8 @@ def honesty(
     """
     draw = random.Random(f"honesty {seed}")
     known = [name for term in (*terms, *invented, *outside) for name in (term.name, *term.aliases)]
-    meanings = crossed(terms, count // ABOUT_MEANINGS, seed=seed)
+    most = sum(bool(term.expansion) for term in terms) // 2
+    meanings = crossed(terms, min(count // ABOUT_MEANINGS, most), seed=seed)
     names = neighbours(terms, count - len(meanings), known=known, seed=seed)
     rows: list[Row] = []
     for name, way in zip(names, _mixed(names, words, draw), strict=True):
