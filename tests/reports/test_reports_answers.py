@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+
+from reports_fabricated import fabricate
 
 from wellread.recipe import parse_recipe
 from wellread.reports.answers import answered
-from wellread.reports.reading import LogRow, Milestone
+from wellread.reports.reading import LogRow, Milestone, read_run
 from wellread.reports.verdict import verdict
 from wellread.types import Measurement
 
@@ -106,3 +110,13 @@ def test_the_verdict_claims_nothing_that_may_be_chance() -> None:
     assert found.headline == "No difference can be shown"
     assert "no clear difference" in found.knowing
     assert verdict([measured("bits_per_byte", 1.0, "teach")], trained="teach", base=None).knowing == ""
+
+
+def test_a_run_on_a_glossary_is_named_by_it_and_not_by_the_file_of_its_conversations(tmp_path: Path) -> None:
+    folder = fabricate().write(tmp_path)
+    plain = read_run(folder).title
+    (folder / "synthesis").mkdir()
+    (folder / "synthesis" / "synthesis.json").write_text(
+        json.dumps({"source": "terms/ice_words.csv"}), encoding="utf-8"
+    )
+    assert read_run(folder).title == "ice words" != plain

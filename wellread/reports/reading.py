@@ -157,7 +157,7 @@ def read_run(folder: Path) -> RunRecord:
         recipe=recipe,
         recipe_yaml=recipe_yaml,
         environment=environment,
-        **_book(folder / "corpus", wanted),
+        **(_book(folder / "corpus", wanted) | _glossary(folder)),
         cleaning=None if cleaning is None else tuple(Removal(**row) for row in cleaning),
         skipped=tuple(Skipped(**row) for row in notes.get("skipped", ())),
         notes=tuple(notes.get("notes", ())),
@@ -228,6 +228,12 @@ def _book(corpus: Path, wanted: set[str]) -> dict[str, Any]:
         if row["id"] in wanted:
             texts[row["id"]] = text
     return {"title": _joined(list(titles.values())), "language": language, "chapters": tuple(chapters), "texts": texts}
+
+
+def _glossary(folder: Path) -> dict[str, str]:
+    """The title of a run whose conversations were written about a glossary: that of the glossary."""
+    summary = read_json(folder / "synthesis" / "synthesis.json", optional=True) or {}
+    return {"title": _name_of(summary["source"])} if summary.get("source") else {}
 
 
 def file_name(source: str) -> str:
