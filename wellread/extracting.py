@@ -15,7 +15,7 @@ from wellread.errors import UsageError
 from wellread.extraction import INSTRUCTION, Extraction
 from wellread.forms import load_form
 from wellread.generation.extraction import extract, question
-from wellread.models import open_model
+from wellread.models import open_model, read_name
 from wellread.recipe import parse_recipe
 from wellread.types import Message
 
@@ -38,6 +38,8 @@ def extract_from(
     Raises UsageError where there is neither, or no text; ModelError where a text does not fit the model's window.
     """
     own = extraction_of(model)
+    if own is None:
+        read_name(model)  # a run that is not there brings no schema either
     if form is None and own is None:
         raise UsageError(f"{model} brings no schema of its own: name one with --schema.")
     asked = [text for text in texts if text.strip()]
