@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,10 +140,12 @@ def shots(rows: Sequence[Row], asked: Extraction, *, seed: int) -> list[tuple[st
     random.Random(seed).shuffle(firsts)
     sizes = {row.id: len(row.text) + len(spelled(row.gold)) for row in firsts}
     drawn = [row for row in firsts if sizes[row.id] <= median(sizes.values())]
+    counts = {row.id: count for row, (count, _) in zip(firsts, strata_of(firsts, asked), strict=True)}
+    common = Counter(counts.values())
     by_count: dict[int, list[Row]] = {}
-    for row, (count, _) in zip(drawn, strata_of(drawn, asked), strict=True):
-        by_count.setdefault(count, []).append(row)
-    kinds = sorted(by_count.values(), key=len)
+    for row in drawn:
+        by_count.setdefault(counts[row.id], []).append(row)
+    kinds = [by_count[count] for count in sorted(by_count, key=lambda count: (common[count], count))]
     parts: list[list[Row]] = [[] for _ in kinds]
     while sum(map(len, parts)) < min(asked.shots, len(drawn)):
         for several, part in zip(reversed(kinds), reversed(parts), strict=True):
