@@ -10,7 +10,8 @@ from reports_fabricated import fabricate
 
 from wellread.recipe import parse_recipe
 from wellread.reports.answers import answered
-from wellread.reports.reading import LogRow, Milestone, read_run
+from wellread.reports.certificate import figure, render
+from wellread.reports.reading import Chapter, LogRow, Milestone, read_run, unit_of
 from wellread.reports.verdict import verdict
 from wellread.types import Measurement
 
@@ -100,7 +101,10 @@ def test_the_verdict_says_what_is_known_and_whether_it_invents() -> None:
         "Of 240 questions in words that training never used it answers 96.2 % right (95 % interval 93.1 to 98.4 %); before "
         "training, 0.40 %. 5.0 % of the terms that do not exist it defines as if they did, and 2.1 % of real ones it refuses."
     )
-    assert str(found).startswith(found.knowing)
+    assert str(found) == found.knowing
+    foreseen = [measured("bits_per_byte", 1.7, "b"), measured("bits_per_byte", 0.8, "teach"),
+                Measurement("ppmd_bits_per_byte", 0.4, "bits per byte", "ppmd", "held_out", 9, better="lower")]  # fmt: skip
+    assert str(verdict([*rows, *foreseen], trained="teach", base="b")) == found.knowing
 
 
 def test_the_verdict_claims_nothing_that_may_be_chance() -> None:
@@ -120,3 +124,22 @@ def test_a_run_on_a_glossary_is_named_by_it_and_not_by_the_file_of_its_conversat
         json.dumps({"source": "terms/ice_words.csv"}), encoding="utf-8"
     )
     assert read_run(folder).title == "ice words" != plain
+
+
+def test_what_is_read_of_a_glossary_are_examples() -> None:
+    def part(example: bool) -> Chapter:
+        return Chapter("a", "s", "", "train", 9, 2, passage=not example, example=example)
+
+    assert unit_of([part(True), part(True)]) == "example"
+    assert unit_of([part(True), part(False)]) == "passage"
+
+
+def test_the_seal_bears_what_is_known_where_questions_were_asked(tmp_path: Path) -> None:
+    folder = fabricate().write(tmp_path)
+    trained = read_run(folder).trained
+    assert figure(read_run(folder))[1] == "bits per byte"
+    rows = (folder / "measurements.jsonl").read_text(encoding="utf-8")
+    known = measured("recall_exact", 0.96, str(trained))
+    (folder / "measurements.jsonl").write_text(rows + json.dumps(known.as_json()) + "\n", encoding="utf-8")
+    assert figure(read_run(folder)) == ("96.0 %", "right answers")
+    assert "right answers" in render(read_run(folder))

@@ -18,6 +18,7 @@ from wellread.reports.extraction import (
     read_extraction,
     render_extraction,
 )
+from wellread.reports.knowing import RECALL
 from wellread.reports.page import environment
 from wellread.reports.passages import by_chapter, chapter_names, choruses, find_places
 from wellread.reports.path import path
@@ -28,6 +29,7 @@ from wellread.reports.seal import seal
 from wellread.reports.split import split
 from wellread.reports.table import Line, compared, lines, yardsticks
 from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
+from wellread.reports.wording import percent
 from wellread.requirements import Outcome, outcomes
 from wellread.storage import write_text
 
@@ -93,17 +95,25 @@ def render(record: RunRecord, *, reading: str = "") -> str:
     return environment().get_template("certificate.html").render(**context(record), reading=reading)
 
 
+def figure(record: RunRecord) -> tuple[str, str]:
+    """The number in the seal, and what it is: how much is known where questions were asked, else held-out surprise."""
+    rows = Rows.of(record.measurements)
+    right, bits = (rows.value(name, record.trained, "held_out") for name in (RECALL, BITS))
+    if right is not None:
+        return percent(right), "right answers"
+    return ("" if bits is None else f"{bits:.3f}"), "bits per byte"
+
+
 def context(record: RunRecord) -> dict[str, Any]:
     """What the template may speak of."""
     places = find_places(record.spoken, record.chapters, record.texts)
     unit = unit_of(record.chapters) if record.chapters else "chapter"
-    after = Rows.of(record.measurements).value(BITS, record.trained, "held_out")
     return {
         "record": record,
         "verdict": judge(record),
         "required": required(record),
         "seal": seal(record.name),
-        "figure": None if after is None else f"{after:.3f}",
+        "figure": figure(record),
         "date": facts.date(record),
         "reader": facts.reader(record.recipe),
         "size": facts.size_of_text(record),

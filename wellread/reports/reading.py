@@ -29,6 +29,8 @@ class Chapter:
     words: int
     passage: bool = False
     """Whether it was cut from a text without chapters, or from a chapter too long."""
+    example: bool = False
+    """Whether it is a prompt with its answer, or a chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,9 @@ class RunRecord:
 
 
 def unit_of(chapters: Sequence[Chapter]) -> str:
-    """What the documents are to a reader: chapters, passages where none is one, sections where some are."""
+    """What the documents are to a reader: chapters, passages where none is one, sections where some are; or examples."""
+    if chapters and all(chapter.example for chapter in chapters):
+        return "example"
     whole = [chapter for chapter in chapters if chapter.section and not chapter.passage]
     if not whole:
         return "passage"
@@ -221,7 +225,7 @@ def _book(corpus: Path, wanted: set[str]) -> dict[str, Any]:
         section = str(row.get("section") or "")
         chapters.append(
             Chapter(row["id"], source, section, part_of.get(row["id"], ""), len(text), len(text.split()),
-                    metadata.get("kind") == "passage")
+                    metadata.get("kind") == "passage", metadata.get("kind") == "example")
         )  # fmt: skip
         titles.setdefault(source, str(metadata.get("title") or "") or _name_of(source))
         language = language or str(metadata.get("language") or "")

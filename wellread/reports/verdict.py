@@ -33,9 +33,10 @@ SMALL_GAIN = 0.05
 class Verdict:
     headline: str
     learning: str
-    """One sentence: how well held-out text is predicted, beside the base and a file compressor."""
+    """One sentence: how well held-out text is predicted, beside the base and a file compressor. Empty where questions were
+    asked: templates are easily foreseen, and say nothing of what is known."""
     copying: str
-    """One sentence: what is known by heart, beside the base, and the longest run that was copied."""
+    """One sentence: what is known by heart, beside the base, and the longest run that was copied. Empty likewise."""
     forgetting: str = ""
     """One sentence where general text is surely predicted worse than by the base, else empty."""
     style: str = ""
@@ -70,10 +71,10 @@ def verdict(
     headline, learning = _learning(rows, trained, base, units, heavily=heavily)
     known, told = knowing(rows, trained, base)
     if known:
-        headline = known
-    elif heavily:
+        return Verdict(known, "", "", _forgetting(rows, trained, base), voice(rows, trained, base), told)
+    if heavily:
         headline = f"{headline}, and much of it is known by heart"
-    return Verdict(headline, learning, copying, _forgetting(rows, trained, base), voice(rows, trained, base), told)
+    return Verdict(headline, learning, copying, _forgetting(rows, trained, base), voice(rows, trained, base))
 
 
 def _forgetting(rows: Rows, trained: str | None, base: str | None) -> str:
