@@ -139,10 +139,10 @@ def test_learning_rate_follows_the_budget_in_steps(tmp_path: Path) -> None:
 
 
 def test_minutes_end_on_time_at_the_end_of_the_decay(tmp_path: Path) -> None:
-    stage = toy_stage(budget={"minutes": 0.03}, evaluations=4, optimizer={"decay": 1.0, "warmup": 0.0})
+    stage = toy_stage(budget={"minutes": 0.06}, evaluations=4, optimizer={"decay": 1.0, "warmup": 0.0})
     toy_train(tmp_path / "run", stage)
     rows = log(tmp_path / "run")
-    assert 1.7 < rows[-1]["elapsed_seconds"] < 4
+    assert 3.5 < rows[-1]["elapsed_seconds"] < 7
     rates = [row["learning_rate"] for row in rows if "loss" in row]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 0.25 * stage.optimizer.muon_learning_rate
