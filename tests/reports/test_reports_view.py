@@ -258,6 +258,20 @@ def test_ink_is_readable_on_every_shade() -> None:
         assert steps == sorted(steps, reverse=True), "the more surprise, the nearer the ink"
 
 
+def test_scores_of_another_text_are_one_line(tmp_path: Path) -> None:
+    made = fabricate()
+    folder = with_scores(made.write(tmp_path), read_through(made))
+    rows = [
+        json.loads(line) for line in (folder / "corpus" / "documents.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    shorter = [{**row, "text": row["text"][: len(row["text"]) // 2]} for row in rows]
+    (folder / "corpus" / "documents.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in shorter), encoding="utf-8"
+    )
+    with pytest.raises(StorageError, match="of another text"):
+        write_report(folder)
+
+
 def test_damaged_scores_are_one_line(tmp_path: Path) -> None:
     folder = fabricate().write(tmp_path)
     (folder / "stages" / "01-imprint" / "scores.npz").write_bytes(b"PK")

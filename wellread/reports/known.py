@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wellread.errors import StorageError
 from wellread.reports import surprise
 from wellread.reports.passages import chapter_names
 from wellread.reports.reading import Chapter
@@ -111,11 +112,17 @@ def know(
 def _subject(
     text: str, ends: surprise.Bytes, document: str, scores: BookScores, long: bool
 ) -> tuple[str, list[int], Figures, bool]:
-    """Digits, marks and figures of one model, and whether it scored the chapter otherwise than wanted."""
+    """Digits, marks and figures of one model, and whether it scored the chapter otherwise than wanted.
+
+    Raises StorageError for scores that go beyond the text.
+    """
     wanted, other = (scores.long, scores.short) if long else (scores.short, scores.long)
     tokens = wanted.get(document) or other.get(document)
     if tokens is None or not len(tokens.ends):
         return "", [], Figures(), False
+    if int(tokens.ends[-1]) > len(text.encode()):
+        raise StorageError(f"the scores kept of {document} are of another text: delete scores.npz in the run's stages, and "
+                           "`wellread report --reading` makes them anew.")  # fmt: skip
     spans = scores.spans.get(document)
     counted = Figures() if spans is None else Figures(
         spans=len(spans.begins), recited=int(spans.greedy.sum()), sure=int((spans.logprobs >= math.log(surprise.SURE)).sum())
