@@ -49,8 +49,8 @@ def test_only_what_is_measured_takes_time() -> None:
 def test_writing_for_the_style_and_the_dial_curve_come_on_top() -> None:
     settings = ("measure.style_words=5000", "dial.wish=voice-without-recitation")
     _, style, dial = afterwards(recipe(*settings, base="embedded"), CORPUS, PACE)
-    # 840 passages of 10 tokens, 32 at once, beginnings of 7 lengths apart
-    written = 7 * 4 * 10 * (0.1 + 31 * 0.01)
+    # 840 passages of 10 tokens, 32 at once
+    written = 27 * 10 * (0.1 + 31 * 0.01)
     assert style == After("writing 5,000 words to measure a style by, 2 models", pytest.approx(2 * written))
     assert dial == After("the dial curve of 5 settings", pytest.approx((5 * 2800 + 2 * 2400) * 2 / 100 + 7 * written))
 

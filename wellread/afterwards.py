@@ -24,8 +24,6 @@ PATIENCE = 2.0
 TRIED = 6000
 """Characters that scoring is timed on."""
 ROWS = 16
-LENGTHS = 7
-"""Of 12 beginnings of 16 words about so many differ in tokens; those that are equally long are written together."""
 OVERLAP = 2
 """How often a token is read where windows overlap by half."""
 
@@ -111,8 +109,8 @@ def afterwards(recipe: Recipe, corpus: Corpus, pace: Pace | None) -> tuple[After
         prompts = len(opening_lines(recipe, corpus))
         batches = prompts * math.ceil(sampled.n / MOST_AT_ONCE)
         writing = pace.writing(batches, min(sampled.n, MOST_AT_ONCE), sampled.max_tokens)
-        batches, rows = LENGTHS * math.ceil(style / LENGTHS / MOST_AT_ONCE), min(style / LENGTHS, MOST_AT_ONCE)
-        styling = pace.writing(batches, rows, sampled.max_tokens)
+        # beginnings of 16 words are enough alike in length to be written side by side
+        styling = pace.writing(math.ceil(style / MOST_AT_ONCE), min(style, MOST_AT_ONCE), sampled.max_tokens)
     each = bits * foreseen + recited * by_heart
     found = [After(f"sampling and measuring {_count(subjects)}", seconds(subjects * each, subjects * writing))]
     if style:
