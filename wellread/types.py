@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -46,10 +46,20 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+def kind_of(section: str, metadata: Mapping[str, Any]) -> str:
+    """What a document is to a reader: what it says, else a chapter where it has a heading, else a passage."""
+    return str(metadata.get("kind") or ("chapter" if section else "passage"))
+
+
 def unit_of(documents: Sequence[Document]) -> str:
-    """What documents are to a reader: chapter, passage or example, or section where they are of several kinds."""
-    kinds = {str(each.metadata.get("kind") or ("chapter" if each.section else "passage")) for each in documents}
-    return kinds.pop() if len(kinds) == 1 else "section" if kinds else "passage"
+    """What documents are to a reader."""
+    return unit_of_kinds(kind_of(each.section, each.metadata) for each in documents)
+
+
+def unit_of_kinds(kinds: Iterable[str]) -> str:
+    """Chapter, passage or example; section where they are of several kinds."""
+    several = set(kinds)
+    return several.pop() if len(several) == 1 else "section" if several else "passage"
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,11 +127,11 @@ def test_a_run_on_a_glossary_is_named_by_it_and_not_by_the_file_of_its_conversat
 
 
 def test_what_is_read_of_a_glossary_are_examples() -> None:
-    def part(example: bool) -> Chapter:
-        return Chapter("a", "s", "", "train", 9, 2, passage=not example, example=example)
+    def part(kind: str) -> Chapter:
+        return Chapter("a", "s", "", "train", 9, 2, kind)
 
-    assert unit_of([part(True), part(True)]) == "example"
-    assert unit_of([part(True), part(False)]) == "passage"
+    assert unit_of([part("example"), part("example")]) == "example"
+    assert unit_of([part("example"), part("passage")]) == "section"
 
 
 def test_the_seal_bears_what_is_known_where_questions_were_asked(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from wellread.reports.rows import finite, is_model
 from wellread.reports.state import Unfinished, unfinished
 from wellread.runs import BASE_STAGE
 from wellread.storage import read_json, stream_rows
-from wellread.types import Match, Measurement, Removal, Sample, Sampling, Skipped
+from wellread.types import Match, Measurement, Removal, Sample, Sampling, Skipped, kind_of, unit_of_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,9 @@ class Chapter:
     """train, validation or held_out; empty where no split was recorded."""
     characters: int
     words: int
-    passage: bool = False
-    """Whether it was cut from a text without chapters, or from a chapter too long."""
-    example: bool = False
-    """Whether it is a prompt with its answer, or a chat."""
+    kind: str = "chapter"
+    """`passage` where it was cut from a text without chapters, or from a chapter too long; `example`: a prompt with its
+    answer, or a chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +119,8 @@ class RunRecord:
 
 
 def unit_of(chapters: Sequence[Chapter]) -> str:
-    """What the documents are to a reader: chapters, passages where none is one, sections where some are; or examples."""
-    if chapters and all(chapter.example for chapter in chapters):
-        return "example"
-    whole = [chapter for chapter in chapters if chapter.section and not chapter.passage]
-    if not whole:
-        return "passage"
-    return "section" if any(chapter.passage for chapter in chapters) else "chapter"
+    """What the documents are to a reader: chapters, passages, examples, or sections where they are of several kinds."""
+    return unit_of_kinds(chapter.kind for chapter in chapters)
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -225,7 +219,7 @@ def _book(corpus: Path, wanted: set[str]) -> dict[str, Any]:
         section = str(row.get("section") or "")
         chapters.append(
             Chapter(row["id"], source, section, part_of.get(row["id"], ""), len(text), len(text.split()),
-                    metadata.get("kind") == "passage", metadata.get("kind") == "example")
+                    kind_of(section, metadata))
         )  # fmt: skip
         titles.setdefault(source, str(metadata.get("title") or "") or _name_of(source))
         language = language or str(metadata.get("language") or "")
