@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from wellread.generation import windows
+from wellread.generation.hf import TransformersModel
 from wellread.measuring import whole
 from wellread.metrics import measure
 from wellread.models import open_model
@@ -36,7 +37,8 @@ def main() -> None:
     text = "".join(document.text for document in corpus.documents)
     print(f"{len(text.encode()):,} bytes, {len(text.split()):,} words, {torch.get_num_threads()} threads", flush=True)
     model = open_model(asked.model, offline=True)
-    window: int = getattr(model, "window")  # noqa: B009
+    assert isinstance(model, TransformersModel)
+    window = model.window
     times = {
         f"plain forward pass, windows of {window:,} that overlap by half": timed(
             lambda: plain(asked.model, corpus, window)

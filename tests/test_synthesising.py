@@ -34,7 +34,7 @@ def glossary(tmp_path: Path) -> Path:
 def a_good_writer(body: dict[str, Any]) -> str:
     """Answers each prompt with one pair that holds what the prompt says it must."""
     asked = body["messages"][-1]["content"]
-    term, expansion = (re.search(f"{field}: (.*)", asked)[1] for field in ("Term", "Stands for"))  # type: ignore[index]
+    term, expansion = (re.findall(f"{field}: (.*)", asked)[0] for field in ("Term", "Stands for"))
     question, reply = f"Tell me of {term} ({len(asked)})?", f"{term} is the {expansion}."
     if "never the term" in asked:
         question, reply = f"What is the {expansion}?", f"{term}, that is."
@@ -99,9 +99,9 @@ def test_the_embedded_glossary_by_name_and_its_invented_neighbours(tmp_path: Pat
     ],
 )
 def test_what_cannot_be_is_said_at_once(wanted: dict[str, str], told: str, glossary: Path, tmp_path: Path) -> None:
-    settings = {"source": str(glossary), "out": tmp_path / "out"} | wanted
+    settings: dict[str, Any] = {"source": str(glossary), "out": tmp_path / "out", **wanted}
     with pytest.raises(UsageError, match=told):
-        synthesise(Synthesis(**settings))  # type: ignore[arg-type]
+        synthesise(Synthesis(**settings))
     assert not (tmp_path / "out").exists()
 
 
