@@ -12,7 +12,7 @@ from wellread.recipe import Recipe, parse_recipe, recipe_text
 from wellread.reports.rows import sign
 from wellread.reports.seal import seal
 from wellread.reports.table import Cell, judged
-from wellread.reports.wording import metric_words, number, signed, span
+from wellread.reports.wording import listed, metric_words, number, signed, span
 from wellread.requirements import Outcome, outcomes
 from wellread.storage import read_json, stream_rows
 from wellread.types import Measurement
@@ -116,9 +116,9 @@ def extraction_verdict(record: ExtractionRecord) -> str:
         if gap is not None and gap.value is not None:
             (better if sign(gap) == 1 else unsure).append(f"{subject} by {signed(gap.value, gap)}")
     if better:
-        sentences.append(f"On lines it surely beats {_listed(better)}.")
+        sentences.append(f"On lines it surely beats {listed(better)}.")
     if unsure:
-        sentences.append(f"It does not surely beat {_listed([each.partition(' by ')[0] for each in unsure])}.")
+        sentences.append(f"It does not surely beat {listed([each.partition(' by ')[0] for each in unsure], 'or')}.")
     return " ".join(sentences)
 
 
@@ -176,7 +176,3 @@ def _interval(ends: Sequence[str]) -> str:
 
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]

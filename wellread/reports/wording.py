@@ -244,9 +244,9 @@ def count(how_many: int, one: str, many: str = "") -> str:
     return f"{how_many:,} {one if how_many == 1 else many or one + 's'}"
 
 
-def listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str], last: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
-    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + f" {last} " + items[-1]
 
 
 def duration(seconds: float) -> str:
