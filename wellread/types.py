@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from wellread.finding import Chunk as Chunk
+from wellread.finding import Retriever as Retriever
 from wellread.quiz import Answer as Answer
 from wellread.quiz import Embedder as Embedder
 from wellread.quiz import Grade as Grade
@@ -124,6 +126,8 @@ class Sample:
     """The seed of this very sample: `settings.seed` plus its place among the n."""
     subject: str = ""
     finish: Literal["stop", "length"] = "length"
+    sources: tuple[Chunk, ...] = ()
+    """What was laid before the model with the prompt, in the order of its numbers: [1] is the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,28 +194,6 @@ class StructuredModel(Protocol):
 
     def follows(self, text: str, schema: Mapping[str, Any]) -> bool:
         """Whether `generate_json` could say this JSON text: one line, `, ` and `: `, keys in the schema's order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A stretch of a document: any hit can be shown in place."""
-
-    document: str
-    """Its id, or the place in words where the text has coordinates."""
-    start: int
-    end: int
-    """Characters in the document's text."""
-    text: str
-
-
-@runtime_checkable
-class Retriever(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    def retrieve(self, query: str, k: int) -> list[Chunk]:
-        """At most `k` chunks, the best first."""
         ...
 
 
