@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from wellread.matching import words
 from wellread.synthesis.piece_wording import PieceWording, piece_wording
@@ -21,8 +22,11 @@ LONGEST_ANSWER = 60
 """Words."""
 SHORTEST = 5
 """Words of a sentence that a gap is put into."""
-_NUMBER = re.compile(r"(?<![\w.,])(?P<n>\d[\d.,]*\d|\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|deux|trois|quatre|cinq|"
-                     r"sept|huit|neuf|dix|douze|vingt|trente)(?P<of> ?%| [a-zà-ÿ][\wà-ÿ-]{2,})?(?![\w])")  # fmt: skip
+_IN_WORDS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    "deux|trois|quatre|cinq|sept|huit|neuf|dix|douze|vingt|trente"
+)
+_NUMBER = re.compile(rf"(?<![\w.,])(?P<n>\d[\d.,]*\d|\d|{_IN_WORDS})(?P<of> ?%| [a-zà-ÿ][\wà-ÿ-]{{2,}})?(?![\w])")
 _NAME = re.compile(r"(?<=[\w,;] )[A-ZÀ-Þ][\w’'-]+(?: (?:of |de |du |the )?[A-ZÀ-Þ][\w’'-]+){0,3}")
 
 
@@ -84,9 +88,8 @@ def _of_piece(piece: Piece, wording: PieceWording, language: str) -> Iterator[Ma
     if piece.kind in ("sentence", "item"):
         defined = wording.definition.match(piece.text)
         if defined and language == "en" and defined["be"] != "means":
-            yield "what", (f"What {defined['be']} {{x}}?", *wording.what[1:]), {"x": inside(defined["x"])}, _bounded(
-                defined["v"].rstrip(".")
-            ), piece.text  # fmt: skip
+            asks = (f"What {defined['be']} {{x}}?", *wording.what[1:])
+            yield "what", asks, {"x": inside(defined["x"])}, _bounded(defined["v"].rstrip(".")), piece.text
         elif defined:
             yield "what", wording.what, {"x": inside(defined["x"])}, _bounded(defined["v"].rstrip(".")), piece.text
         if language == "en":
@@ -113,7 +116,7 @@ def _of_lists(several: Sequence[Piece], wording: PieceWording) -> Iterator[Made]
     for group in lists.values():
         listed = _bounded("; ".join(piece.text.rstrip(".;") for piece in group))
         yield "listed", wording.listed, {"h": group[0].heading}, f"{listed}.", group[0].text
-        for one, other in zip(group, group[1:], strict=False):
+        for one, other in pairwise(group):
             yield "after", wording.after, {"x": one.text.rstrip(".;"), "h": one.heading}, other.text, other.text
 
 
@@ -139,7 +142,13 @@ def _gaps(piece: Piece, wording: PieceWording) -> Iterator[Made]:
         templates = wording.number if counted and counted != "%" else wording.number[2:]
         yield "number", templates, gapped, found.group().strip(), piece.text
     for found in _NAME.finditer(text):
-        yield "name", wording.name, {"t": text[: found.start()] + wording.gap + text[found.end() :]}, found.group(), piece.text
+        yield (
+            "name",
+            wording.name,
+            {"t": text[: found.start()] + wording.gap + text[found.end() :]},
+            found.group(),
+            piece.text,
+        )
 
 
 def _bare(text: str) -> str:

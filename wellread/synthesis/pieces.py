@@ -62,9 +62,7 @@ def pieces(document: Document) -> list[Piece]:
             pieces += [_entry(found, heading) for found in run]
         elif kinds[same - 1] == "item" and len(run) > 1:
             group += 1
-            pieces += [
-                Piece("item", found.group(), found.start(), found.end(), heading, group=group) for found in run
-            ]
+            pieces += [Piece("item", found.group(), found.start(), found.end(), heading, group=group) for found in run]
         else:
             pieces += [sentence for found in run for sentence in _sentences(found, heading)]
     return pieces

@@ -13,7 +13,9 @@ _THING = r"(?P<thing>(?:The|An?|Each|Every|All|No) (?:[\w’'-]+ ){0,3}?[\w’'-
 _BE = r"(?P<be>is|are|was|were)"
 _MODAL = r"(?P<modal>must|may|can|should|shall|will|cannot)"
 _PLACES = r"(?:the|a|an|its|each|every|[A-Z])"
-_COUNTED = r"(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty)"
+_COUNTED = (
+    r"(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty)"
+)
 _PASSIVE = re.compile(
     rf"{_THING} {_BE} (?P<done>\w+(?:ed|en|t|ne|wn|ung|ade|ept|old|id)) "
     rf"(?P<how>by|at|in|on|every|before|after|until|within|under|behind|from) (?P<tail>.+)"
@@ -23,11 +25,17 @@ _ACTIVE = re.compile(
     rf"{_THING} (?P<verb>[a-z]+s) (?P<rest>(?:an?|the|its|his|her|their|all|every|each|one|no|{_COUNTED})\b.+)"
 )
 _MANY = re.compile(rf"(?P<count>{_COUNTED}) (?P<unit>[a-z][\w-]+)")
-_NO_VERBS = frozenset("is was has does this its as us thus always perhaps besides hours times days years keeps’ and’s".split())
-_TIMES = re.compile(r"\d{3,4}\b|\d|(?:dawn|dusk|noon|night|midnight|sunset|sunrise|winter|summer|spring|autumn)\b|"
-                    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|(?:January|February|March|April|May|June|July|August|September|"
-                    r"October|November|December)\b|(?:the )?(?:first|last|second|third|end|beginning|morning|evening|week|month)\b")  # fmt: skip
-_PRONOUNS = frozenset("It They This That These Those He She There Here We You I If When Where While After Before Then".split())
+_NO_VERBS = frozenset(("is", "was", "has", "does", "this", "its", "as", "us", "thus", "always", "perhaps", "besides"))
+_TIMES = re.compile(
+    r"\d{3,4}\b|\d|(?:dawn|dusk|noon|night|midnight|sunset|sunrise|winter|summer|spring|autumn)\b|"
+    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|(?:January|February|March|April|May|June|July|August)\b|"
+    r"(?:September|October|November|December)\b|"
+    r"(?:the )?(?:first|last|second|third|end|beginning|morning|evening|week|month)\b"
+)
+_PRONOUNS = frozenset((
+    "It", "They", "This", "That", "These", "Those", "He", "She", "There", "Here", "We", "You", "I", "If", "When", "Where",
+    "While", "After", "Before", "Then",
+))  # fmt: skip
 
 
 def turned(sentence: str) -> list[tuple[str, str]]:
