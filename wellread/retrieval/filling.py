@@ -17,15 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import RunError, UsageError
-from wellread.retrieval.chunking import Outline, chunks_of, searched
+from wellread.retrieval.chunking import Outline, chunks_of
 from wellread.retrieval.embedders import embed
-from wellread.retrieval.keywords import terms
-from wellread.retrieval.locking import LOCK, TABLE, WHOLE, is_store, locked
+from wellread.retrieval.keywords import language_of_all
+from wellread.retrieval.locking import LOCK, locked
 from wellread.retrieval.store import (
+    FIRST,
+    TABLE,
+    WHOLE,
     About,
     about_of,
     connect,
     is_local,
+    is_store,
     of_width,
     open_table,
     quoted,
@@ -34,30 +38,40 @@ from wellread.retrieval.store import (
     table_names,
     whole_version,
 )
+from wellread.retrieval.windows import chunk_terms, embedded_texts
 from wellread.storage import storage_errors
 from wellread.types import Chunk, Embedder
 
 BATCH = 2048
-"""Chunks that are embedded and written together."""
+"""Windows that are embedded and written together."""
 INDEXED = 20_000
-"""From so many chunks on vectors are searched by an index; below, a look at all of them takes 35 ms at most, and is exact."""
+"""From so many windows on vectors are searched by an index; below, a look at all of them takes 35 ms at most, and is exact."""
 CELL = 800
-"""Chunks in a cell of that index, about."""
+"""Windows in a cell of that index, about."""
 REBUILT = 300_000
-"""Up to so many chunks both indices are made anew, which takes 4 s for 100,000; above, new rows are merged into them."""
+"""Up to so many windows both indices are made anew, which takes 4 s for 100,000; above, new rows are merged into them."""
 KEPT = timedelta(minutes=10)
 """How long a version that nobody names stays, for those who still read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A chunk on its way into the table."""
+    """A window of a chunk on its way into the table."""
 
     file: str
     content: str
     parts: int
-    before: str
+    """Rows of the file."""
     chunk: Chunk
+    number: int
+    """Of the chunk in its document."""
+    window: int
+    """Of the window in its chunk."""
+    embedded: str
+    before: str = ""
+    """What stands between the chunk before and this one."""
+    terms: str | None = None
+    """Of the first window: those of the whole chunk."""
 
 
 @dataclass
@@ -75,7 +89,7 @@ class Filling:
 
     def __len__(self) -> int:
         """Its chunks."""
-        return 0 if self.table is None else int(self.table.count_rows())
+        return 0 if self.table is None else int(self.table.count_rows(FIRST))
 
     def files(self) -> dict[str, str]:
         """The files it holds completely, finished or not -> the hash of their content."""
@@ -126,11 +140,18 @@ class Filling:
 
     def add(self, file: str, content: str, outline: Outline) -> int:
         """Put a file in, which is not there; the number of its chunks."""
-        chunks = chunks_of(outline, self.about.chunking)
-        done = 0
-        for chunk in chunks:
-            self.held.append(Row(file, content, len(chunks), outline.text[done : chunk.start], chunk))
+        chunks, rows, done = chunks_of(outline, self.about.chunking), [], 0
+        language = language_of_all([chunk.text for chunk in chunks]) or self.about.language
+        windows = [embedded_texts(chunk) if self.embedder else [""] for chunk in chunks]
+        parts = sum(map(len, windows))
+        for number, chunk in enumerate(chunks):
+            terms = " ".join(chunk_terms(chunk, language))
+            first, *others = windows[number]
+            rows.append(Row(file, content, parts, chunk, number, 0, first, outline.text[done : chunk.start], terms))
+            rows += [Row(file, content, parts, chunk, number, window, text) for window, text in enumerate(others, 1)]
             done = max(done, chunk.end)
+        for row in rows:
+            self.held.append(row)
             if len(self.held) >= BATCH:
                 self._flush()
         return len(chunks)
@@ -173,14 +194,13 @@ class Filling:
             return
         import pyarrow as pa
 
-        schema = schema_of(self.about)
-        columns = {name: values for name, values in columns_of(self.held, self.about).items() if name in schema.names}
+        about = self.about
+        columns: dict[str, Any] = columns_of(self.held)
         if self.embedder is not None:
-            texts = [searched(row.chunk) for row in self.held]
-            vectors = of_width(embed(self.embedder, texts), self.about, self.path)
-            columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), self.about.width)
+            vectors = of_width(embed(self.embedder, [row.embedded for row in self.held]), about, self.path)
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), about.width)
         with storage_errors(Path(self.path)):
-            self.table.add(pa.table(columns, schema=schema))
+            self.table.add(pa.table(columns, schema=schema_of(about)))
         self.held.clear()
 
 
@@ -193,17 +213,13 @@ def complete(table: Any) -> tuple[dict[str, str], set[str]]:
     return {file: content for file, content, _ in counts if file not in broken}, broken
 
 
-def columns_of(rows: Sequence[Row], about: About) -> dict[str, list[Any]]:
+def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """What the table keeps of chunks, column by column."""
-    chunks = [row.chunk for row in rows]
-    own = ("document", "source", "start", "end", "section", "page", "text")
+    own = ("file", "content", "parts", "number", "window", "before", "terms")
+    place = ("document", "source", "start", "end", "section", "page", "text")
     return {
-        "file": [row.file for row in rows],
-        "content": [row.content for row in rows],
-        "parts": [row.parts for row in rows],
-        "before": [row.before for row in rows],
-        **{name: [getattr(chunk, name) for chunk in chunks] for name in own},
-        "terms": [" ".join(terms(searched(chunk), about.language)) for chunk in chunks],
+        **{name: [getattr(row, name) for row in rows] for name in own},
+        **{name: [getattr(row.chunk, name) for row in rows] for name in place},
     }
 
 
