@@ -113,7 +113,7 @@ def test_documents_come_back_to_the_letter(store: Store) -> None:
     assert [document.id for document in store.documents()] == [f"lake-{number}" for number in range(6)]
     assert sum(document.chunks for document in store.documents()) == len(store)
     assert store.document_text("lake-3") == lake(3).text.rstrip()
-    with pytest.raises(UsageError, match="holds no document .o'hara.; it may"):
+    with pytest.raises(UsageError, match="holds no document"):
         store.document_text("o'hara")
 
 

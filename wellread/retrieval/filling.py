@@ -188,7 +188,7 @@ class Filling:
         if "terms" not in there or rows <= REBUILT:
             self.table.create_index("terms", config=words, replace=True)
         if self.about.has_vectors and rows >= INDEXED and ("vector" not in there or rows <= REBUILT):
-            cells = IvfFlat(distance_type="dot", num_partitions=max(1, rows // CELL), sample_rate=64, max_iterations=20)
+            cells = IvfFlat(distance_type="cosine", num_partitions=max(1, rows // CELL), sample_rate=64, max_iterations=20)
             self.table.create_index("vector", config=cells, replace=True)
 
     def _flush(self) -> None:

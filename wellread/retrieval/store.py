@@ -170,9 +170,14 @@ class Store:
         return best_of([hit_of(row, float(row["_score"])) for row in rows])[:k]
 
     def _by_meaning(self, query: str, k: int) -> list[Hit]:
-        """As near as the nearest window: so many windows are found that `k` chunks are likely among them, or all."""
+        """As near as the nearest window: so many windows are found that `k` chunks are likely among them, or all.
+
+        A window of which the embedder knows no word has no direction, and is not found.
+        """
         [vector] = of_width(embed_queries(self.embedder, [query]), self.about, self.name)
-        search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("dot")
+        if not vector.any():
+            return []
+        search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
         wanted = (k + TIES) * WINDOWS
         while True:
             rows = search.nprobes(CELLS).select([*PLACE, "_distance"]).limit(wanted).to_list()
