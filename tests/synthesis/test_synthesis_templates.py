@@ -153,12 +153,13 @@ def test_invented_names_are_refused_and_those_that_are_asked_are_not_trained() -
     assert (asked.term, asked.expected) == ("UFO", ("unidentified flying object",))
 
 
-def test_an_acronym_is_spelled_out_or_defined_as_it_is_asked() -> None:
+def test_an_acronym_is_spelled_out_and_defined_whatever_is_asked_of_it() -> None:
     written = write([API], phrasings=16, honesty_share=0)
     spelled_out = dict(about(written, "API", "forward"))
     defined = dict(about(written, "API", "definition", "context"))
     assert "What does API stand for?" in spelled_out
-    assert not any(holds(answer, API.facts[0]) for answer in spelled_out.values())
+    assert all(holds(answer, API.expansion) for answer in [*spelled_out.values(), *defined.values()])
+    assert all(holds(answer, API.facts[0]) for answer in spelled_out.values())
     assert sum(holds(answer, API.facts[0]) for answer in defined.values()) >= 4
     bare = replace(API, definition="", facts=())
     asked = dict(about(write([bare], phrasings=80), "API", "forward"))
@@ -179,7 +180,7 @@ def test_meanings_that_nothing_has_stay_fewer_than_those_that_something_has() ->
     written = write(library("glossary"), phrasings=10, honesty_share=0.5)
     answers = [said(each)[1] for each in written.examples]
     absent = sum(answer.startswith("A term for that") for answer in answers)
-    assert absent == sum(bool(term.expansion) for term in library("glossary")) // 2
+    assert absent == sum(bool(term.expansion) for term in library("glossary")) // 4
 
 
 def test_a_name_without_its_article_is_no_other_name() -> None:

@@ -13,8 +13,8 @@ from wellread.synthesis.written import chat
 from wellread.types import Term
 
 Row = tuple[str, str, list[dict[str, str]]]
-ABOUT_MEANINGS = 5
-"""One in so many of the invented is a meaning that is to be given a name, but at most one for every two expansions of the
+ABOUT_MEANINGS = 10
+"""One in so many of the invented is a meaning that is to be given a name, but at most one for every four expansions of the
 glossary: with more, a model learns that what is asked backwards is not there."""
 OUTSIDE_WAYS = 4
 
@@ -37,7 +37,7 @@ def honesty(
     """
     draw = random.Random(f"honesty {seed}")
     known = [name for term in (*terms, *invented, *outside) for name in (term.name, *term.aliases)]
-    most = sum(bool(term.expansion) for term in terms) // 2
+    most = sum(bool(term.expansion) for term in terms) // 4
     meanings = crossed(terms, min(count // ABOUT_MEANINGS, most), seed=seed)
     names = neighbours(terms, count - len(meanings), known=known, seed=seed)
     rows: list[Row] = []

@@ -144,14 +144,14 @@ def _defined(term: Term, book: Book) -> bool:
 
 
 def _forward(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
-    """A word defined, an acronym spelled out; that is all that can be said where nothing defines it."""
-    words = book.words
+    """A word defined, an acronym spelled out and defined; spelled out is all that can be said where nothing defines it."""
+    words, said = book.words, cycle(_reworded(term, book.words))
     templates = words.forward.trained if term.expansion else words.meaning.trained
     if term.expansion and not _defined(term, book):
         templates += words.describing.trained
     for number, way in enumerate(ways(templates, words.leads, draw)):
         name = draw.choice(term.aliases) if term.aliases and number % 4 == 3 else term.name
-        answer = book.says(term, draw, name)
+        answer = _told(term, book, said, draw, name)
         yield fill(way, {"x": name}), answer, lost(answer, term)
 
 
@@ -172,12 +172,16 @@ def _context(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
     """A name in a sentence: an acronym is spelled out and defined."""
     words, said = book.words, cycle(_reworded(term, book.words))
     for way in ways(words.context.trained, words.leads, draw):
-        if term.expansion and _defined(term, book):
-            values = {"x": term.name, "e": term.expansion, "d": next(said)}
-            answer = fill(draw.choice(words.described), values)
-        else:
-            answer = book.says(term, draw)
+        answer = _told(term, book, said, draw, term.name)
         yield fill(way, {"x": term.name}), answer, lost(answer, term)
+
+
+def _told(term: Term, book: Book, said: Iterator[str], draw: random.Random, name: str) -> str:
+    """All that there is to say of a term: an acronym that has a definition is spelled out and defined."""
+    if term.expansion and _defined(term, book):
+        values = {"x": name, "e": term.expansion, "d": next(said)}
+        return fill(draw.choice(book.words.described), values)
+    return book.says(term, draw, name)
 
 
 def _definition(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
