@@ -207,16 +207,16 @@ def stage_windows(
         documents = _documents(stage.mix.texts)
         chats = [document for document in documents if "messages" in document.metadata]
         texts = [document for document in documents if "messages" not in document.metadata]
-        share = stage.mix.share / 2 if chats and texts else stage.mix.share  # of all windows, for each of the two
+        part = stage.mix.share / 2 if chats and texts else stage.mix.share  # of all windows, for each of the two
         if texts:
             replay = Windows(rows(texts, "mix"), length=length, seed=seed)
-            windows = Mixed(windows, replay, share=share / (1 - share) if chats else share, seed=seed)
+            windows = Mixed(windows, replay, share=part / (1 - part) if chats else part, seed=seed)
         if chats:
             said = ExampleWindows(
                 prepare_examples(chats, tokenizer, tokens / "mix-chats", length=length),
                 length=length, seed=seed, share=share,
             )  # fmt: skip
-            windows = Mixed(windows, said, share=share, seed=seed)
+            windows = Mixed(windows, said, share=part, seed=seed)
     return windows, validation, count
 
 
