@@ -194,7 +194,15 @@ def test_without_invented_names_others_are_made_than_those_that_train() -> None:
     asked = {question.term for question in written.questions if question.kind == "invented"}
     assert len(asked) == 40
     assert not asked & {each.metadata["term"] for each in written.examples}
-    assert len(neighbours(GLOSSARY, 30, known=(), seed=0)) == len(strangers(GLOSSARY, 30, known=(), seed=0)) == 30
+    assert len(neighbours(GLOSSARY, 30, known=(), seed=0)) == 30
+    text = "Nobody had counted those lanterns since morning"
+    made = strangers(GLOSSARY, 30, known=("NHC",), text=text, seed=0)
+    assert len(made) == 30
+    initials = {name for name in made if name.isupper()}
+    assert initials
+    assert all(name in "NHCTLSM" and name != "NHC" for name in initials)
+    modified = neighbours([Term("the weigher")], 3, known=(), seed=0, modifiers=("under-{x}", "green {x}"))
+    assert {"the under-weigher", "the green weigher"} <= set(modified)
     assert neighbours([Term("tare")], 5, known=["tare"], seed=0) == []  # nothing to cross it with
     snow, walk = Term("the snow"), Term("a long walk")
     for name in neighbours(

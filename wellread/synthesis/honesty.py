@@ -39,7 +39,7 @@ def honesty(
     known = [name for term in (*terms, *invented, *outside) for name in (term.name, *term.aliases)]
     most = sum(bool(term.expansion) for term in terms) // 4
     meanings = crossed(terms, min(count // ABOUT_MEANINGS, most), seed=seed)
-    names = neighbours(terms, count - len(meanings), known=known, seed=seed)
+    names = neighbours(terms, count - len(meanings), known=known, seed=seed, modifiers=words.modifiers)
     rows: list[Row] = []
     for name, way in zip(names, _mixed(names, words, draw), strict=True):
         rows.append(("absent", name, chat(fill(way, {"x": name}), fill(words.absent, {"x": name}))))

@@ -72,7 +72,8 @@ def write(
             else:
                 rows.append((task, term.name, chat(asked, answer)))
     count = round(honesty_share * len(rows))
-    rows += honesty(terms, words, count, invented=invented, outside=outside, barred=barred, seed=seed)
+    names = [Term(question.term) for question in questions if question.kind == "invented"]
+    rows += honesty(terms, words, count, invented=names, outside=outside, barred=barred, seed=seed)
     examples = tuple(example(number, *row, source) for number, row in enumerate(rows, 1))
     return Written(examples, questions, tuple(rejected))
 

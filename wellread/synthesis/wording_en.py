@@ -103,4 +103,10 @@ WORDING = Wording(
         ("in order to", "to"), ("for example", "for instance"),
     ),
     articles=frozenset(("a", "an", "the", "any", "one", "said", "some", "what", "every", "to")),
+    modifiers=(
+        "black {x}", "red {x}", "old {x}", "new {x}", "great {x}", "little {x}", "upper {x}", "inner {x}", "first {x}", "second {x}",
+        "last {x}", "double {x}", "free {x}", "false {x}", "long {x}", "short {x}", "summer {x}", "day {x}", "iron {x}", "open {x}",
+        "over-{x}", "sub-{x}", "non-{x}", "counter-{x}", "co-{x}", "pre-{x}", "{x} paper", "{x} hour", "{x} master", "{x} line",
+        "{x} of the day", "{x} by halves",
+    ),
 )  # fmt: skip

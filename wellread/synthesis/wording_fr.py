@@ -96,4 +96,10 @@ WORDING = Wording(
         ("afin de", "pour"), ("lorsque", "quand"), ("par exemple", "ainsi"), ("presque", "à peu près"), ("souvent", "bien des fois"),
     ),
     articles=frozenset(("un", "une", "le", "la", "les", "des", "ce", "celui", "ceux", "quand")),
+    modifiers=(
+        "{x} noir", "{x} rouge", "vieux {x}", "petit {x}", "grand {x}", "{x} neuf", "premier {x}", "second {x}", "dernier {x}",
+        "{x} double", "{x} libre", "faux {x}", "{x} long", "{x} court", "{x} d’été", "{x} de jour", "{x} de fer", "{x} ouvert",
+        "sur-{x}", "sous-{x}", "contre-{x}", "demi-{x}", "non-{x}", "{x} de nuit", "{x} du matin", "maître {x}", "{x} en deux",
+        "{x} du lac", "{x} d’en haut",
+    ),
 )  # fmt: skip
