@@ -74,7 +74,7 @@ def _like(terms: Sequence[Term], modifiers: Sequence[str], draw: random.Random) 
     while names:
         name = draw.choice(names)
         if short(name):
-            yield draw.choice((_edited, _edited, _halved, _lettered))(name, acronyms, draw)
+            yield draw.choice((_edited, _edited, _edited, _halved, _lettered))(name, acronyms, draw)
         elif modifiers and draw.random() < 0.5:
             yield _modified(name, draw.choice(modifiers))
         elif name in long and len(long) > 1:

@@ -10,7 +10,7 @@ from itertools import cycle
 
 from wellread.synthesis.alike import look_alikes
 from wellread.synthesis.checking import lost, unnamed
-from wellread.synthesis.honesty import honesty
+from wellread.synthesis.honesty import honesty, led
 from wellread.synthesis.invented import core
 from wellread.synthesis.questions import asked_about
 from wellread.synthesis.rewording import goes_on, informative, phrase, rewordings
@@ -118,10 +118,15 @@ def statement(term: Term, words: Wording, draw: random.Random, name: str = "") -
 
 
 def ways(templates: Sequence[str], leads: Sequence[str], draw: random.Random) -> Iterator[str]:
-    """Every template, drawn in any order; then all of them again behind each of the other leads."""
-    for lead in leads:
+    """Every template once, each behind a lead as `led` draws it; then all of them again behind another of the leads."""
+    orders = {template: draw.sample(list(leads), len(leads)) for template in templates}
+    for order in orders.values():
+        first = led(leads, draw)
+        order.remove(first)
+        order.insert(0, first)
+    for turn in range(len(leads)):
         for template in draw.sample(list(templates), len(templates)):
-            yield lead + template
+            yield orders[template][turn] + template
 
 
 def _named(term: Term, words: Wording) -> str:
@@ -192,7 +197,7 @@ def _definition(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
         return
     said = cycle(_reworded(term, words))
     if not term.expansion:
-        for way in ways(words.meaning.trained, words.leads[1:], draw):
+        for way in ways(words.meaning.trained, words.leads, draw):
             definition = next(said)
             answer = fill(
                 draw.choice(words.means if goes_on(definition, words) else words.states),
