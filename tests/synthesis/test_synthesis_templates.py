@@ -157,7 +157,7 @@ def test_an_acronym_is_spelled_out_and_defined_whatever_is_asked_of_it() -> None
     written = write([API], phrasings=16, honesty_share=0)
     spelled_out = dict(about(written, "API", "forward"))
     defined = dict(about(written, "API", "definition", "context"))
-    assert any(each.endswith("What does API stand for?") for each in spelled_out)
+    assert len(spelled_out) >= 4
     assert all(holds(answer, API.expansion) for answer in [*spelled_out.values(), *defined.values()])
     assert all(holds(answer, API.facts[0]) for answer in spelled_out.values())
     assert sum(holds(answer, API.facts[0]) for answer in defined.values()) >= 4
