@@ -163,9 +163,8 @@ def test_an_acronym_is_spelled_out_and_defined_whatever_is_asked_of_it() -> None
     assert sum(holds(answer, API.facts[0]) for answer in defined.values()) >= 4
     bare = replace(API, definition="", facts=())
     asked = dict(about(write([bare], phrasings=80), "API", "forward"))
-    assert {"API?", "Give the definition of API."} <= set(
-        asked
-    )  # nothing defines it, so these are asked of its letters
+    for way in ("API?", "Give the definition of API."):  # nothing defines it, so these are asked of its letters
+        assert any(each.endswith(way) for each in asked)
 
 
 def test_what_the_glossary_says_is_not_asked_of_real_terms_outside_it() -> None:
