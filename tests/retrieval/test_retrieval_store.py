@@ -152,6 +152,14 @@ def test_what_is_no_store_is_refused_in_a_line(tmp_path: Path) -> None:
         pass
 
 
+def test_what_is_left_of_a_store_that_was_killed_as_it_was_made_is_no_store_and_can_be_filled(tmp_path: Path) -> None:
+    (tmp_path / "store" / "chunks.lance" / "_versions").mkdir(parents=True)
+    with pytest.raises(UsageError, match="there is no store"):
+        open_store(tmp_path / "store")
+    fill(tmp_path / "store", [lake(3)])
+    assert len(open_store(tmp_path / "store").search("317", 1)) == 1
+
+
 def test_an_index_that_was_not_finished_is_not_there_and_the_next_one_goes_on(tmp_path: Path) -> None:
     path, embedder = tmp_path / "store", Hashing()
     fill(path, [lake(0)], embedder, finish=False)

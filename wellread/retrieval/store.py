@@ -233,8 +233,12 @@ def open_table(path: str | Path) -> Any:
     """The table of a store; None where there is none."""
     if is_local(path) and not is_store(Path(path)):
         return None
-    db = connect(path)
-    return db.open_table(TABLE) if TABLE in table_names(db) else None
+    try:
+        return connect(path).open_table(TABLE)
+    except ValueError as error:  # also what a process leaves that was killed while it made one
+        if "not found" in str(error):
+            return None
+        raise StorageError(f"{path}: the store cannot be opened ({first_line(error)}); check its address.") from None
 
 
 def connect(path: str | Path) -> Any:
@@ -247,10 +251,6 @@ def connect(path: str | Path) -> Any:
         return lancedb.connect(str(path))
     except (OSError, ValueError, RuntimeError) as error:
         raise StorageError(f"{path}: the store cannot be opened ({first_line(error)}); check its address.") from None
-
-
-def table_names(db: Any) -> list[str]:
-    return list(db.table_names(limit=1000))
 
 
 def whole_version(table: Any) -> int | None:
