@@ -246,6 +246,14 @@ def test_a_table_of_somebody_else_is_refused(tmp_path: Path) -> None:
         open_store(tmp_path / "theirs")
 
 
+def test_a_store_whose_files_are_gone_is_told_in_a_line(tmp_path: Path) -> None:
+    fill(tmp_path / "store", [lake(0)])
+    for file in (tmp_path / "store" / "chunks.lance" / "data").iterdir():
+        file.unlink()
+    with pytest.raises(StorageError, match="the store cannot be read"):
+        open_store(tmp_path / "store").search("lake", 1)
+
+
 def test_many_vectors_are_searched_by_an_index_that_finds_nearly_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
