@@ -64,10 +64,11 @@ def pdf(path: Path, pages: int, *, alike: bool = False) -> Path:
     return path
 
 
-def docx(path: Path, target: str = "document.xml", *, bomb: int = 0) -> Path:
+def docx(path: Path, target: str = "word/document.xml", *, bomb: int = 0) -> Path:
     """A Word file of which the text is at `target`, in a main part of so many MB of nothing."""
     relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr(
             "_rels/.rels", f'<Relationships><Relationship Type="{relation}" Target="{target}"/></Relationships>'
         )
