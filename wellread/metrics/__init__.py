@@ -41,6 +41,8 @@ METRICS = {
     "wrong_refusal_rate": "wellread.metrics.refusal_rate:wrong_refusal_rate",
     "seconds_per_answer": "wellread.metrics.answer_cost:seconds_per_answer",
     "tokens_per_answer": "wellread.metrics.answer_cost:tokens_per_answer",
+    "retrieval_recall": "wellread.metrics.retrieval:retrieval_recall",
+    "retrieval_mrr": "wellread.metrics.retrieval:retrieval_mrr",
     "ppmd_bits_per_byte": "wellread.metrics.compressors:ppmd_bits_per_byte",
     "xz_bits_per_byte": "wellread.metrics.compressors:xz_bits_per_byte",
 }
@@ -57,6 +59,8 @@ REPLIED = (
     "seconds_per_answer", "tokens_per_answer",
 )  # fmt: skip
 """The metrics of replies to gold questions; without these they give nothing."""
+RETRIEVAL = ("retrieval_recall", "retrieval_mrr")
+"""The metrics of what is retrieved for gold questions; without a retriever and these they give nothing."""
 HARNESS = "lm_eval_"
 """Before a task of lm-evaluation-harness: `lm_eval_arc_easy`. Measured only where it is named."""
 
@@ -64,13 +68,14 @@ HARNESS = "lm_eval_"
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
     """The named metrics of one subject, in that order; without names all that the evidence holds something for, but no
     yardsticks: those of questions where there are answers, those of references where rows were read, those of gold
-    questions where there are replies.
+    questions where there are replies, those of retrieval where there are a retriever and gold questions.
 
     What cannot be measured is a row with the reason in its note; a model's own `note`, where it has one, goes with
     every number. Raises UnknownName.
     """
     left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION),
-            *(() if evidence.replies else REPLIED)}  # fmt: skip
+            *(() if evidence.replies else REPLIED),
+            *(() if evidence.retriever and evidence.gold else RETRIEVAL)}  # fmt: skip
     everything = [name for name in METRICS if name not in left]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
     metrics = find(names or everything)
