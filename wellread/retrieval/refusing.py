@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from wellread.errors import StorageError, UsageError
 from wellread.retrieval.citing import spans
-from wellread.retrieval.embedders import embed, embed_queries
+from wellread.retrieval.embedders import NONE, embed, embed_queries
 from wellread.retrieval.expecting import expected
 from wellread.retrieval.keywords import language_of_all, query_terms, terms
 from wellread.storage import read_json, write_json
@@ -45,15 +45,12 @@ RESAMPLES = 1000
 
 @runtime_checkable
 class Searching(Protocol):
-    """A Retriever that searches by keywords alone, too, and shares its embedder."""
+    """A Retriever that searches by keywords alone, too."""
 
     @property
     def embedder_name(self) -> str:
-        """Empty where there is no search by meaning."""
+        """`none` where there is no search by meaning; else the retriever has an `embedder`."""
         ...
-
-    @property
-    def embedder(self) -> Embedder: ...
 
     def search(self, query: str, k: int, *, mode: str) -> list[Chunk]: ...
 
@@ -119,7 +116,7 @@ class Refusal:
 def signs(question: str, found: Sequence[Chunk], retriever: Retriever) -> Signs:
     """The signs of one question, of which `found` is what the retriever gives, the best first."""
     searching = retriever if isinstance(retriever, Searching) else None
-    embedder = searching.embedder if searching and searching.embedder_name else None
+    embedder: Embedder | None = getattr(searching, "embedder", None) if has_meaning(searching) else None
     wide = searching.search(question, WIDE, mode="keyword") if searching else retriever.retrieve(question, WIDE)
     language = language_of_all([chunk.text for chunk in [*found, *wide[:TONGUE]]])
     asked = list(dict.fromkeys(query_terms(question, language)))
@@ -132,14 +129,17 @@ def signs(question: str, found: Sequence[Chunk], retriever: Retriever) -> Signs:
 
     fits = expected(question, language)
     headed = [f"{_heading(chunk)}: {text}" for chunk in found for text in _sentences(chunk) if fits(text)]
+    cosines = embed(embedder, headed) @ embed_queries(embedder, [question])[0] if embedder and headed else np.zeros(1)
     return Signs(
         covered=max((share(chunk.text) for chunk in found), default=0.0),
         fitting=max(map(share, headed), default=0.0),
-        likest=float((embed(embedder, headed) @ embed_queries(embedder, [question])[0]).max())
-        if embedder and headed
-        else 0.0,
+        likest=float(cosines.max()),
         terms=math.log(1 + len(asked)),
     )
+
+
+def has_meaning(searching: Searching | None) -> bool:
+    return searching is not None and searching.embedder_name not in ("", NONE)
 
 
 def fit_refusal(
