@@ -46,13 +46,17 @@ def test_numbers_of_no_source_are_told() -> None:
 def test_what_names_no_source_is_attributed_by_its_words_if_they_are_there() -> None:
     assert of("A card is 3.50 crowns.") == [[(2, "| card | 3.50 crowns |", True)]]
     assert of("Elephants are grey and large.") == [[]]
-    assert of("Ponies are fed at noon [2].") == [[(3, "Ponies are fed at noon.", True)]]  # names one without a word of it
+    assert of("Ponies are fed at noon [2].") == [
+        [(3, "Ponies are fed at noon.", True)]
+    ]  # names one without a word of it
     assert of("Elephants are grey [2].") == [[(2, "Mr. Brown keeps the keys of the tower.", False)]]
 
 
 def test_of_equal_places_the_one_nearer_to_the_question_is_shown() -> None:
     twice = [Chunk("book", 0, 44, "Cats eat at nine. The bridge opens at nine.")]
-    assert cite("At nine.", twice, question="When does the bridge open?").citations[0].words == "The bridge opens at nine."
+    assert (
+        cite("At nine.", twice, question="When does the bridge open?").citations[0].words == "The bridge opens at nine."
+    )
     assert cite("At nine.", twice, question="When do cats eat?").citations[0].words == "Cats eat at nine."
 
 

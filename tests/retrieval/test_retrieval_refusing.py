@@ -70,7 +70,11 @@ def test_signs_rise_with_what_is_found_in_one_place() -> None:
 
 
 def test_a_sentence_counts_only_if_it_holds_the_kind_of_words_that_is_asked_for() -> None:
-    assert seen("How many candles are kept in the tower?").fitting < seen("Are candles kept in the tower?").fitting == pytest.approx(1.0)
+    assert (
+        seen("How many candles are kept in the tower?").fitting
+        < seen("Are candles kept in the tower?").fitting
+        == pytest.approx(1.0)
+    )
 
 
 def test_nearness_is_measured_where_the_retriever_knows_meaning() -> None:
@@ -120,7 +124,9 @@ def test_groups_stay_together_in_the_folds() -> None:
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 40).astype(bool).tolist()
     doubled = [each for each in rows for _ in range(2)]
-    rating = fit_refusal(doubled, [label for label in labels for _ in range(2)], groups=[str(n // 2) for n in range(80)]).rating
+    rating = fit_refusal(
+        doubled, [label for label in labels for _ in range(2)], groups=[str(n // 2) for n in range(80)]
+    ).rating
     assert rating is not None
     assert rating.auc < 0.75
 

@@ -68,7 +68,7 @@ each every a an single both
 """
 _ENGLISH = Language(
     re.compile(r"\bhow many ((?:[\w’'-]+ )?[\w’'-]+)", re.IGNORECASE),
-    frozenset("people person persons".split()),
+    frozenset(["people", "person", "persons"]),
     frozenset(_NUMERALS.split()),
     (
         _kind(r"\bhow long (?:may|must|do|does|did|is it|can|will|should|shall|have|has|was it)\b"
@@ -104,7 +104,7 @@ soixante cent cents mille million douzaine demi demie moitié quart tiers aucun 
 """
 _FRENCH = Language(
     re.compile(r"\bcombien d(?:e |['’])((?:[\w’'-]+ )?[\w’'-]+)", re.IGNORECASE),
-    frozenset("personnes gens".split()),
+    frozenset(["personnes", "gens"]),
     frozenset(_NOMBRES.split()),
     (
         _kind(r"\bcombien de temps\b|\bpendant combien\b", _DUREES, "jusqu"),

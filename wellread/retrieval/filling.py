@@ -27,13 +27,13 @@ from wellread.retrieval.store import (
     WHOLE,
     About,
     about_of,
+    columns_in,
     connect,
     is_local,
     is_store,
     of_width,
     open_table,
     quoted,
-    scan,
     schema_of,
     table_names,
     whole_version,
@@ -111,8 +111,10 @@ class Filling:
 
     def documents(self) -> dict[str, str]:
         """The files it holds -> the ids of their documents."""
-        rows = scan(self.table, ["file", "document"]) if self.table is not None else []
-        return {row["file"]: row["document"] for row in rows}
+        if self.table is None or not self.table.count_rows():
+            return {}
+        rows = columns_in(self.table, ["file", "document"]).group_by(["file", "document"]).aggregate([])
+        return dict(zip(rows["file"].to_pylist(), rows["document"].to_pylist(), strict=True))
 
     def make(self, about: About, embedder: Embedder | None) -> None:
         """Make the store, where there is none."""
@@ -186,7 +188,9 @@ class Filling:
         if "terms" not in there or rows <= REBUILT:
             self.table.create_index("terms", config=words, replace=True)
         if self.about.has_vectors and rows >= INDEXED and ("vector" not in there or rows <= REBUILT):
-            cells = IvfFlat(distance_type="dot", num_partitions=max(1, rows // CELL), sample_rate=64, max_iterations=20)
+            cells = IvfFlat(
+                distance_type="cosine", num_partitions=max(1, rows // CELL), sample_rate=64, max_iterations=20
+            )
             self.table.create_index("vector", config=cells, replace=True)
 
     def _flush(self) -> None:
@@ -206,11 +210,13 @@ class Filling:
 
 def complete(table: Any) -> tuple[dict[str, str], set[str]]:
     """The files that a table holds with all their rows, and the hash of their content; and those of which it does not."""
-    rows = scan(table, ["file", "content", "parts"]) if table is not None else []
-    counts = Counter((row["file"], row["content"], row["parts"]) for row in rows)
-    several = Counter(file for file, _, _ in counts)
-    broken = {file for (file, _, parts), count in counts.items() if count != parts or several[file] > 1}
-    return {file: content for file, content, _ in counts if file not in broken}, broken
+    if table is None or not table.count_rows():
+        return {}, set()
+    columns = ["file", "content", "parts"]
+    counted = columns_in(table, columns).group_by(columns).aggregate([([], "count_all")]).to_pylist()
+    several = Counter(row["file"] for row in counted)
+    broken = {row["file"] for row in counted if row["count_all"] != row["parts"] or several[row["file"]] > 1}
+    return {row["file"]: row["content"] for row in counted if row["file"] not in broken}, broken
 
 
 def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:

@@ -139,17 +139,18 @@ class Store:
     def documents(self) -> list[StoredDocument]:
         """What it holds, in order of their ids."""
         self._renew()
-        rows = scan(self._table, ["document", "source"], where=FIRST)
-        counts: dict[tuple[str, str], int] = {}
-        for row in rows:
-            key = row["document"], row["source"]
-            counts[key] = counts.get(key, 0) + 1
-        return [StoredDocument(document, source, count) for (document, source), count in sorted(counts.items())]
+        columns = ["document", "source"]
+        rows = (
+            columns_in(self._table, columns, where=FIRST).group_by(columns).aggregate([([], "count_all")]).to_pylist()
+        )
+        found = [StoredDocument(row["document"], row["source"], row["count_all"]) for row in rows]
+        return sorted(found, key=lambda document: document.id)
 
     def document_text(self, document: str) -> str:
         """The text that a chunk's `start` and `end` count in. Raises UsageError for a document it does not hold."""
         self._renew()
-        rows = scan(self._table, ["start", "end", "before", "text"], where=f"document = {quoted(document)} AND {FIRST}")
+        where = f"document = {quoted(document)} AND {FIRST}"
+        rows = columns_in(self._table, ["start", "end", "before", "text"], where=where).to_pylist()
         if not rows:
             raise UsageError(f"{self.name} holds no document {document!r}; it may have gone since.")
         text = ""
@@ -169,9 +170,14 @@ class Store:
         return best_of([hit_of(row, float(row["_score"])) for row in rows])[:k]
 
     def _by_meaning(self, query: str, k: int) -> list[Hit]:
-        """As near as the nearest window: so many windows are found that `k` chunks are likely among them, or all."""
+        """As near as the nearest window: so many windows are found that `k` chunks are likely among them, or all.
+
+        A window of which the embedder knows no word has no direction, and is not found.
+        """
         [vector] = of_width(embed_queries(self.embedder, [query]), self.about, self.name)
-        search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("dot")
+        if not vector.any():
+            return []
+        search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
         wanted = (k + TIES) * WINDOWS
         while True:
             rows = search.nprobes(CELLS).select([*PLACE, "_distance"]).limit(wanted).to_list()
@@ -278,11 +284,10 @@ def schema_of(about: About) -> Any:
     return pa.schema(columns, metadata={ABOUT: json.dumps(asdict(about)).encode()})
 
 
-def scan(table: Any, columns: Sequence[str], *, where: str = "") -> list[dict[str, Any]]:
-    """These columns of all rows, or of those of which `where` holds."""
+def columns_in(table: Any, columns: Sequence[str], *, where: str = "") -> Any:
+    """These columns (an Arrow table) of all rows, or of those of which `where` holds."""
     query = table.search().select(list(columns)).limit(max(1, int(table.count_rows())))
-    rows: list[dict[str, Any]] = (query.where(where) if where else query).to_list()
-    return rows
+    return (query.where(where) if where else query).to_arrow()
 
 
 def quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from wellread.retrieval.refusing import Refusal
 
 DEFAULTS: Mapping[str, Refusal] = MappingProxyType({
-    "": Refusal({"covered": 1.5, "fitting": 2.5, "terms": 1.0}, -4.2, -1.0),
+    "minilm": Refusal({"covered": 1.0005, "fitting": 1.2012, "likest": 2.7375, "terms": 0.9883}, -4.0689, -0.5299, "minilm"),
+    "": Refusal({"covered": 0.7894, "fitting": 3.6109, "terms": 2.1458}, -5.5487, -0.8278),
 })  # fmt: skip
 """By the embedder's name; empty for any other, which goes by words alone."""
