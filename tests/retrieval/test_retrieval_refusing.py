@@ -119,7 +119,7 @@ def test_signs_that_say_nothing_are_rated_as_chance() -> None:
 
 
 def test_groups_stay_together_in_the_folds() -> None:
-    rows, known = made(40)
+    rows, _ = made(40)
     # each pair of equal signs has one label at random: only who has seen its twin can know it
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 40).astype(bool).tolist()
