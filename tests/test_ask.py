@@ -94,7 +94,9 @@ def test_an_answer_stands_with_its_source_and_the_exact_words(clerk: Clerk, stor
 
 
 def test_json_has_the_offsets(clerk: Clerk, store: Path) -> None:
-    row = json.loads(wellread("ask", f"clerk+{store}", "When does the Reading Room open in the morning?", "--json").stdout)
+    row = json.loads(
+        wellread("ask", f"clerk+{store}", "When does the Reading Room open in the morning?", "--json").stdout
+    )
     [sentence] = row["sentences"]
     [citation] = sentence["citations"]
     source = row["sources"][citation["number"] - 1]
@@ -114,11 +116,16 @@ def test_what_the_sources_do_not_say_is_not_answered_unless_anyway(clerk: Clerk,
     done = wellread("ask", "clerk", question, "--store", str(store))
     assert done.stdout.startswith(refusal())
     assert clerk.read == []
-    assert json.loads(wellread("ask", "clerk", question, "--store", str(store), "--json").stdout)["refused_by"] == "retrieval"
+    assert (
+        json.loads(wellread("ask", "clerk", question, "--store", str(store), "--json").stdout)["refused_by"]
+        == "retrieval"
+    )
     near = wellread("ask", "clerk", "Who opens the opera?", "--store", str(store), "--anyway")
     assert clerk.says.removesuffix(" [1].") in near.stdout
     clerk.says = "The sources do not say."
-    row = json.loads(wellread("ask", "clerk", "Who opens the opera?", "--store", str(store), "--anyway", "--json").stdout)
+    row = json.loads(
+        wellread("ask", "clerk", "Who opens the opera?", "--store", str(store), "--anyway", "--json").stdout
+    )
     assert (row["refused_by"], row["sentences"]) == ("model", [])
 
 
@@ -138,7 +145,14 @@ def test_closed_asks_the_model_alone(clerk: Clerk, store: Path) -> None:
 
 
 def test_k_and_the_settings_of_sampling_reach_the_model(clerk: Clerk, store: Path) -> None:
-    question = ["ask", "clerk", "What does a card cost, and when does the Reading Room open?", "--store", str(store), "--json"]
+    question = [
+        "ask",
+        "clerk",
+        "What does a card cost, and when does the Reading Room open?",
+        "--store",
+        str(store),
+        "--json",
+    ]
     few, many = (json.loads(wellread(*question, "-k", k, "--anyway").stdout) for k in ("1", "5"))
     assert len(few["sources"]) == 1 < len(many["sources"])
     seeded = json.loads(wellread(*question, "--seed", "5").stdout)
@@ -147,7 +161,10 @@ def test_k_and_the_settings_of_sampling_reach_the_model(clerk: Clerk, store: Pat
 
 def test_questions_come_from_stdin_or_a_file(clerk: Clerk, store: Path, tmp_path: Path) -> None:
     asked = ["ask", "clerk", "--store", str(store), "--json", "--anyway"]
-    rows = [json.loads(line) for line in wellread(*asked[:2], "-", *asked[2:], stdin="When open?\n\nWhat costs?\n").stdout.splitlines()]
+    rows = [
+        json.loads(line)
+        for line in wellread(*asked[:2], "-", *asked[2:], stdin="When open?\n\nWhat costs?\n").stdout.splitlines()
+    ]
     assert [row["question"] for row in rows] == ["When open?", "What costs?"]
     (tmp_path / "q.txt").write_text("When open?\n", encoding="utf-8")
     (tmp_path / "q.jsonl").write_text('{"question": "What costs?"}\n', encoding="utf-8")
@@ -179,7 +196,9 @@ def test_errors_are_one_line_and_exit_2(
 def test_nothing_that_is_shown_steers_the_terminal(clerk: Clerk, store: Path) -> None:
     clerk.says = "The Reading Room opens \x1b]0;owned\x07at nine\x9b2J [1].\u202e"
     for extra in ([], ["--json"]):
-        shown = wellread("ask", "clerk", "When does the Reading Room open in the morning?", "--store", str(store), *extra).stdout
+        shown = wellread(
+            "ask", "clerk", "When does the Reading Room open in the morning?", "--store", str(store), *extra
+        ).stdout
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown)
     assert json.loads(shown)["answer"] == clerk.says  # the exact text, as escapes
 
@@ -189,7 +208,10 @@ def test_links_are_for_terminals_and_for_files_that_are_there(tmp_path: Path, mo
     file.write_text("x", encoding="utf-8")
     assert terminal.linked("here", str(file)) == "here"
     monkeypatch.setattr(terminal, "_columns", lambda stream: 80)
-    assert terminal.linked("here", str(file), page=3) == f"\x1b]8;;{file.resolve().as_uri()}#page=3\x1b\\here\x1b]8;;\x1b\\"
+    assert (
+        terminal.linked("here", str(file), page=3)
+        == f"\x1b]8;;{file.resolve().as_uri()}#page=3\x1b\\here\x1b]8;;\x1b\\"
+    )
     assert "a%20b.pdf" in terminal.linked("here", str(file))
     for nowhere in (str(tmp_path / "gone.md"), "http://evil.example/x", "a\0b", ""):
         assert terminal.linked("here", nowhere) == "here"
@@ -200,7 +222,9 @@ def test_a_model_with_a_store_opens_wherever_a_model_does(tiny: Path, store: Pat
     model = open_model(name)
     assert isinstance(model, RetrievalModel)
     assert (model.name, read_name(name).store) == (name, str(store))
-    [sample] = model.generate([[{"role": "user", "content": "When does the Reading Room open in the morning?"}]], Sampling(4))
+    [sample] = model.generate(
+        [[{"role": "user", "content": "When does the Reading Room open in the morning?"}]], Sampling(4)
+    )
     assert any("opens at nine" in chunk.text for chunk in sample.sources)
     assert isinstance(model.model, object)
     with pytest.raises(UsageError, match="no part of a checkpoint"):
@@ -227,18 +251,26 @@ def test_it_is_measured_and_compared_and_writes(tiny: Path, store: Path, tmp_pat
     text.write_text("The Reading Room opens at nine. " * 30, encoding="utf-8")
     name = f"{tiny}+{store}"
     alone, with_store = (
-        json.loads(wellread("measure", each, "--text", str(text), "--metrics", "bits_per_byte", "--json").stdout.splitlines()[0])
+        json.loads(
+            wellread("measure", each, "--text", str(text), "--metrics", "bits_per_byte", "--json").stdout.splitlines()[
+                0
+            ]
+        )
         for each in (str(tiny), name)
     )
     assert alone["value"] == with_store["value"]  # what is scored is scored without sources
     assert "texts are scored without any" in with_store["note"]
     rows = [
         json.loads(line)
-        for line in wellread("compare", str(tiny), name, "--text", str(text), "--metrics", "bits_per_byte", "--json").stdout.splitlines()
+        for line in wellread(
+            "compare", str(tiny), name, "--text", str(text), "--metrics", "bits_per_byte", "--json"
+        ).stdout.splitlines()
     ]
     assert len(rows) == 2
     plain, sourced = (
-        json.loads(wellread("write", each, "The Reading Room opens at", "--max-tokens", "8", "--seed", "1", "--json").stdout)
+        json.loads(
+            wellread("write", each, "The Reading Room opens at", "--max-tokens", "8", "--seed", "1", "--json").stdout
+        )
         for each in (str(tiny), name)
     )
     assert (plain["prompt"], sourced["prompt"]) == ("The Reading Room opens at",) * 2
@@ -255,7 +287,9 @@ def test_calibrating_a_store_changes_what_it_refuses(store: Path, tmp_path: Path
     ]
     rows += [{"id": f"u{n}", "question": f"Which elephants painted ceiling number {n}?"} for n in range(12)]
     (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    done = wellread("index", str(store.parent / "handbook.md"), "--store", str(store), "--calibrate", str(tmp_path / "q.jsonl"))
+    done = wellread(
+        "index", str(store.parent / "handbook.md"), "--store", str(store), "--calibrate", str(tmp_path / "q.jsonl")
+    )
     assert done.returncode == 0, done.stderr
     assert "of 12 questions that the sources do not answer 100% are refused" in done.stderr
     kept = read_refusal(store / REFUSAL)
