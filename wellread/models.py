@@ -55,8 +55,8 @@ def open_model(
 
     model, store = split_store(name)
     if store:
-        opened = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write)
-        return answering_from(opened, store, name=name, offline=offline)
+        inner = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write)
+        return answering_from(inner, store, name=name, offline=offline)
     if is_endpoint(name):
         return EndpointModel(name, key=key)
     from wellread import weights
