@@ -59,3 +59,28 @@ class Answering(Record):
         if "" in stops:
             raise ValueError("an empty stop would leave every answer empty: remove it")
         return stops
+
+
+class Fight(Record):
+    """The fair fight of retrieval and tuning over the recipe's texts: what is written about them, and how they are searched."""
+
+    writer: str = "templates"
+    """Who writes questions about the texts to be taught: `templates`, or an endpoint, `http://localhost:11434/v1#model`."""
+    language: Literal["auto", "en", "fr"] = "auto"
+    """Of what is written, and of the prompts; `auto`: as the texts are."""
+    phrasings: int = Field(default=3, ge=1)
+    """In how many ways each thing is asked."""
+    rows: int = Field(default=600, ge=1)
+    """Questions with passages in view that are taught, at most, spread evenly."""
+    without: float = Field(default=0.2, ge=0, lt=1)
+    """Share of these in whose view the passage that answers is missing, so that the answer is a refusal."""
+    passages: int = Field(default=3, ge=1)
+    """Passages laid before a model, in teaching and in asking; fewer where they do not fit."""
+    chunker: str = "heading"
+    """How texts are cut into passages (`wellread list chunkers`)."""
+    embedder: str = "auto"
+    """The embedder of the store."""
+    threshold: bool = True
+    """Refuse, with retrieval, below a score of the best passage that is chosen by nested cross-validation on the questions."""
+    whole: bool = True
+    """Ask the base with the whole text in view, too, where its window has room."""
