@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import http.client
 import json
+import re
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from wellread.errors import MissingPackage, ModelError, RunError
+from wellread.generation.chats import unsaid
 from wellread.generation.guard import LIKELIEST, NOTHING, Guard, Written
 from wellread.matching import Index
 from wellread.types import Prompt, Sample, Sampling, Scored, last_words
@@ -78,13 +80,31 @@ class GgufModel:
                 samples.append(Sample(last_words(prompt), text, sampling, seed, self.name, finish))
         return samples
 
+    def count(self, prompt: Prompt) -> int:
+        """How many tokens of the window a prompt takes, with the frame that its template puts around it."""
+        return len(self._asked(prompt))
+
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
+        return self._asked(prompt)[-max(self.window - max_tokens, self.window // 2, 1) :]
+
+    def _asked(self, prompt: Prompt) -> list[int]:
+        """A beginning, or a chat as the file's template has it; a message that names special tokens is text all the same."""
         if isinstance(prompt, str):
-            ids = [*self._start, *self._tokens(prompt)]
-        else:
-            asked = self._ask("/apply-template", {"messages": [dict(message) for message in prompt]})
-            ids = self._tokens(asked["prompt"], special=True)
-        return ids[-max(self.window - max_tokens, self.window // 2, 1) :]
+            return [*self._start, *self._tokens(prompt)]
+        mark = unsaid(prompt)
+        held: list[str] = []
+        shown = []
+        for message in prompt:
+            said = message["content"]
+            if self._tokens(said) != self._tokens(said, special=True):
+                held.append(said)
+                said = f"{mark}{len(held) - 1}{mark}"
+            shown.append({**message, "content": said})
+        framed = self._ask("/apply-template", {"messages": shown})["prompt"]
+        ids: list[int] = []
+        for place, piece in enumerate(re.split(f"{mark}(\\d+){mark}", framed)):
+            ids += self._tokens(held[int(piece)]) if place % 2 else self._tokens(piece, special=True)
+        return ids
 
     def _free(self, ids: list[int], sampling: Sampling, seed: int) -> tuple[str, Literal["stop", "length"]]:
         answer = self._ask("/completion", _request(ids, sampling, seed, sampling.max_tokens))

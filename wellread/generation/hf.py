@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from wellread.errors import ModelError
+from wellread.generation.chats import chat_ids, steering
 from wellread.generation.guard import Guard, Masking
 from wellread.generation.progress import Tell, telling, untold
 from wellread.generation.scoring import Scorer
@@ -51,6 +52,7 @@ class TransformersModel:
         self.window = window or min(positions or WINDOW, WINDOW)
         self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
+        self._steering = steering(tokenizer)
         self._index = index
         self._positions = positions
         self._start = document_start(tokenizer)
@@ -91,7 +93,8 @@ class TransformersModel:
         A sample depends on its own prompt and seed, not on what is written beside it (but for the last bits of
         floating point). A prompt stands at a document's beginning, as in training. Of a prompt that leaves no room for
         `max_tokens` the end is kept, at least half of the window; once the window is full its last half is read anew.
-        A chat is put into the tokenizer's own template; where there is none, what was said stands line by line.
+        A chat is put into the tokenizer's own template, what was said in it as text alone (chats.py); where there is
+        none, what was said stands line by line.
         With `no_recite` no completion has more words of the corpus in a row than that (see `Guard`); raises ModelError
         for it where the model was given no `index`.
         """
@@ -108,6 +111,10 @@ class TransformersModel:
     def follows(self, text: str, schema: Mapping[str, Any]) -> bool:
         """See `StructuredModel.follows`."""
         return self._grammar(schema).allows(text)
+
+    def count(self, prompt: Prompt) -> int:
+        """How many tokens of the window a prompt takes, with the frame that its template puts around it."""
+        return len(self._asked(prompt))
 
     def _grammar(self, schema: Mapping[str, Any]) -> Grammar:
         """The schema compiled for this tokenizer; the last one is kept."""
@@ -146,10 +153,7 @@ class TransformersModel:
         if isinstance(chat, str):
             return [self._start, *self._spelling.encode(chat)]
         if getattr(self._tokenizer, "chat_template", None):
-            asked = self._tokenizer.apply_chat_template(
-                [dict(message) for message in chat], add_generation_prompt=True, return_dict=True
-            )
-            return list(asked["input_ids"])
+            return chat_ids(self._tokenizer, chat, self._steering, self._spelling.encode)
         ids = [self._start]
         for message in chat:
             ids += self._spelling.encode(message["content"])
