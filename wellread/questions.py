@@ -76,8 +76,10 @@ class Fight(Record):
     """Share of these in whose view the passage that answers is missing, so that the answer is a refusal."""
     passages: int = Field(default=3, ge=1)
     """Passages laid before a model, in teaching and in asking; fewer where they do not fit."""
-    chunker: str = "heading"
-    """How texts are cut into passages (`wellread list chunkers`)."""
+    chunker: str = "paragraphs"
+    """How texts are cut into passages."""
+    size: int = Field(default=100, ge=20)
+    """Tokens of a passage, at most."""
     embedder: str = "auto"
     """The embedder of the store."""
     threshold: bool = True

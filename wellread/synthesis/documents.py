@@ -22,11 +22,15 @@ LONGEST_ANSWER = 60
 """Words."""
 SHORTEST = 5
 """Words of a sentence that a gap is put into."""
-_IN_WORDS = (
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
-    "deux|trois|quatre|cinq|sept|huit|neuf|dix|douze|vingt|trente"
+_SPELLED = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    "nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
+    "deux|trois|quatre|cinq|sept|huit|neuf|dix|onze|douze|quinze|vingt|trente|quarante|cinquante|soixante|cent|mille"
 )
-_NUMBER = re.compile(rf"(?<![\w.,])(?P<n>\d[\d.,]*\d|\d|{_IN_WORDS})(?P<of> ?%| [a-zà-ÿ][\wà-ÿ-]{{2,}})?(?![\w])")
+_NUMBER = re.compile(
+    rf"(?<![\w.,-])(?P<n>\d[\d.,]*\d|\d|(?:{_SPELLED})(?:(?:-| and | et | )(?:{_SPELLED}))*)"
+    r"(?P<of> ?%| [a-zà-ÿ][\wà-ÿ-]{2,})?(?![\w-])"
+)
 _NAME = re.compile(r"(?<=[\w,;] )[A-ZÀ-Þ][\w’'-]+(?: (?:of |de |du |the )?[A-ZÀ-Þ][\w’'-]+){0,3}")
 
 
