@@ -2,15 +2,17 @@
 
 What was found is data. It stands verbatim between marks that occur in none of it, so no text can end its own source.
 Words that chat templates steer by, such as `<|im_end|>`, are set apart by a blank: a server that reads them as control
-tokens wherever they stand meets none. There is nothing else in the prompt: no tools, no key, no path beyond the name of
-the source as it was given.
+tokens wherever they stand meets none. There is nothing else in the prompt: no tools, no key, and of a file that was named
+by its whole path only its name.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PureWindowsPath
 
 from wellread.errors import UsageError
 from wellread.types import Chunk, Message
@@ -102,9 +104,18 @@ def refusal(language: str = "en") -> str:
     return WORDINGS.get(language, WORDINGS["en"]).refusal
 
 
+def declines(answer: str) -> bool:
+    """Whether an answer is, or begins with, the words by which a model says that the sources do not say."""
+    said = " ".join(answer.replace("’", "'").split()).casefold()
+    return any(said.startswith(each.refusal.casefold().rstrip(".")) for each in WORDINGS.values())
+
+
 def label(chunk: Chunk, page: str = "page ") -> str:
     """The source, section and page of a chunk in one line of at most LABEL characters, and nothing that steers a terminal."""
-    parts = [chunk.source or chunk.document, chunk.section, "" if chunk.page is None else f"{page}{chunk.page}"]
+    source = chunk.source or chunk.document
+    if PureWindowsPath(source).anchor:  # whole paths of either kind: where a person's files lie is nobody's business
+        source = PureWindowsPath(source).name
+    parts = [source, chunk.section, "" if chunk.page is None else f"{page}{chunk.page}"]
     line = ", ".join(" ".join(_printable(part).split()) for part in parts if part)
     return line if len(line) <= LABEL else line[: LABEL - 1] + "…"
 
@@ -123,7 +134,7 @@ def _worded(question: str, chunks: Sequence[Chunk], wording: Wording) -> str:
 
 def _mark(texts: Sequence[str]) -> str:
     """`source`, or `source-2`, …: the first that no text opens or closes, however it is spelt."""
-    written = "\n".join(texts).casefold()
+    written = unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
     number, mark = 1, "source"
     while re.search(rf"<[\s/]*{mark}", written):
         number += 1
