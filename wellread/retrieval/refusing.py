@@ -169,6 +169,16 @@ def fit_refusal(
     )
 
 
+def refused_unseen(
+    seen: Sequence[Signs], answerable: Sequence[bool], *, wrong: float = WRONG, seed: int = 0, groups: Sequence[str] = ()
+) -> list[bool]:
+    """Of every question whether it is refused by what was fitted without it: what `fit_refusal` rates, one by one."""
+    known = np.array(answerable, bool)
+    table = np.array([[getattr(each, name) for name in NAMES] for each in seen], float)
+    table = table[:, table.std(axis=0) > 0]
+    return [bool(margin < 0) for margin in _margins(table, known, _folds(known, groups, seed), groups, wrong, seed)]
+
+
 def write_refusal(path: Path, refusal: Refusal) -> None:
     """One JSON file, whole or the old one. Raises StorageError."""
     write_json(path, asdict(refusal))
@@ -225,15 +235,8 @@ def _folds(known: NDArray[np.bool_], groups: Sequence[str], seed: int) -> NDArra
 def _rated(
     table: Floats, known: NDArray[np.bool_], folds: NDArray[np.int64], groups: Sequence[str], wrong: float, seed: int
 ) -> Rating:
-    """Every question judged by weights, penalty and threshold that were chosen without it."""
-    margins = np.zeros(len(known))
-    for fold in np.unique(folds):
-        out = folds == fold
-        rest = [group for group, left in zip(groups, out, strict=True) if not left] if groups else ()
-        inner = _folds(known[~out], rest, seed + 1)
-        penalty, threshold = _chosen(table[~out], known[~out], inner, wrong)
-        weights, bias = _logistic(table[~out], known[~out], penalty)
-        margins[out] = table[out] @ weights + bias - threshold
+    """How well the margins do, with intervals over questions."""
+    margins = _margins(table, known, folds, groups, wrong, seed)
     refused = margins < 0
     draw = np.random.default_rng(seed)
     drawn = []
@@ -248,6 +251,21 @@ def _rated(
         float(refused[~known].mean()), float(low[1]), float(high[1]),
         float(refused[known].mean()), float(low[2]), float(high[2]),
     )  # fmt: skip
+
+
+def _margins(
+    table: Floats, known: NDArray[np.bool_], folds: NDArray[np.int64], groups: Sequence[str], wrong: float, seed: int
+) -> Floats:
+    """Of every question how far it lies above the threshold, by weights, penalty and threshold that were chosen without it."""
+    margins = np.zeros(len(known))
+    for fold in np.unique(folds):
+        out = folds == fold
+        rest = [group for group, left in zip(groups, out, strict=True) if not left] if groups else ()
+        inner = _folds(known[~out], rest, seed + 1)
+        penalty, threshold = _chosen(table[~out], known[~out], inner, wrong)
+        weights, bias = _logistic(table[~out], known[~out], penalty)
+        margins[out] = table[out] @ weights + bias - threshold
+    return margins
 
 
 def _chosen(table: Floats, known: NDArray[np.bool_], folds: NDArray[np.int64], wrong: float) -> tuple[float, float]:
