@@ -7,16 +7,26 @@ from pathlib import Path
 
 from wellread.errors import CorpusError
 from wellread.gathering import SILENT, Watch, watched
-from wellread.metrics import REPLIED, find, measure
+from wellread.metrics import find, measure
 from wellread.metrics.intervals import difference
-from wellread.questions import Answering
+from wellread.questions import REPLIED, Answering
 from wellread.replying import as_answers, replies
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.fair import order_verdict
 from wellread.reports.rows import finite
 from wellread.retrieval.gold import read_gold
 from wellread.similarity import open_embedder
-from wellread.types import Corpus, Embedder, Evidence, GoldQuestion, LanguageModel, Measurement, Reply
+from wellread.types import (
+    Corpus,
+    Embedder,
+    Evidence,
+    GoldQuestion,
+    Judge,
+    LanguageModel,
+    Measurement,
+    PairScorer,
+    Reply,
+)
 
 NEARNESS = "recall_embedding"
 WHOLE = (*REPLIED[:2], NEARNESS, *REPLIED[2:])
@@ -45,7 +55,12 @@ def compare_answers(
         said[label], paths[label] = replies(watched(opened(name), watch), questions, settings), name
         rows[label] = measured(label, said[label], metrics or WHOLE, embedder=embedder)
     first, *others = said
-    pairs = [gap for place, one in enumerate(said) for other in [*said][:place] for gap in differences(rows[one], rows[other])]
+    pairs = [
+        gap
+        for place, one in enumerate(said)
+        for other in [*said][:place]
+        for gap in differences(rows[one], rows[other])
+    ]
     verdict = order_verdict([*(row for several in rows.values() for row in several), *pairs], [*said])
     compared = [
         Compared(label, paths[label], tuple(map(finite, rows[label])),
@@ -61,16 +76,20 @@ def gold_questions(files: Sequence[Path]) -> list[GoldQuestion]:
     seen: set[str] = set()
     for question in questions:
         if question.id in seen:
-            raise CorpusError(f"two gold questions have the id {question.id!r}: answers are kept by it; give each its own.")
+            raise CorpusError(
+                f"two gold questions have the id {question.id!r}: answers are kept by it; give each its own."
+            )
         seen.add(question.id)
     return questions
 
 
 def measured(
-    subject: str, found: Sequence[Reply], metrics: Sequence[str], *, embedder: Embedder | None = None, seed: int = 0
-) -> list[Measurement]:
+    subject: str, found: Sequence[Reply], metrics: Sequence[str], *, embedder: Embedder | None = None,
+    cross_encoder: PairScorer | None = None, judge: Judge | None = None, seed: int = 0,
+) -> list[Measurement]:  # fmt: skip
     """A subject's replies by these metrics; what reads answers is given those to answerable questions."""
-    gathered = Evidence(subject, Corpus((), {}), replies=found, answers=as_answers(found), embedder=embedder, seed=seed)
+    gathered = Evidence(subject, Corpus((), {}), replies=found, answers=as_answers(found), embedder=embedder,
+                        cross_encoder=cross_encoder, judge=judge, seed=seed)  # fmt: skip
     return measure(gathered, metrics)
 
 

@@ -26,7 +26,7 @@ from wellread.synthesis import documents as by_templates
 from wellread.synthesis import documents_by_model
 from wellread.synthesis.documents import Item, apart
 from wellread.synthesis.written import Failed, Rejected, chat
-from wellread.types import Chunk, Document, GoldPassage, GoldQuestion, Retriever
+from wellread.types import Chunk, Corpus, Document, GoldPassage, GoldQuestion, Retriever
 
 ITEMS, CLOSED, OPEN, SUMMARY, KEPT = "items.jsonl", "closed.jsonl", "open.jsonl", "synthesis.json", "replies"
 DEEPER = 3
@@ -59,12 +59,18 @@ def written_items(
     elif settings.writer == "templates":
         made = by_templates.items(documents, language=tongue, phrasings=settings.phrasings, seed=seed)
     else:
-        raise CorpusError(f"writer {settings.writer!r}: a writer is `templates` or an endpoint, http(s)://host:port/v1#model.")
+        raise CorpusError(
+            f"writer {settings.writer!r}: a writer is `templates` or an endpoint, http(s)://host:port/v1#model."
+        )
     if failed:
-        raise RunError(f"{len(failed)} passages could not be asked about ({failed[0].term}: {failed[0].reason}); run again.")
+        raise RunError(
+            f"{len(failed)} passages could not be asked about ({failed[0].term}: {failed[0].reason}); run again."
+        )
     items, near = apart(made, [question.question for question in asked])
     if not items:
-        raise CorpusError("nothing could be written about the texts: they have no sentence that a template can ask about.")
+        raise CorpusError(
+            "nothing could be written about the texts: they have no sentence that a template can ask about."
+        )
     write_json(folder / SUMMARY, {
         "writer": settings.writer, "language": tongue, "documents": len(documents), "items": len(items),
         "tasks": dict(Counter(item.task for item in items)), "rejected": [asdict(each) for each in rejected],
@@ -153,3 +159,32 @@ def _example(kind: str, number: int, item: Item, messages: Sequence[dict[str, An
     text = "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
     told = {"kind": "example", "messages": [dict(each) for each in messages], "task": item.task, "quote": item.quote}
     return Document(f"{kind}-{number:05d}", text, item.source, item.section, metadata=told)
+
+
+def write_chats(path: Path, chats: Sequence[Document]) -> None:
+    """Keep what a stage reads, one chat a line."""
+    write_rows(
+        path, ({**chat.metadata, "id": chat.id, "source": chat.source, "section": chat.section} for chat in chats)
+    )
+
+
+def chats_of(path: Path) -> list[Document]:
+    """What `write_chats` kept."""
+    found = []
+    for row in read_rows(path):
+        text = "\n\n".join(f"{message['role']}: {message['content']}" for message in row["messages"])
+        told = {key: value for key, value in row.items() if key not in ("id", "source", "section")}
+        found.append(Document(row["id"], text, row["source"], row["section"], metadata=told))
+    return found
+
+
+def lesson_corpus(chats: Sequence[Document], validation: float, *, seed: int) -> Corpus:
+    """Chats to train on, and about a share of them to watch; those made of the same words of the text go together."""
+    draw = random.Random(f"wellread lessons {seed}")
+    quotes = sorted({str(chat.metadata["quote"]) for chat in chats})
+    watched = set(draw.sample(quotes, max(1, round(validation * len(quotes)))))
+    train = tuple(chat.id for chat in chats if chat.metadata["quote"] not in watched)
+    aside = tuple(chat.id for chat in chats if chat.metadata["quote"] in watched)
+    if not train:
+        raise CorpusError(f"{len(chats)} questions could be written about the texts: too few to teach; add text.")
+    return Corpus(tuple(chats), {"train": train, "validation": aside, "held_out": ()})

@@ -13,6 +13,11 @@ EXTRACTED = ("reference_exact", "work_f1", "line_f1")
 """Measures of extraction by which weights may be chosen."""
 ANSWERED = ("recall_exact", "recall_embedding", "recall_cross_encoder", "recall_judge", *HONEST)
 """The metrics that need questions."""
+REPLIED = (
+    "answer_exact", "answer_f1", "citation_precision", "citation_recall", "refusal_rate", "wrong_refusal_rate",
+    "seconds_per_answer", "tokens_per_answer",
+)  # fmt: skip
+"""The metrics of replies to gold questions; without these they give nothing."""
 
 
 class SynthesisSettings(Record):

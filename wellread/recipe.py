@@ -21,7 +21,19 @@ from wellread.questions import ANSWERED, EXTRACTED, Answering, Fight, SynthesisS
 from wellread.registry import unknown
 from wellread.requirements import YARDSTICKS, measured_by, read_requirement
 from wellread.settings import DIAL_END, CorpusSettings, DialSettings, MeasureSettings, SamplingSettings
-from wellread.stages import LOSS, STYLED, Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
+from wellread.stages import (
+    LOSS,
+    STYLED,
+    Budget,
+    Examples,
+    Mix,
+    Optimizer,
+    RandomWindows,
+    Stage,
+    Windows,
+    goes_on,
+    lineage,
+)
 
 __all__ = [
     "DIAL_END",
@@ -169,7 +181,9 @@ class Recipe(Record):
             raise ValueError("fight: it writes and measures in its own way: remove `extract` and `synthesis`")
         wrong = next((stage.name for stage in self.stages if stage.examples is None or stage.best_by != LOSS), None)
         if self.base is None or wrong is not None:
-            raise ValueError(f"fight: stage {wrong or self.stages[0].name} wants a `base`, `examples` and best_by {LOSS}")
+            raise ValueError(
+                f"fight: stage {wrong or self.stages[0].name} wants a `base`, `examples` and best_by {LOSS}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -65,7 +65,9 @@ def _reply(
     text = cut(sample.completion, settings.stops)
     ended = "stop" if text != sample.completion.lstrip() else sample.finish
     text = text.strip()
-    cited = cite(text, sample.sources, question=question.question, language=question.language) if sample.sources else None
+    cited = (
+        cite(text, sample.sources, question=question.question, language=question.language) if sample.sources else None
+    )
     read, written = _tokens(model, question, sample, prompt)
     return Reply(
         question, without_marks(text).strip(), declines(text, question.language), sample.sources if retrieves else None,

@@ -41,7 +41,11 @@ def fair_verdict(measurements: Sequence[Measurement], sides: Sides) -> str:
 def order_verdict(measurements: Sequence[Measurement], subjects: Sequence[str]) -> str:
     """One sentence about subjects of any kind: which answers best, and which of the others it surely beats."""
     rows = Rows.of(measurements)
-    scored = [(row.value, subject) for subject in subjects if (row := _score(rows, subject)) is not None and row.value is not None]
+    scored = [
+        (row.value, subject)
+        for subject in subjects
+        if (row := _score(rows, subject)) is not None and row.value is not None
+    ]
     if not scored:
         return "Nothing was measured by which the answers could be compared."
     value, best = max(scored, key=lambda pair: pair[0])
@@ -79,7 +83,8 @@ def _added(rows: Rows, sides: Sides) -> str:
     reached = f", to {both.value:.2f}" if both is not None and both.value is not None else ""
     if not sign(gap):
         return f"Tuning adds nothing to it here that could be shown ({_by(gap, signed=True)}{reached})."
-    return f"Tuning with passages in view {'adds' if sign(gap) > 0 else 'takes'} {_by(gap)} {'to' if sign(gap) > 0 else 'from'} it{reached}."
+    does, where = ("adds", "to") if sign(gap) > 0 else ("takes", "from")
+    return f"Tuning with passages in view {does} {_by(gap)} {where} it{reached}."
 
 
 def _alone(rows: Rows, sides: Sides) -> str:

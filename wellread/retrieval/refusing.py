@@ -170,7 +170,12 @@ def fit_refusal(
 
 
 def refused_unseen(
-    seen: Sequence[Signs], answerable: Sequence[bool], *, wrong: float = WRONG, seed: int = 0, groups: Sequence[str] = ()
+    seen: Sequence[Signs],
+    answerable: Sequence[bool],
+    *,
+    wrong: float = WRONG,
+    seed: int = 0,
+    groups: Sequence[str] = (),
 ) -> list[bool]:
     """Of every question whether it is refused by what was fitted without it: what `fit_refusal` rates, one by one."""
     known = np.array(answerable, bool)
