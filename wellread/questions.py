@@ -18,6 +18,8 @@ REPLIED = (
     "seconds_per_answer", "tokens_per_answer",
 )  # fmt: skip
 """The metrics of replies to gold questions; without these they give nothing."""
+FOUND = ("retrieval_recall", "retrieval_mrr")
+"""The metrics of a search for the passages that answer gold questions."""
 
 
 class SynthesisSettings(Record):

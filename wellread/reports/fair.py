@@ -11,6 +11,8 @@ from wellread.types import Measurement
 
 JUDGED_BY = "answer_f1"
 """The measure that decides."""
+RETRIEVAL = "retrieval"
+"""Subject of what is measured of the search alone."""
 
 
 @dataclass(frozen=True, slots=True)
