@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from wellread.storage import read_json, write_json
 from wellread.types import Chunk, Retriever
 
 Floats = NDArray[np.float64]
+REFUSAL = "refusal.json"
+"""In the folder of a store."""
 WIDE = 50
 """Passages by keywords from which it is judged how rare a term is."""
 NEAR = 10
@@ -42,6 +44,11 @@ RESAMPLES = 2000
 @runtime_checkable
 class Searching(Protocol):
     """A Retriever that searches by keywords and by meaning alone, too; by meaning, a chunk's score is a cosine."""
+
+    @property
+    def embedder_name(self) -> str:
+        """Empty where there is no search by meaning."""
+        ...
 
     def search(self, query: str, k: int, *, mode: str) -> list[Chunk]: ...
 
@@ -116,7 +123,7 @@ def signs(question: str, found: Sequence[Chunk], retriever: Retriever) -> Signs:
     """The signs of one question, of which `found` is what the retriever gives, the best first."""
     searching = retriever if isinstance(retriever, Searching) else None
     wide = searching.search(question, WIDE, mode="keyword") if searching else retriever.retrieve(question, WIDE)
-    near = searching.search(question, NEAR, mode="vector") if searching else []
+    near = searching.search(question, NEAR, mode="vector") if searching and searching.embedder_name else []
     language = language_of_all([chunk.text for chunk in [*found, *wide[:NEAR]]])
     asked = list(dict.fromkeys(query_terms(question, language)))
     held = [frozenset(terms(chunk.text, language)) for chunk in wide]
@@ -204,6 +211,15 @@ def read_refusal(path: Path) -> Refusal | None:
         raise StorageError(
             f"{path}: not what wellread writes about when to refuse. Calibrate the store again."
         ) from None
+
+
+def refusal_for(store: str | Path, embedder: str) -> Refusal:
+    """What a store was calibrated to with the same embedder; else what was fitted to the embedded texts, for that embedder
+    or, where it is another, by words alone. Raises StorageError for a damaged file."""
+    from wellread.retrieval.thresholds import DEFAULTS
+
+    own = None if "://" in str(store) else read_refusal(Path(store) / REFUSAL)
+    return own if own and own.embedder == embedder else DEFAULTS.get(embedder) or DEFAULTS[""]
 
 
 def auc(scores: Floats, known: NDArray[np.bool_]) -> float:
@@ -306,8 +322,3 @@ def _logistic(table: Floats, known: NDArray[np.bool_], penalty: float) -> tuple[
             break
     own = weights[:-1] / spread
     return own, float(weights[-1] - own @ middle)
-
-
-def as_row(seen: Signs) -> dict[str, Any]:
-    """The signs for `--json`."""
-    return asdict(seen)
