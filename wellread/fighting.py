@@ -15,7 +15,7 @@ from wellread.asking import Keys
 from wellread.errors import ModelError
 from wellread.fought import Fought, begin, reads_passages, timed
 from wellread.gathering import Watch, watched
-from wellread.indexing import index_texts
+from wellread.indexing import Wanted, index_texts
 from wellread.lessons import CLOSED, OPEN, chats_of, closed_chats, lesson_corpus, open_chats, write_chats, written_items
 from wellread.models import open_model
 from wellread.recipe import Recipe, Stage
@@ -56,13 +56,15 @@ def _store(fought: Fought, paths: Sequence[Path]) -> Any:
     settings = fought.settings
 
     def build() -> Any:
+        wanted = Wanted(chunker=settings.chunker, size=settings.size)
         index_texts(
             paths,
             place,
-            chunker=settings.chunker,
-            size=settings.size,
+            wanted=wanted,
             embedder=settings.embedder,
-            say=fought.watch.say,
+            strict=True,
+            offline=fought.offline,
+            watch=fought.watch,
         )
         return open_store(place)
 

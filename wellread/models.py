@@ -125,7 +125,9 @@ def locate(name: str) -> str | Path:
     """The checkpoint that a run folder or RUN:stage means; any other name as it is."""
     named = read_name(name)
     if named.store:
-        raise UsageError(f"{name}: a store is no part of a checkpoint; name {name.removesuffix(f'+{named.store}')} alone.")
+        raise UsageError(
+            f"{name}: a store is no part of a checkpoint; name {name.removesuffix(f'+{named.store}')} alone."
+        )
     if named.alpha is not None:
         raise UsageError(f"{name}: a dial setting is no checkpoint of its own; name a stage, as RUN:stage.")
     return Path(named.place) if named.run else named.place

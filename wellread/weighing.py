@@ -12,7 +12,7 @@ from wellread.metrics import measure
 from wellread.questions import FOUND
 from wellread.reports.fair import RETRIEVAL
 from wellread.reports.fight import sides_of
-from wellread.retrieval.refusing import LEAST, fit_refusal, refused_unseen, signs
+from wellread.retrieval.refusing import LEAST, REFUSAL, fit_refusal, refused_unseen, signs, write_refusal
 from wellread.similarity import open_cross_encoder, open_embedder
 from wellread.storage import read_json, read_rows, write_json
 from wellread.types import Corpus, Evidence, Measurement, Reply, Retriever
@@ -32,6 +32,7 @@ def refused_of(fought: Fought, store: Any) -> list[bool]:
             signs(each.question, store.retrieve(each.question, fought.settings.passages), store) for each in fought.gold
         ]
         fitted = fit_refusal(seen, answered, embedder=store.embedder_name, seed=fought.recipe.seed)
+        write_refusal(fought.run.path / "store" / REFUSAL, fitted)
         unseen = refused_unseen(seen, answered, seed=fought.recipe.seed)
         write_json(path, {"refused": unseen, "rating": asdict(fitted.rating) if fitted.rating else None})
     return [bool(each) for each in read_json(path)["refused"]]

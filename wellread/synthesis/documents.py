@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from wellread.function_words import ENGLISH, FRENCH
 from wellread.matching import words
 from wellread.synthesis.piece_wording import PieceWording, piece_wording
 from wellread.synthesis.pieces import Piece, pieces
-from wellread.synthesis.turning import inside, turned
+from wellread.synthesis.turning import clause, inside, names_a_thing, turned
 from wellread.synthesis.wording import fill
 from wellread.types import Document
 
@@ -91,11 +92,18 @@ def _of_piece(piece: Piece, wording: PieceWording, language: str) -> Iterator[Ma
         yield "called", wording.called, {"v": _bounded(told).rstrip(".")}, name, piece.text
     if piece.kind in ("sentence", "item"):
         defined = wording.definition.match(piece.text)
+        defined = defined if defined and names_a_thing(defined["x"]) else None
         if defined and language == "en" and defined["be"] != "means":
             asks = (f"What {defined['be']} {{x}}?", *wording.what[1:])
-            yield "what", asks, {"x": inside(defined["x"])}, _bounded(defined["v"].rstrip(".")), piece.text
+            yield "what", asks, {"x": inside(defined["x"])}, _bounded(clause(defined["v"].rstrip("."))), piece.text
         elif defined:
-            yield "what", wording.what, {"x": inside(defined["x"])}, _bounded(defined["v"].rstrip(".")), piece.text
+            yield (
+                "what",
+                wording.what,
+                {"x": inside(defined["x"])},
+                _bounded(clause(defined["v"].rstrip("."))),
+                piece.text,
+            )
         if language == "en":
             for question, answer in turned(piece.text):
                 yield "turned", (_bare(question),), {}, _bounded(answer), piece.text
@@ -142,9 +150,10 @@ def _gaps(piece: Piece, wording: PieceWording) -> Iterator[Made]:
         return
     for found in _NUMBER.finditer(text):
         counted = (found["of"] or "").strip()
+        counted = "" if counted in ENGLISH or counted in FRENCH else counted
         gapped = {"t": text[: found.start("n")] + wording.gap + text[found.end("n") :], "x": counted}
         templates = wording.number if counted and counted != "%" else wording.number[2:]
-        yield "number", templates, gapped, found.group().strip(), piece.text
+        yield "number", templates, gapped, f"{found['n']} {counted}".strip(), piece.text
     for found in _NAME.finditer(text):
         yield (
             "name",
