@@ -26,7 +26,7 @@ SHORTEST = 5
 _SPELLED = (
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
     "nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
-    "deux|trois|quatre|cinq|sept|huit|neuf|dix|onze|douze|quinze|vingt|trente|quarante|cinquante|soixante|cent|mille"
+    "deux|trois|quatre|cinq|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|cent|mille"
 )
 _NUMBER = re.compile(
     rf"(?<![\w.,-])(?P<n>\d[\d.,]*\d|\d|(?:{_SPELLED})(?:(?:-| and | et | )(?:{_SPELLED}))*)"

@@ -13,9 +13,11 @@ _THING = r"(?P<thing>(?:The|An?|Each|Every|All|No) (?:[\w’'-]+ ){0,3}?[\w’'-
 _BE = r"(?P<be>is|are|was|were)"
 _MODAL = r"(?P<modal>must|may|can|should|shall|will|cannot)"
 _PLACES = r"(?:the|a|an|its|each|every|[A-Z])"
-_COUNTED = (
-    r"(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty)"
+_SPELLED = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    "nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
 )
+_COUNTED = rf"(?:\d[\d.,]*|(?:{_SPELLED})(?:(?:-| and | )(?:{_SPELLED}))*)"
 _PASSIVE = re.compile(
     rf"{_THING} {_BE} (?P<done>\w+(?:ed|en|t|ne|wn|ung|ade|ept|old|id)) "
     rf"(?P<how>by|at|in|on|every|before|after|until|within|under|behind|from) (?P<tail>.+)"
@@ -27,25 +29,9 @@ _ACTIVE = re.compile(
 _STANDS = re.compile(rf"{_THING} (?P<verb>[a-z]+s) (?P<how>at|in|on|under|behind|before|after|until) (?P<tail>.+)")
 _THERE = re.compile(rf"There (?P<be>are|were) (?P<count>{_COUNTED}) (?P<what>[a-z].+)")
 _MANY = re.compile(rf"(?P<count>{_COUNTED}) (?P<unit>[a-z][\w-]+)")
-_NO_VERBS = frozenset(
-    (
-        "is",
-        "was",
-        "does",
-        "minus",
-        "less",
-        "persons",
-        "dits",
-        "this",
-        "its",
-        "as",
-        "us",
-        "thus",
-        "always",
-        "perhaps",
-        "besides",
-    )
-)
+_NO_VERBS = frozenset((
+    "is", "was", "does", "this", "its", "as", "us", "thus", "always", "perhaps", "besides", "minus", "less", "persons",
+))  # fmt: skip
 _TIMES = re.compile(
     r"\d{3,4}\b|\d|(?:dawn|dusk|noon|night|midnight|sunset|sunrise|winter|summer|spring|autumn)\b|"
     r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|(?:January|February|March|April|May|June|July|August)\b|"
@@ -96,7 +82,21 @@ def clause(text: str) -> str:
 def inside(thing: str) -> str:
     """What a sentence begins with, as it stands in the middle of one: an article is written small."""
     first, _, rest = thing.partition(" ")
-    small = first.casefold() in ("the", "a", "an", "each", "every", "all", "no")
+    small = first.casefold() in (
+        "the",
+        "a",
+        "an",
+        "each",
+        "every",
+        "all",
+        "no",
+        "le",
+        "la",
+        "les",
+        "un",
+        "une",
+        "chaque",
+    )
     return f"{first.casefold()} {rest}" if small and rest else thing
 
 
