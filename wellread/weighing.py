@@ -13,7 +13,8 @@ from wellread.questions import FOUND
 from wellread.reports.fair import RETRIEVAL
 from wellread.reports.fight import sides_of
 from wellread.retrieval.refusing import LEAST, REFUSAL, fit_refusal, refused_unseen, signs, write_refusal
-from wellread.similarity import open_cross_encoder, open_embedder
+from wellread.retrieval.reranking import open_cross_encoder
+from wellread.similarity import open_embedder
 from wellread.storage import read_json, read_rows, write_json
 from wellread.types import Corpus, Evidence, Measurement, Reply, Retriever
 
