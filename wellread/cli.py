@@ -20,6 +20,7 @@ import typer
 from wellread import options
 from wellread.compare_command import compare
 from wellread.errors import UsageError, WellreadError
+from wellread.index_command import index
 from wellread.options import (
     AsJson,
     KeyFile,
@@ -209,6 +210,7 @@ app.command()(write)
 app.command()(synthesise)
 
 
+app.command()(index)
 app.command()(extract)
 app.command()(resolve)
 
@@ -243,7 +245,7 @@ def report(
 
 @app.command("list")
 def list_kind(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="recipes, metrics, loaders, texts or runs.")] = "recipes",
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="recipes, metrics, loaders, texts, runs or stores.")] = "recipes",
     as_json: AsJson = False,
 ) -> None:
     """List what there is of a kind."""

@@ -309,6 +309,10 @@ class Evidence:
     """What the subject found in labelled texts, beside what is there."""
     replies: Sequence[Reply] = ()
     """What the subject said to gold questions."""
+    retriever: Retriever | None = None
+    """What finds sources for the subject."""
+    gold: Sequence[GoldQuestion] = ()
+    """Questions by whose passages the retriever is measured."""
     seed: int = 0
     cache: dict[Any, Any] = field(default_factory=dict)
     """Results that metrics share (scores of a part, the corpus index); a pipeline may pass one to two subjects

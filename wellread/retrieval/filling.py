@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,10 +20,8 @@ from wellread.errors import RunError, UsageError
 from wellread.retrieval.chunking import Outline, chunks_of, searched
 from wellread.retrieval.embedders import embed
 from wellread.retrieval.keywords import terms
-from wellread.retrieval.locking import locked
+from wellread.retrieval.locking import LOCK, TABLE, WHOLE, is_store, locked
 from wellread.retrieval.store import (
-    TABLE,
-    WHOLE,
     About,
     about_of,
     connect,
@@ -33,8 +31,9 @@ from wellread.retrieval.store import (
     quoted,
     scan,
     schema_of,
+    table_names,
     whole_version,
-)  # fmt: skip
+)
 from wellread.storage import storage_errors
 from wellread.types import Chunk, Embedder
 
@@ -63,29 +62,61 @@ class Row:
 
 @dataclass
 class Filling:
-    """A store that is being written, by this process alone."""
+    """A store that is being written, by this process alone. There is no `table` before `make`."""
 
     path: str
-    table: Any
-    about: About
-    embedder: Embedder | None
-    tell: Callable[[int], None]
-    """Told the number of chunks written, as it grows."""
-    written: int = 0
+    table: Any = None
+    embedder: Embedder | None = None
     held: list[Row] = field(default_factory=list)
+
+    @property
+    def about(self) -> About:
+        return about_of(self.table, self.path)
+
+    def __len__(self) -> int:
+        """Its chunks."""
+        return 0 if self.table is None else int(self.table.count_rows())
 
     def files(self) -> dict[str, str]:
         """The files it holds completely, finished or not -> the hash of their content."""
-        complete, _ = self._state()
-        return complete
+        return complete(self.table)[0]
 
-    def sources(self) -> dict[str, str]:
+    def incomplete(self) -> set[str]:
+        """The files that a killed process left in part."""
+        return complete(self.table)[1]
+
+    def finished(self) -> dict[str, str]:
+        """The files of the version that is searched -> the hash of their content."""
+        version = whole_version(self.table) if self.table is not None else None
+        if version is None:
+            return {}
+        self.table.checkout(version)
+        files, _ = complete(self.table)
+        self.table.checkout_latest()
+        return files
+
+    def documents(self) -> dict[str, str]:
         """The files it holds -> the ids of their documents."""
-        return {row["file"]: row["document"] for row in scan(self.table, ["file", "document"])}
+        rows = scan(self.table, ["file", "document"]) if self.table is not None else []
+        return {row["file"]: row["document"] for row in rows}
 
-    def clear(self) -> None:
-        """Take out the files that a killed process left incomplete."""
-        self.remove(self._state()[1])
+    def make(self, about: About, embedder: Embedder | None) -> None:
+        """Make the store, where there is none."""
+        db = connect(self.path)
+        mode = "overwrite" if is_store(Path(self.path)) or TABLE in table_names(db) else "create"
+        with storage_errors(Path(self.path)):
+            self.table = db.create_table(TABLE, schema=schema_of(about), mode=mode)
+        self.embedder = embedder
+
+    def open(self, wanted: About, embedder: Embedder | None) -> None:
+        """Go on with the store that is there; one that was never finished, and is wanted otherwise, is forgotten. Raises
+        UsageError where it was made otherwise."""
+        if wanted == self.about:
+            self.embedder = embedder
+        elif whole_version(self.table) is None:
+            self.table = None
+        else:
+            raise UsageError(f"{self.path}: {difference(self.about, wanted)}; index into another store.")
 
     def remove(self, files: Iterable[str]) -> None:
         """Take these files out."""
@@ -113,7 +144,7 @@ class Filling:
             warnings.simplefilter("ignore")  # a server says that it does by itself what optimize asks for
             self.table.optimize(cleanup_older_than=timedelta(days=36500))
             self._index()
-            if self._state()[1]:
+            if self.incomplete():
                 raise RunError(f"{self.path}: another process has written to it meanwhile; run the same command again.")
             version, tags = self.table.version, self.table.tags
             if WHOLE in tags.list():
@@ -150,18 +181,16 @@ class Filling:
             columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), self.about.width)
         with storage_errors(Path(self.path)):
             self.table.add(pa.table(columns, schema=schema))
-        self.written += len(self.held)
         self.held.clear()
-        self.tell(self.written)
 
-    def _state(self) -> tuple[dict[str, str], set[str]]:
-        """The complete files with their hashes, and the incomplete ones."""
-        rows = Counter(
-            (row["file"], row["content"], row["parts"]) for row in scan(self.table, ["file", "content", "parts"])
-        )
-        several = Counter(file for file, _, _ in rows)
-        broken = {file for (file, _, parts), count in rows.items() if count != parts or several[file] > 1}
-        return {file: content for file, content, _ in rows if file not in broken}, broken
+
+def complete(table: Any) -> tuple[dict[str, str], set[str]]:
+    """The files that a table holds with all their rows, and the hash of their content; and those of which it does not."""
+    rows = scan(table, ["file", "content", "parts"]) if table is not None else []
+    counts = Counter((row["file"], row["content"], row["parts"]) for row in rows)
+    several = Counter(file for file, _, _ in counts)
+    broken = {file for (file, _, parts), count in counts.items() if count != parts or several[file] > 1}
+    return {file: content for file, content, _ in counts if file not in broken}, broken
 
 
 def columns_of(rows: Sequence[Row], about: About) -> dict[str, list[Any]]:
@@ -179,27 +208,27 @@ def columns_of(rows: Sequence[Row], about: About) -> dict[str, list[Any]]:
 
 
 @contextmanager
-def filling(
-    path: str | Path,
-    about: About | None,
-    embedder: Embedder | None,
-    *,
-    tell: Callable[[int], None] = lambda chunks: None,
-) -> Iterator[Filling]:
-    """A store to write to, made where there is none. `about` may be left away for one that is there.
-
-    Raises UsageError for a store that was made otherwise, and RunError while another process writes to it.
-    """
+def filling(path: str | Path) -> Iterator[Filling]:
+    """A store to write to, or the place for one. Raises RunError while another process writes to it, and UsageError for a
+    folder that holds other things."""
+    if is_local(path):
+        folder = Path(path)
+        others = (
+            []
+            if is_store(folder) or not folder.is_dir()
+            else [each.name for each in folder.iterdir() if each.name != LOCK]
+        )
+        if others or folder.is_file():
+            raise UsageError(
+                f"{path} is no store, and {f'holds {others[0]}' if others else 'a file'}; name a new --store."
+            )
     with locked(Path(path)) if is_local(path) else nothing():
-        table = open_table(path)
-        if table is None:
-            assert about is not None, "a new store is told how it is to be made"
-            with storage_errors(Path(path)):
-                table = connect(path).create_table(TABLE, schema=schema_of(about), exist_ok=True)
-        there = about_of(table, str(path))
-        if about is not None and there != about:
-            raise UsageError(f"{path}: {difference(there, about)}; index into another store.")
-        yield Filling(str(path), table, there, embedder, tell)
+        yield Filling(str(path), open_table(path))
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a store to go on with; an address is taken at its word."""
+    return is_store(Path(path)) if is_local(path) else True
 
 
 @contextmanager
@@ -210,12 +239,8 @@ def nothing() -> Iterator[None]:
 
 def difference(there: About, wanted: About) -> str:
     """In which way a store is not as wanted."""
-    if there.embedder != wanted.embedder or there.width != wanted.width:
-        have, want = (
-            f"{about.embedder} ({about.width} numbers)" if about.embedder else "no embedder"
-            for about in (there, wanted)
-        )
-        return f"its vectors are by {have}, not by {want}"
+    if there.embedder != wanted.embedder:
+        return f"its vectors are by {there.embedder}, not by {wanted.embedder}"
     if there.chunking != wanted.chunking:
         have, want = (
             f"{how.chunker} of {how.size} tokens, {how.overlap} repeated" for how in (there.chunking, wanted.chunking)

@@ -1,4 +1,4 @@
-"""A folder in, the one process that may write to it out. The system frees the lock of a process that is gone."""
+"""A store's folder in, what state it is in and the one process that may write to it out. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from wellread.errors import RunError
 from wellread.storage import storage_errors
 
 LOCK = "writer.lock"
+TABLE = "chunks"
+WHOLE = "whole"
+"""The tag of the version that is searched."""
+
+
+def is_store(folder: Path) -> bool:
+    return (folder / f"{TABLE}.lance").is_dir()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether there is an index that can be searched."""
+    return (folder / f"{TABLE}.lance" / "_refs" / "tags" / f"{WHOLE}.json").is_file()
 
 
 @contextmanager

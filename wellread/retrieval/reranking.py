@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,12 @@ class CrossEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        try:
+        if not find_spec("sentence_transformers"):
+            raise MissingPackage(SENTENCES)
+
+        def opens() -> Any:
             from sentence_transformers import CrossEncoder as Opened
-        except ImportError:
-            raise MissingPackage(SENTENCES) from None
-        return opened(self.name, lambda: Opened(self.name, local_files_only=self._offline, trust_remote_code=False))
+
+            return Opened(self.name, local_files_only=self._offline, trust_remote_code=False)
+
+        return opened(self.name, opens)

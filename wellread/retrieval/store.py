@@ -22,12 +22,10 @@ from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.embedders import NONE, embed_queries, open_embedder
 from wellread.retrieval.fusion import fuse
 from wellread.retrieval.keywords import query_terms
+from wellread.retrieval.locking import TABLE, WHOLE, is_store
 from wellread.types import Chunk, Embedder
 
 Mode = Literal["hybrid", "keyword", "vector"]
-TABLE = "chunks"
-WHOLE = "whole"
-"""The tag of the version that is searched."""
 ABOUT = b"wellread"
 """Where the table's schema says how the store was made."""
 DEPTH = 50
@@ -196,10 +194,6 @@ def open_store(path: str | Path, *, embedder: Embedder | None = None) -> Store:
     if table is None:
         raise UsageError(f"{path}: there is no store; `wellread index TEXT… --store {path}` makes one.")
     return Store(path, table, embedder=embedder)
-
-
-def is_store(path: Path) -> bool:
-    return (path / f"{TABLE}.lance").is_dir()
 
 
 def is_local(path: str | Path) -> bool:
