@@ -16,11 +16,7 @@ from handbook import write_handbook
 from wellread import pipeline
 from wellread.corpus.reading import load
 from wellread.errors import CorpusError, RecipeError
-from wellread.lessons import chats_of, closed_chats, lesson_corpus, open_chats, spread, write_chats, written_items
-from wellread.metrics.citations import holds
-from wellread.questions import Answering, Fight
-from wellread.recipe import Recipe, parse_recipe
-from wellread.replying import (
+from wellread.gold_asking import (
     COLUMNS,
     as_answers,
     below,
@@ -30,6 +26,10 @@ from wellread.replying import (
     write_replies,
     write_replies_table,
 )
+from wellread.lessons import chats_of, closed_chats, lesson_corpus, open_chats, spread, write_chats, written_items
+from wellread.metrics.citations import holds
+from wellread.questions import Answering, Fight
+from wellread.recipe import Recipe, parse_recipe
 from wellread.reports import verdict_of
 from wellread.reports.fair import Sides, fair_verdict, order_verdict
 from wellread.retrieval.prompt import refusal

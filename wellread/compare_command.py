@@ -95,9 +95,9 @@ def _on_questions(
 ) -> Comparison:  # fmt: skip
     """The models on gold questions; their answers stand in `table`."""
     from wellread.comparing_answers import compare_answers
+    from wellread.gold_asking import write_replies_table
     from wellread.models import open_model
     from wellread.questions import Answering
-    from wellread.replying import write_replies_table
 
     def opened(name: str) -> LanguageModel:
         return open_model(name, offline=offline, key=key_of(name, key_file))

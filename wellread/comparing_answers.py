@@ -7,10 +7,10 @@ from pathlib import Path
 
 from wellread.errors import CorpusError
 from wellread.gathering import SILENT, Watch, watched
+from wellread.gold_asking import as_answers, replies
 from wellread.metrics import find, measure
 from wellread.metrics.intervals import difference
 from wellread.questions import REPLIED, Answering
-from wellread.replying import as_answers, replies
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.fair import order_verdict
 from wellread.reports.rows import finite

@@ -15,11 +15,11 @@ from wellread.asking import Keys
 from wellread.errors import ModelError
 from wellread.fought import Fought, begin, reads_passages, timed
 from wellread.gathering import Watch, watched
+from wellread.gold_asking import TOGETHER, below, read_replies, replies, write_replies, write_replies_table
 from wellread.indexing import Wanted, index_texts
 from wellread.lessons import CLOSED, OPEN, chats_of, closed_chats, lesson_corpus, open_chats, write_chats, written_items
 from wellread.models import open_model
 from wellread.recipe import Recipe, Stage
-from wellread.replying import TOGETHER, below, read_replies, replies, write_replies, write_replies_table
 from wellread.reports.fight import sides_of
 from wellread.retrieval.prompt import build_prompt
 from wellread.retrieval.rag import with_retrieval

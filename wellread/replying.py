@@ -1,157 +1,82 @@
-"""A subject and gold questions in, its replies out: asked alike, kept as rows, and as a table for spreadsheets."""
+"""`wellread ask`: a question and a model in, what it answers out, with the words of the sources that it rests on."""
 
 from __future__ import annotations
 
-import csv
-import io
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from wellread.asking import cut, plain_cell
-from wellread.metrics.answer_match import exact, f1, normalised
-from wellread.metrics.refusals import refuses
-from wellread.questions import Answering
-from wellread.retrieval.citing import cite, without_marks
-from wellread.retrieval.prompt import WORDINGS, build_prompt
-from wellread.storage import read_rows, write_rows, write_text
-from wellread.types import Answer, Chunk, GoldQuestion, LanguageModel, Prompt, Question, Reply, Sample, Sampling
-
-TOGETHER = 32_000
-"""Tokens that lie before a model at once, about: long prompts are asked in smaller groups."""
-COLUMNS = ("subject", "id", "question", "right answers", "near miss", "answer", "refused", "exact", "F1", "sources", "cited",
-           "seconds", "tokens")  # fmt: skip
+from wellread.retrieval.citing import Cited, cite
+from wellread.retrieval.prompt import declines
+from wellread.retrieval.rag import Looked, RetrievalModel
+from wellread.types import Chunk, LanguageModel, Message, Sample, Sampling
 
 
-@runtime_checkable
-class Counting(Protocol):
-    """A model that says how many tokens a prompt takes."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One answer to one question."""
 
-    def count(self, prompt: Prompt) -> int: ...
+    question: str
+    sample: Sample
+    cited: Cited
+    refused: str = ""
+    """Who says that the sources do not: `retrieval`, by what was found, or `model`; empty where it is answered."""
+    nearest: tuple[Chunk, ...] = ()
+    """Of a question that was refused beforehand, what was found nonetheless, the best first."""
+    note: str = ""
+    looked: Looked | None = None
+    """What was found, and by which signs it was judged; None without retrieval."""
 
-
-def replies(
-    model: LanguageModel, questions: Sequence[GoldQuestion], settings: Answering, *,
-    prompts: Sequence[Prompt] | None = None, at_once: int | None = None,
-) -> list[Reply]:  # fmt: skip
-    """What a model says to each question, asked alone, greedily, up to the first stop.
-
-    `prompts` stand in the place of the questions themselves; `at_once` is how many are asked together. Questions that
-    were asked together share the time evenly.
-    """
-    asked = prompts or [[{"role": "user", "content": each.question}] for each in questions]
-    sampling = Sampling(max_tokens=settings.max_tokens, temperature=0.0, top_p=1.0)
-    size = at_once or max(1, len(asked))
-    samples: list[tuple[Sample, float]] = []
-    for start in range(0, len(asked), size):
-        group = asked[start : start + size]
-        begun = time.perf_counter()
-        said = model.generate(group, sampling)
-        seconds = (time.perf_counter() - begun) / len(group)
-        samples += [(sample, seconds) for sample in said]
-    retrieves = any(sample.sources for sample, _ in samples)
-    return [
-        _reply(model, question, sample, seconds, settings, None if prompts is None else prompt, retrieves)
-        for question, prompt, (sample, seconds) in zip(questions, asked, samples, strict=True)
-    ]
-
-
-def _reply(
-    model: LanguageModel, question: GoldQuestion, sample: Sample, seconds: float, settings: Answering,
-    prompt: Prompt | None, retrieves: bool,
-) -> Reply:  # fmt: skip
-    text = cut(sample.completion, settings.stops)
-    ended = "stop" if text != sample.completion.lstrip() else sample.finish
-    text = text.strip()
-    cited = (
-        cite(text, sample.sources, question=question.question, language=question.language) if sample.sources else None
-    )
-    read, written = _tokens(model, question, sample, prompt)
-    return Reply(
-        question, without_marks(text).strip(), declines(text, question.language), sample.sources if retrieves else None,
-        tuple(dict.fromkeys(each.chunk for each in cited.citations)) if cited else (),
-        max((chunk.score for chunk in sample.sources), default=None), seconds, read, written, ended == "length",
-    )  # fmt: skip
+    def as_json(self) -> dict[str, Any]:
+        """A row for `--json`: offsets of sentences count in `answer`, those of citations in the document's text."""
+        looked = self.looked
+        return {
+            "question": self.question,
+            "answer": self.sample.completion.strip(),
+            "refused": bool(self.refused),
+            "refused_by": self.refused or None,
+            "sentences": [
+                {"text": each.text, "start": each.start, "end": each.end, "citations": [_cited(c) for c in each.citations]}
+                for each in self.cited.sentences
+            ],
+            "unknown_numbers": list(self.cited.unknown),
+            "sources": [{"number": number, **asdict(chunk)} for number, chunk in enumerate(self.sample.sources, 1)],
+            "nearest": [asdict(chunk) for chunk in self.nearest],
+            "score": None if looked is None else looked.score,
+            "signs": None if looked is None or looked.signs is None else asdict(looked.signs),
+            "note": self.note,
+            "subject": self.sample.subject,
+            "finish": self.sample.finish,
+            "seed": self.sample.seed,
+        }  # fmt: skip
 
 
-def _tokens(model: LanguageModel, question: GoldQuestion, sample: Sample, prompt: Prompt | None) -> tuple[int, int]:
-    """Tokens of what was laid before the model, and of what it said; nothing for a model that does not count."""
-    if not isinstance(model, Counting):
-        return 0, 0
-    if prompt is None:
-        said: Prompt = [{"role": "user", "content": question.question}]
-        if sample.sources:
-            laid = build_prompt(question.question, sample.sources, count=len, budget=10**9, language=question.language)
-            said = laid.messages
-        prompt = said
-    return model.count(prompt), max(0, model.count(sample.completion) - model.count(""))
+def reply(model: LanguageModel, question: str, sampling: Sampling) -> list[Told]:
+    """`sampling.n` answers to one question; a model with retrieval has its sources laid, any other answers by heart."""
+    chat: list[Message] = [{"role": "user", "content": question}]
+    if not isinstance(model, RetrievalModel):
+        return [_told(question, sample, None) for sample in model.generate([chat], sampling)]
+    looked = model.look(chat, sampling.max_tokens)
+    return [_told(question, sample, looked) for sample in model.write([looked], sampling)]
 
 
-def declines(text: str, language: str = "en") -> bool:
-    """Whether an answer says that it cannot tell: in the words it was told to say so, in others that refuse, or not at all."""
-    said = normalised(text, language)
-    told = [normalised(wording.refusal, tongue) for tongue, wording in WORDINGS.items()]
-    return not said or any(each in said for each in told) or refuses(text)
+def _told(question: str, sample: Sample, looked: Looked | None) -> Told:
+    answer = sample.completion.strip()
+    if looked is None:
+        return Told(question, sample, cite(answer, ()))
+    if looked.said is not None:
+        return Told(question, sample, Cited(answer, ()), "retrieval", looked.found, looked.note, looked)
+    if declines(answer):
+        return Told(question, sample, Cited(answer, ()), "model", looked.chunks, looked.note, looked)
+    return Told(question, sample, cite(answer, sample.sources, question=question), "", (), looked.note, looked)
 
 
-def below(found: Sequence[Reply], refused: Sequence[bool]) -> list[Reply]:
-    """The replies, of which those that are `refused` were not let answer."""
-    return [replace(reply, refused=reply.refused or no) for reply, no in zip(found, refused, strict=True)]
+def numbers(cited: Cited) -> Sequence[int]:
+    """The sources that are cited, in the order of their numbers."""
+    return sorted({each.number for each in cited.citations})
 
 
-def as_answers(found: Sequence[Reply]) -> list[Answer]:
-    """The replies to answerable questions, as embedders, cross-encoders and judges read answers."""
-    return [
-        Answer(Question(each.question.id, each.question.question, each.question.answers, "forward", each.question.id),
-               each.text, "held_out", "length" if each.cut else "stop")
-        for each in found if each.question.answers
-    ]  # fmt: skip
-
-
-def write_replies(path: Path, found: Sequence[Reply]) -> None:
-    """Keep a subject's replies, one a line; questions by their ids."""
-    write_rows(path, ({**asdict(each), "question": each.question.id} for each in found))
-
-
-def read_replies(path: Path, questions: Sequence[GoldQuestion]) -> list[Reply]:
-    by_id = {question.id: question for question in questions}
-    return [_of_row(row, by_id) for row in read_rows(path)]
-
-
-def _of_row(row: Mapping[str, Any], by_id: Mapping[str, GoldQuestion]) -> Reply:
-    sources = None if row["sources"] is None else _chunks(row["sources"])
-    return Reply(**{**row, "question": by_id[row["question"]], "sources": sources, "cited": _chunks(row["cited"])})
-
-
-def _chunks(rows: Sequence[Mapping[str, Any]]) -> tuple[Chunk, ...]:
-    return tuple(Chunk(**row) for row in rows)
-
-
-def write_replies_table(path: Path, by_subject: Mapping[str, Sequence[Reply]]) -> None:
-    """Every subject's replies as CSV that a spreadsheet opens as it stands, question by question."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(COLUMNS)
-    for several in zip(*by_subject.values(), strict=True):
-        for subject, reply in zip(by_subject, several, strict=True):
-            table.writerow([plain_cell(cell) for cell in _cells(subject, reply)])
-    write_text(path, "\ufeff" + text.getvalue())
-
-
-def _cells(subject: str, reply: Reply) -> list[str]:
-    question, asks = reply.question, bool(reply.question.answers)
-    right = exact(reply.text, question.answers, question.language) if not reply.refused else 0.0
-    near = f1(reply.text, question.answers, question.language) if not reply.refused else 0.0
-    return [
-        subject, question.id, question.question, " / ".join(question.answers), "yes" if question.near_miss else "no",
-        reply.text, "yes" if reply.refused else "no", ("yes" if right else "no") if asks else "", f"{near:.2f}" if asks else "",
-        "; ".join(map(_place, reply.sources or ())), "; ".join(map(_place, reply.cited)), f"{reply.seconds:.2f}",
-        str(reply.read + reply.written),
-    ]  # fmt: skip
-
-
-def _place(chunk: Chunk) -> str:
-    parts = (chunk.source or chunk.document, chunk.section, f"page {chunk.page}" if chunk.page else "")
-    return ", ".join(filter(None, parts))
+def _cited(citation: Any) -> dict[str, Any]:
+    row = asdict(citation)
+    chunk = row.pop("chunk")
+    return {**row, **{key: chunk[key] for key in ("document", "source", "section", "page")}}

@@ -38,7 +38,7 @@ WRONG = 0.08
 """Share of answerable questions that the threshold refuses where it is set; a tenth is the most that is wanted elsewhere."""
 LEAST = 10
 """Questions of either kind without which nothing is fitted."""
-RESAMPLES = 2000
+RESAMPLES = 500
 
 
 @runtime_checkable
