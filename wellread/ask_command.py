@@ -35,8 +35,12 @@ def ask(
         Mode | None, typer.Option(help="By heart, or from sources; default: from sources where there is a store.")
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to look for; those that fit are read.")] = 5,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Ask the model even where the sources seem not to say.")] = False,
-    questions: Annotated[Path | None, typer.Option(help="Ask all questions of this file: JSONL, or one a line.")] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Ask the model even where the sources seem not to say.")
+    ] = False,
+    questions: Annotated[
+        Path | None, typer.Option(help="Ask all questions of this file: JSONL, or one a line.")
+    ] = None,
     max_tokens: options.MaxTokens = 150,
     temperature: options.Temperature = 0.0,
     top_p: options.TopP = 1.0,
@@ -60,7 +64,9 @@ def ask(
     if store and own:
         raise UsageError(f"{model} names a store already: leave --store away.")
     if mode is Mode.retrieval and not (store or own):
-        raise UsageError("from sources means from a store: name one with --store; `wellread index TEXT… --store S` makes it.")
+        raise UsageError(
+            "from sources means from a store: name one with --store; `wellread index TEXT… --store S` makes it."
+        )
     from_sources = bool(store or own) and mode is not Mode.closed
     opened: LanguageModel = open_model(name, offline=offline, key=key_of(name, key_file), to_write=True)
     if from_sources:
@@ -164,5 +170,3 @@ def _label(chunk: object) -> str:
 def _quoted(words: str) -> str:
     line = " ".join(visible(words).split())
     return line if len(line) <= QUOTED else line[:QUOTED].rsplit(" ", 1)[0] + " …"
-
-

@@ -247,7 +247,9 @@ def report(
 
 @app.command("list")
 def list_kind(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="recipes, metrics, loaders, texts, runs or stores.")] = "recipes",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="recipes, metrics, loaders, texts, runs or stores.")
+    ] = "recipes",
     as_json: AsJson = False,
 ) -> None:
     """List what there is of a kind."""

@@ -13,16 +13,22 @@ from wellread.corpus.ingest import read_documents, write_corpus
 from wellread.corpus.reading import load
 from wellread.errors import UsageError
 from wellread.gathering import Watch
-from wellread.lessons import language
+from wellread.lessons import closed_chats, language, lesson_corpus, open_chats
 from wellread.questions import ANSWERED, FOUND, REPLIED, Fight
 from wellread.recipe import Recipe, Stage
+from wellread.retrieval.chunking import Chunking, Outline, chunks_of
+from wellread.retrieval.exact import ExactRetriever
 from wellread.runs import Run
 from wellread.settings import CorpusSettings
 from wellread.storage import read_json, write_json, write_rows
+from wellread.synthesis.documents import items
 from wellread.texts import found
 from wellread.training import processes
 from wellread.training.estimate import most_memory
 from wellread.types import Corpus, Document, GoldQuestion
+
+BYTES_PER_TOKEN = 4
+"""Of prose, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +96,24 @@ def timed(fought: Fought, step: str, work: Callable[[], Any]) -> Any:
     if step not in kept or kept[step]["seconds"] < seconds:
         write_json(path, {**kept, step: {"seconds": seconds, "bytes": most_memory()}})
     return result
+
+
+def foreseen_lessons(recipe: Recipe, paths: Sequence[Path], stage: Stage) -> Corpus:
+    """About what a stage would read, for a plan: written by templates, its passages found by keywords; calls nobody."""
+    settings = recipe.fight
+    assert settings is not None, "a recipe with `fight` comes here"
+    documents = sections_of(paths)
+    tongue = language(documents) if settings.language == "auto" else settings.language
+    made = items(documents, language=tongue, phrasings=settings.phrasings, seed=recipe.seed)
+    if not reads_passages(stage):
+        return lesson_corpus(closed_chats(made), recipe.corpus.validation, seed=recipe.seed)
+    how = Chunking(settings.chunker, settings.size)
+    outlines = [
+        Outline(each.id, each.text, each.source, ((0, each.section),) if each.section else ()) for each in documents
+    ]
+    search = ExactRetriever([chunk for outline in outlines for chunk in chunks_of(outline, how)])
+    chats = open_chats(
+        made, search, settings, count=lambda text: len(text.encode()) // BYTES_PER_TOKEN, tongue=tongue, seed=recipe.seed,
+        budget=stage.windows.length - recipe.answers.max_tokens,
+    )  # fmt: skip
+    return lesson_corpus(chats, recipe.corpus.validation, seed=recipe.seed)
