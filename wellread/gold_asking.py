@@ -15,7 +15,8 @@ from wellread.metrics.answer_match import exact, f1, normalised
 from wellread.metrics.refusals import refuses
 from wellread.questions import Answering
 from wellread.retrieval.citing import cite, without_marks
-from wellread.retrieval.prompt import WORDINGS, build_prompt
+from wellread.retrieval.prompt import build_prompt
+from wellread.retrieval.prompt import declines as declined
 from wellread.storage import read_rows, write_rows, write_text
 from wellread.types import Answer, Chunk, GoldQuestion, LanguageModel, Prompt, Question, Reply, Sample, Sampling
 
@@ -70,7 +71,7 @@ def _reply(
     )
     read, written = _tokens(model, question, sample, prompt)
     return Reply(
-        question, without_marks(text).strip(), declines(text, question.language), sample.sources if retrieves else None,
+        question, without_marks(text).strip(), declines(text), sample.sources if retrieves else None,
         tuple(dict.fromkeys(each.chunk for each in cited.citations)) if cited else (),
         max((chunk.score for chunk in sample.sources), default=None), seconds, read, written, ended == "length",
     )  # fmt: skip
@@ -89,11 +90,9 @@ def _tokens(model: LanguageModel, question: GoldQuestion, sample: Sample, prompt
     return model.count(prompt), max(0, model.count(sample.completion) - model.count(""))
 
 
-def declines(text: str, language: str = "en") -> bool:
+def declines(text: str) -> bool:
     """Whether an answer says that it cannot tell: in the words it was told to say so, in others that refuse, or not at all."""
-    said = normalised(text, language)
-    told = [normalised(wording.refusal, tongue) for tongue, wording in WORDINGS.items()]
-    return not said or any(each in said for each in told) or refuses(text)
+    return not normalised(text) or declined(text) or refuses(text)
 
 
 def below(found: Sequence[Reply], refused: Sequence[bool]) -> list[Reply]:
