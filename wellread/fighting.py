@@ -25,6 +25,7 @@ from wellread.retrieval.prompt import build_prompt
 from wellread.retrieval.rag import with_retrieval
 from wellread.retrieval.store import open_store
 from wellread.runs import Run
+from wellread.storage import write_text
 from wellread.teaching import train_stage
 from wellread.types import Chunk, Document, LanguageModel, Measurement, Reply, Retriever
 from wellread.weighing import measured_sides, refused_of, search_alone
@@ -57,15 +58,8 @@ def _store(fought: Fought, paths: Sequence[Path]) -> Any:
 
     def build() -> Any:
         wanted = Wanted(chunker=settings.chunker, size=settings.size)
-        index_texts(
-            paths,
-            place,
-            wanted=wanted,
-            embedder=settings.embedder,
-            strict=True,
-            offline=fought.offline,
-            watch=fought.watch,
-        )
+        index_texts(paths, place, wanted=wanted, embedder=settings.embedder, strict=True, offline=fought.offline,
+                    watch=fought.watch)  # fmt: skip
         return open_store(place)
 
     return timed(fought, "index", build)
@@ -127,7 +121,7 @@ def _untaught(fought: Fought, store: Retriever) -> dict[str, list[Reply]]:
             try:
                 said[sides.whole] = _kept(fought, "base+text", lambda: _with_whole(fought, base()))
             except ModelError as error:
-                why.write_text(str(error), encoding="utf-8")
+                write_text(why, str(error))
     return said
 
 
@@ -165,7 +159,8 @@ def _taught(fought: Fought, numbered: tuple[int, Stage], lessons: Path, store: R
 
     def ask() -> list[Reply]:
         model = watched(open_model(str(folder.checkpoint), offline=fought.offline), fought.watch)
-        return replies(model, fought.gold, recipe.answers) if store is None else _with_passages(fought, model, store)
+        seen = reads_passages(stage)
+        return _with_passages(fought, model, store) if seen else replies(model, fought.gold, recipe.answers)
 
     return _kept(fought, stage.name, ask)
 

@@ -64,6 +64,8 @@ def reads_passages(stage: Stage) -> bool:
 
 
 def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, watch: Watch) -> Fought:
+    """What all sides share; the texts as a corpus, and the gold questions, are kept in the run. Raises UsageError for metrics
+    that are none of answers, and where several processes were started."""
     assert recipe.fight is not None, "a recipe with `fight` comes here"
     if processes.world() > 1:
         raise UsageError("a fair fight trains one side after another: start it in one process, without torchrun.")
