@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from handbook import write_handbook
+from typer.testing import CliRunner
 
 from wellread import pipeline
+from wellread.cli import app
 from wellread.corpus.reading import load
 from wellread.errors import CorpusError, RecipeError
 from wellread.gold_asking import (
@@ -146,6 +148,30 @@ def test_items_are_written_once_and_never_a_gold_question(tmp_path: Path) -> Non
     assert written_items([], gold, Fight(), tmp_path / "synthesis", seed=0) == made
     with pytest.raises(CorpusError, match="writer"):
         written_items(documents, gold, Fight(writer="nobody"), tmp_path / "other", seed=0)
+
+
+def test_the_verb_turns_documents_into_examples_that_training_reads(tmp_path: Path) -> None:
+    text, questions = write_handbook(tmp_path)
+    words = [
+        "synthesise",
+        str(text),
+        "--documents",
+        "--questions",
+        str(questions),
+        "--out",
+        str(tmp_path / "out"),
+        "--phrasings",
+        "2",
+    ]
+    dry = CliRunner().invoke(app, [*words, "--dry-run", "--json", "--writer", "http://localhost:9/v1#m"])
+    assert json.loads(dry.stdout)["calls"] == 4
+    assert not (tmp_path / "out").exists()
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout.splitlines()[-1])
+    documents, _ = load([tmp_path / "out" / "examples.jsonl"], strict=True)
+    assert told["examples"] == len(documents) > 20
+    assert all(document.metadata["messages"][1]["role"] == "assistant" for document in documents)
 
 
 QUESTION = GoldQuestion("q1", "How much oil?", ("14 litres",), (GoldPassage(LAMP.text),))

@@ -16,7 +16,7 @@ from typing import Any
 
 from wellread.errors import CorpusError, RunError
 from wellread.function_words import language as language_of_words
-from wellread.generation.endpoint import EndpointModel, is_endpoint
+from wellread.generation.endpoint import EndpointModel, Foreseen, is_endpoint
 from wellread.matching import words
 from wellread.metrics.citations import holds
 from wellread.questions import Fight
@@ -79,6 +79,16 @@ def written_items(
     write_rows(folder / ITEMS, map(asdict, items))
     say(f"{len(items):,} questions were written; {count_near(near)}")
     return items
+
+
+def foresee(documents: Sequence[Document], settings: Fight, folder: Path, *, seed: int = 0, key: str = "") -> Foreseen:
+    """Calls and tokens that `written_items` would take; calls nobody and writes nothing."""
+    if not is_endpoint(settings.writer):
+        return Foreseen(0, 0, 0, 0)
+    tongue = language(documents) if settings.language == "auto" else settings.language
+    asked = [prompt for _, prompt in documents_by_model.calls(documents, language=tongue)]
+    model = EndpointModel(settings.writer, key=key, cache=folder / KEPT)
+    return model.foreseen(asked, documents_by_model.sampling(seed), schema=documents_by_model.SCHEMA)
 
 
 def count_near(near: Sequence[Item]) -> str:
