@@ -32,7 +32,8 @@ def index(
         ),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Whose words the keywords are: en or fr; default: told from the texts.")
+        str | None,
+        typer.Option(help="Of texts and questions too short to tell: en or fr; default: that of most texts."),
     ] = None,
     offline: Offline = False,
     strict: Strict = False,

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from wellread.errors import UnknownName, UsageError
-from wellread.retrieval.chunking import CHUNKERS, TOKEN, Chunking, Outline, chunks_of, searched
+from wellread.retrieval.chunking import CHUNKERS, TOKEN, Chunking, Outline, chunks_of
 
 TITLE = "The Lake\n\n"
 KEYS = "Keys\n\nThe key hangs behind the door. Nobody takes it.\n\nThe spare one is with the ferryman.\n\n"
@@ -66,12 +66,6 @@ def test_a_chunk_knows_its_section_and_page() -> None:
     assert [(chunk.section, chunk.page) for chunk in chunks if "Boats" in chunk.text] == [("The Lake › Boats", 2)]
     assert {(chunk.section, chunk.page) for chunk in chunks if "key" in chunk.text} == {("The Lake › Keys", 1)}
     assert {(chunk.section, chunk.page) for chunk in chunks_of(Outline("x", "plain"), Chunking())} == {("", None)}
-
-
-def test_what_is_searched_names_the_headings_that_the_text_does_not() -> None:
-    last = chunks_of(LAKE, Chunking("paragraphs", 13))[-2]
-    assert searched(last) == "The Lake › Keys\nThe spare one is with the ferryman."
-    assert searched(chunks_of(Outline("x", "plain"), Chunking())[0]) == "plain"
 
 
 def test_text_without_spaces_or_sentences_is_cut_all_the_same() -> None:

@@ -92,12 +92,6 @@ def bare(outline: Outline, number: int) -> bool:
     return name.endswith(outline.text[start:end].strip())
 
 
-def searched(chunk: Chunk) -> str:
-    """What a chunk is found by: its text, under the headings that it does not itself begin with."""
-    missing = [part for part in chunk.section.split(" › ") if part and not chunk.text.startswith(part)]
-    return "\n".join([" › ".join(missing), chunk.text]) if missing else chunk.text
-
-
 def by_tokens(outline: Outline, how: Chunking) -> Iterator[Span]:
     """Windows of `size` tokens over the whole text, each repeating `overlap` tokens of the one before."""
     yield from windows(outline.text, 0, len(outline.text), how)

@@ -17,47 +17,60 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import RunError, UsageError
-from wellread.retrieval.chunking import Outline, chunks_of, searched
+from wellread.retrieval.chunking import Outline, chunks_of
 from wellread.retrieval.embedders import embed
-from wellread.retrieval.keywords import terms
-from wellread.retrieval.locking import LOCK, TABLE, WHOLE, is_store, locked
+from wellread.retrieval.keywords import language_of_all
+from wellread.retrieval.locking import LOCK, locked
 from wellread.retrieval.store import (
+    FIRST,
+    TABLE,
+    WHOLE,
     About,
     about_of,
+    columns_in,
     connect,
     is_local,
+    is_store,
     of_width,
     open_table,
     quoted,
-    scan,
     schema_of,
-    table_names,
     whole_version,
 )
+from wellread.retrieval.windows import chunk_terms, embedded_texts
 from wellread.storage import storage_errors
 from wellread.types import Chunk, Embedder
 
 BATCH = 2048
-"""Chunks that are embedded and written together."""
+"""Windows that are embedded and written together."""
 INDEXED = 20_000
-"""From so many chunks on vectors are searched by an index; below, a look at all of them takes 35 ms at most, and is exact."""
+"""From so many windows on vectors are searched by an index; below, a look at all of them takes 35 ms at most, and is exact."""
 CELL = 800
-"""Chunks in a cell of that index, about."""
+"""Windows in a cell of that index, about."""
 REBUILT = 300_000
-"""Up to so many chunks both indices are made anew, which takes 4 s for 100,000; above, new rows are merged into them."""
+"""Up to so many windows both indices are made anew, which takes 4 s for 100,000; above, new rows are merged into them."""
 KEPT = timedelta(minutes=10)
 """How long a version that nobody names stays, for those who still read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A chunk on its way into the table."""
+    """A window of a chunk on its way into the table."""
 
     file: str
     content: str
     parts: int
-    before: str
+    """Rows of the file."""
     chunk: Chunk
+    number: int
+    """Of the chunk in its document."""
+    window: int
+    """Of the window in its chunk."""
+    embedded: str
+    before: str = ""
+    """What stands between the chunk before and this one."""
+    terms: str | None = None
+    """Of the first window: those of the whole chunk."""
 
 
 @dataclass
@@ -75,7 +88,7 @@ class Filling:
 
     def __len__(self) -> int:
         """Its chunks."""
-        return 0 if self.table is None else int(self.table.count_rows())
+        return 0 if self.table is None else int(self.table.count_rows(FIRST))
 
     def files(self) -> dict[str, str]:
         """The files it holds completely, finished or not -> the hash of their content."""
@@ -97,15 +110,16 @@ class Filling:
 
     def documents(self) -> dict[str, str]:
         """The files it holds -> the ids of their documents."""
-        rows = scan(self.table, ["file", "document"]) if self.table is not None else []
-        return {row["file"]: row["document"] for row in rows}
+        if self.table is None or not self.table.count_rows():
+            return {}
+        rows = columns_in(self.table, ["file", "document"]).group_by(["file", "document"]).aggregate([])
+        return dict(zip(rows["file"].to_pylist(), rows["document"].to_pylist(), strict=True))
 
     def make(self, about: About, embedder: Embedder | None) -> None:
         """Make the store, where there is none."""
-        db = connect(self.path)
-        mode = "overwrite" if is_store(Path(self.path)) or TABLE in table_names(db) else "create"
+        mode = "create" if open_table(self.path) is None else "overwrite"
         with storage_errors(Path(self.path)):
-            self.table = db.create_table(TABLE, schema=schema_of(about), mode=mode)
+            self.table = connect(self.path).create_table(TABLE, schema=schema_of(about), mode=mode)
         self.embedder = embedder
 
     def open(self, wanted: About, embedder: Embedder | None) -> None:
@@ -126,11 +140,18 @@ class Filling:
 
     def add(self, file: str, content: str, outline: Outline) -> int:
         """Put a file in, which is not there; the number of its chunks."""
-        chunks = chunks_of(outline, self.about.chunking)
-        done = 0
-        for chunk in chunks:
-            self.held.append(Row(file, content, len(chunks), outline.text[done : chunk.start], chunk))
+        chunks, rows, done = chunks_of(outline, self.about.chunking), [], 0
+        language = language_of_all([chunk.text for chunk in chunks]) or self.about.language
+        windows = [embedded_texts(chunk) if self.embedder else [""] for chunk in chunks]
+        parts = sum(map(len, windows))
+        for number, chunk in enumerate(chunks):
+            terms = " ".join(chunk_terms(chunk, language))
+            first, *others = windows[number]
+            rows.append(Row(file, content, parts, chunk, number, 0, first, outline.text[done : chunk.start], terms))
+            rows += [Row(file, content, parts, chunk, number, window, text) for window, text in enumerate(others, 1)]
             done = max(done, chunk.end)
+        for row in rows:
+            self.held.append(row)
             if len(self.held) >= BATCH:
                 self._flush()
         return len(chunks)
@@ -138,7 +159,7 @@ class Filling:
     def finish(self) -> None:
         """Index what was written, and have the tag name it. Raises RunError where another process wrote meanwhile."""
         self._flush()
-        if whole_version(self.table) == self.table.version:
+        if not self.incomplete() and self.files() == self.finished():
             return
         with storage_errors(Path(self.path)), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a server says that it does by itself what optimize asks for
@@ -158,14 +179,14 @@ class Filling:
 
         words = FTS(base_tokenizer="whitespace", lower_case=False, stem=False, remove_stop_words=False,
                     ascii_folding=False, max_token_length=None)  # fmt: skip
-        rows, there = (
-            self.table.count_rows(),
-            {column for index in self.table.list_indices() for column in index.columns},
-        )
+        rows = self.table.count_rows()
+        there = {column for index in self.table.list_indices() for column in index.columns}
         if "terms" not in there or rows <= REBUILT:
             self.table.create_index("terms", config=words, replace=True)
         if self.about.has_vectors and rows >= INDEXED and ("vector" not in there or rows <= REBUILT):
-            cells = IvfFlat(distance_type="dot", num_partitions=max(1, rows // CELL), sample_rate=64, max_iterations=20)
+            cells = IvfFlat(
+                distance_type="cosine", num_partitions=max(1, rows // CELL), sample_rate=64, max_iterations=20
+            )
             self.table.create_index("vector", config=cells, replace=True)
 
     def _flush(self) -> None:
@@ -173,37 +194,34 @@ class Filling:
             return
         import pyarrow as pa
 
-        schema = schema_of(self.about)
-        columns = {name: values for name, values in columns_of(self.held, self.about).items() if name in schema.names}
+        about = self.about
+        columns: dict[str, Any] = columns_of(self.held)
         if self.embedder is not None:
-            texts = [searched(row.chunk) for row in self.held]
-            vectors = of_width(embed(self.embedder, texts), self.about, self.path)
-            columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), self.about.width)
+            vectors = of_width(embed(self.embedder, [row.embedded for row in self.held]), about, self.path)
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), about.width)
         with storage_errors(Path(self.path)):
-            self.table.add(pa.table(columns, schema=schema))
+            self.table.add(pa.table(columns, schema=schema_of(about)))
         self.held.clear()
 
 
 def complete(table: Any) -> tuple[dict[str, str], set[str]]:
     """The files that a table holds with all their rows, and the hash of their content; and those of which it does not."""
-    rows = scan(table, ["file", "content", "parts"]) if table is not None else []
-    counts = Counter((row["file"], row["content"], row["parts"]) for row in rows)
-    several = Counter(file for file, _, _ in counts)
-    broken = {file for (file, _, parts), count in counts.items() if count != parts or several[file] > 1}
-    return {file: content for file, content, _ in counts if file not in broken}, broken
+    if table is None or not table.count_rows():
+        return {}, set()
+    columns = ["file", "content", "parts"]
+    counted = columns_in(table, columns).group_by(columns).aggregate([([], "count_all")]).to_pylist()
+    several = Counter(row["file"] for row in counted)
+    broken = {row["file"] for row in counted if row["count_all"] != row["parts"] or several[row["file"]] > 1}
+    return {row["file"]: row["content"] for row in counted if row["file"] not in broken}, broken
 
 
-def columns_of(rows: Sequence[Row], about: About) -> dict[str, list[Any]]:
+def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """What the table keeps of chunks, column by column."""
-    chunks = [row.chunk for row in rows]
-    own = ("document", "source", "start", "end", "section", "page", "text")
+    own = ("file", "content", "parts", "number", "window", "before", "terms")
+    place = ("document", "source", "start", "end", "section", "page", "text")
     return {
-        "file": [row.file for row in rows],
-        "content": [row.content for row in rows],
-        "parts": [row.parts for row in rows],
-        "before": [row.before for row in rows],
-        **{name: [getattr(chunk, name) for chunk in chunks] for name in own},
-        "terms": [" ".join(terms(searched(chunk), about.language)) for chunk in chunks],
+        **{name: [getattr(row, name) for row in rows] for name in own},
+        **{name: [getattr(row.chunk, name) for row in rows] for name in place},
     }
 
 
@@ -211,17 +229,11 @@ def columns_of(rows: Sequence[Row], about: About) -> dict[str, list[Any]]:
 def filling(path: str | Path) -> Iterator[Filling]:
     """A store to write to, or the place for one. Raises RunError while another process writes to it, and UsageError for a
     folder that holds other things."""
-    if is_local(path):
-        folder = Path(path)
-        others = (
-            []
-            if is_store(folder) or not folder.is_dir()
-            else [each.name for each in folder.iterdir() if each.name != LOCK]
-        )
-        if others or folder.is_file():
-            raise UsageError(
-                f"{path} is no store, and {f'holds {others[0]}' if others else 'a file'}; name a new --store."
-            )
+    folder = Path(path)
+    if is_local(path) and folder.exists() and not is_store(folder):
+        others = [each.name for each in folder.iterdir() if each.name != LOCK] if folder.is_dir() else ["a text"]
+        if others:
+            raise UsageError(f"{path} is no store, and holds {others[0]}; name a new --store.")
     with locked(Path(path)) if is_local(path) else nothing():
         yield Filling(str(path), open_table(path))
 

@@ -1,8 +1,9 @@
-"""A store's folder in, what state it is in and the one process that may write to it out. Standard library only."""
+"""A store's folder in, the one process that may write to it out. The system frees the lock of a process that is gone."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,18 +12,6 @@ from wellread.errors import RunError
 from wellread.storage import storage_errors
 
 LOCK = "writer.lock"
-TABLE = "chunks"
-WHOLE = "whole"
-"""The tag of the version that is searched."""
-
-
-def is_store(folder: Path) -> bool:
-    return (folder / f"{TABLE}.lance").is_dir()
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether there is an index that can be searched."""
-    return (folder / f"{TABLE}.lance" / "_refs" / "tags" / f"{WHOLE}.json").is_file()
 
 
 @contextmanager
@@ -44,7 +33,7 @@ def locked(folder: Path) -> Iterator[None]:
 def taken(handle: int) -> bool:
     """Whether the lock is ours now; it is given back when the file is closed, and when the process ends, however it does."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
