@@ -126,9 +126,9 @@ class MiniLM:
     name = EMBEDDED
 
     def embed(self, texts: Sequence[str]) -> Any:
+        model, tokenizer = self._opened
         import torch
 
-        model, tokenizer = self._opened
         rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
         vectors = np.zeros((len(rows), model.config.hidden_size), np.float32)
