@@ -43,7 +43,8 @@ def open_embedder(name: str = "auto", *, offline: bool = False) -> Embedder | No
     | `wordllama` | static vectors, 256 numbers, English; 16 MB, in a wheel | MIT |
     | any other | a name or folder of sentence-transformers, or a folder of model2vec | its own |
 
-    It raises ModelError or MissingPackage when first asked. No code that a model brings along is ever run.
+    It raises ModelError or MissingPackage when first asked. Code in a model's folder is never run; `e5` is a package that runs its
+    own engine. A folder of one of these names is opened as `./NAME`.
     """
     if name == NONE:
         return None
