@@ -12,6 +12,7 @@ from wellread.metrics import measure
 from wellread.questions import FOUND
 from wellread.reports.fair import RETRIEVAL
 from wellread.reports.fight import sides_of
+from wellread.retrieval.rag import FOUND as LOOKED_FOR
 from wellread.retrieval.refusing import LEAST, REFUSAL, fit_refusal, refused_unseen, signs, write_refusal
 from wellread.retrieval.reranking import open_cross_encoder
 from wellread.similarity import open_embedder
@@ -29,9 +30,7 @@ def refused_of(fought: Fought, store: Any) -> list[bool]:
         return []
     path = fought.run.path / "refusal.json"
     if not path.is_file():
-        seen = [
-            signs(each.question, store.retrieve(each.question, fought.settings.passages), store) for each in fought.gold
-        ]
+        seen = [signs(each.question, store.retrieve(each.question, LOOKED_FOR), store) for each in fought.gold]
         fitted = fit_refusal(seen, answered, embedder=store.embedder_name, seed=fought.recipe.seed)
         write_refusal(fought.run.path / "store" / REFUSAL, fitted)
         unseen = refused_unseen(seen, answered, seed=fought.recipe.seed)
