@@ -44,6 +44,8 @@ class Examples(Record):
 
     files: tuple[str, ...] = ()
     """JSONL, each row `prompt` and `completion`, or `messages`; none: such rows among the run's own texts."""
+    passages: bool = False
+    """In a recipe with `fight`: the questions with passages in view, right ones and others, as the model meets them later."""
 
 
 class Mix(Record):
