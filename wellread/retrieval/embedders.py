@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,7 +49,7 @@ def open_embedder(name: str = "auto", *, offline: bool = False) -> Embedder | No
     if name == NONE:
         return None
     named = EMBEDDED if name == "auto" else name
-    opened = {EMBEDDED: MiniLM, MULTILINGUAL: E5, STATIC: WordVectors}
+    opened: dict[str, Callable[[], Embedder]] = {EMBEDDED: MiniLM, MULTILINGUAL: E5, STATIC: WordVectors}
     return opened[named]() if named in opened else SentenceVectors(name, offline=offline)
 
 
@@ -67,7 +67,8 @@ def embed_queries(embedder: Embedder, queries: Sequence[str]) -> NDArray[np.floa
 def _unit(vectors: Any) -> NDArray[np.float32]:
     found = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)
+    unit: NDArray[np.float32] = np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)
+    return unit
 
 
 class WordVectors:

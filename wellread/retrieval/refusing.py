@@ -267,21 +267,6 @@ def _rated(
     )  # fmt: skip
 
 
-def _margins(
-    table: Floats, known: NDArray[np.bool_], folds: NDArray[np.int64], groups: Sequence[str], wrong: float, seed: int
-) -> Floats:
-    """Of every question how far it lies above the threshold, by weights, penalty and threshold that were chosen without it."""
-    margins = np.zeros(len(known))
-    for fold in np.unique(folds):
-        out = folds == fold
-        rest = [group for group, left in zip(groups, out, strict=True) if not left] if groups else ()
-        inner = _folds(known[~out], rest, seed + 1)
-        penalty, threshold = _chosen(table[~out], known[~out], inner, wrong)
-        weights, bias = _logistic(table[~out], known[~out], penalty)
-        margins[out] = table[out] @ weights + bias - threshold
-    return margins
-
-
 def _chosen(table: Floats, known: NDArray[np.bool_], folds: NDArray[np.int64], wrong: float) -> tuple[float, float]:
     """The penalty whose scores on the folds left out tell the kinds apart best, and the threshold on them that refuses
     `wrong` of the answerable."""

@@ -270,7 +270,7 @@ def about_of(table: Any, name: str) -> About:
     """How a store was made. Raises StorageError for a table that is none of ours."""
     told = (table.schema.metadata or {}).get(ABOUT)
     try:
-        return About.from_json(json.loads(told))
+        return About.from_json(json.loads(told or ""))
     except (TypeError, ValueError, KeyError):
         raise StorageError(
             f"{name}: holds a table {TABLE!r} that wellread did not make; choose another --store."

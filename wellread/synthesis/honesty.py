@@ -56,7 +56,7 @@ def led(leads: Sequence[str], draw: random.Random) -> str:
 
     The same for what is there and for what is not, or a model takes a polite beginning for a sign that it is not.
     """
-    return draw.choice((*leads[:1] * 3, *leads[1:]))
+    return draw.choice([*list(leads[:1]) * 3, *leads[1:]])
 
 
 def _mixed(names: Sequence[str], words: Wording, draw: random.Random) -> Iterator[str]:
