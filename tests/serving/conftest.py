@@ -1,0 +1,61 @@
+"""A server on loopback, in this process, with a tiny model: one for the whole room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from serving_fakes import Librarian
+
+from wellread.generation.hf import TransformersModel
+from wellread.matching import Index
+from wellread.serving.app import build
+from wellread.serving.listening import served
+from wellread.serving.settings import Admission, Limits
+from wellread.serving.shelf import Served, Shelf
+from wellread.testing import tiny_model
+from wellread.types import Document
+
+BOOK = "the cat sat on the mat and the dog sat on the log"
+
+
+class Letters:
+    """An Embedder: how often a text has each of 26 letters."""
+
+    name = "letters"
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return np.array([[text.count(chr(97 + place)) for place in range(26)] for text in texts], np.float32)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("tiny"), [BOOK] * 3, vocabulary=300, positions=128)
+
+
+@pytest.fixture(scope="session")
+def model(tiny: Path) -> TransformersModel:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    network, tokenizer = AutoModelForCausalLM.from_pretrained(tiny), AutoTokenizer.from_pretrained(tiny)
+    return TransformersModel(network, tokenizer, "tiny", index=Index([Document("book", BOOK)]))
+
+
+@pytest.fixture(scope="session")
+def shelf(model: TransformersModel) -> Shelf:
+    every = [
+        Served("tiny", model, index=Index([Document("book", BOOK)])),
+        Served("letters", embedder=Letters()),
+        Served("tiny+handbook", Librarian(), Letters()),
+    ]
+    return Shelf({each.id: each for each in every})
+
+
+@pytest.fixture(scope="session")
+def url(shelf: Shelf) -> Iterator[str]:
+    limits = Limits(max_tokens=200, body=100_000, slow=3.0)
+    with served(build(shelf, Admission(), limits), limits) as base:
+        yield base

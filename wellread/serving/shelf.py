@@ -1,0 +1,154 @@
+"""MODEL names in, the models that are served out: each under a short name, its dial opened when it is first turned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from wellread.errors import ModelError, UsageError
+from wellread.generation.endpoint import is_endpoint
+from wellread.matching import Index
+from wellread.models import Named, corpus_index, dial_origin, open_model, read_name
+from wellread.runs import open_run
+from wellread.streaming import StreamingModel, Token
+from wellread.types import Embedder, LanguageModel, Prompt, Sample, Sampling, StructuredModel
+
+Step = Sequence[Token | Sample | None]
+
+
+@dataclass(slots=True)
+class Served:
+    """One model, or one embedder, under the name that clients give."""
+
+    id: str
+    model: LanguageModel | None = None
+    embedder: Embedder | None = None
+    named: Named | None = None
+    """What its MODEL says; None where it is nobody's run, and has no dial."""
+    index: Index | None = None
+    offline: bool = False
+    note: str = ""
+    _dial: Any = None
+
+    @property
+    def streaming(self) -> StreamingModel | None:
+        """The model, if it gives its tokens one by one."""
+        return self.model if isinstance(self.model, StreamingModel) else None
+
+    @property
+    def at_once(self) -> int:
+        """Texts that it writes at the same time."""
+        return self.streaming.at_once if self.streaming else 1
+
+    def check_dial(self, alpha: float) -> None:
+        """Raises UsageError where there is no dial, or it does not go so far; opens nothing."""
+        from wellread.weights import check_setting
+
+        check_setting(alpha)
+        if self.named is None or self.named.run is None or not isinstance(self.model, StreamingModel):
+            raise UsageError(f"{self.id} is no run, so it has no dial: leave `dial` away.")
+        if self.named.alpha is not None:
+            raise UsageError(f"{self.id} is served at one setting of its dial: leave `dial` away.")
+        dial_origin(self.named.run, self.named.place)
+
+    def turn(self, alpha: float | None) -> None:
+        """Set the dial; None is as tuned. What was open is let go when the dial is first opened. Not while it writes."""
+        from wellread.generation.hf import TransformersModel
+        from wellread.weights import open_dial
+
+        if self._dial is None and alpha is not None and self.named and self.named.run:
+            name, window = self.id, self.streaming.window if self.streaming else None
+            origin, self.model = dial_origin(self.named.run, self.named.place), None
+            self._dial = open_dial(self.named.place, origin, offline=self.offline)
+            self.model = TransformersModel(
+                self._dial.model, self._dial.tokenizer, name, window=window, note=self._dial.note, index=self.index
+            )
+        if self._dial is not None:
+            self._dial.turn(1.0 if alpha is None else alpha)
+
+    def write(
+        self,
+        asked: Sequence[tuple[Prompt, Sampling]],
+        schema: Mapping[str, Any] | None,
+        likeliest: int | None,
+        wanted: Callable[[int], bool],
+    ) -> Iterator[Step]:
+        """Step by step what each text is added; of a model that does not stream, its whole samples, one after another."""
+        if self.model is None:
+            raise UsageError(f"{self.id} makes embeddings and writes nothing.")
+        if self.streaming:
+            yield from self.streaming.stream(asked, schema=schema, likeliest=likeliest, wanted=wanted)
+            return
+        if likeliest is not None:
+            raise ModelError(f"{self.id}: it tells no probabilities; leave `logprobs` away.")
+        for place, (prompt, sampling) in enumerate(asked):
+            if not wanted(place):
+                continue
+            if schema is None:
+                [sample] = self.model.generate([prompt], replace(sampling, n=1))
+            elif isinstance(self.model, StructuredModel):
+                [sample] = self.model.generate_json([prompt], replace(sampling, n=1), schema)
+            else:
+                raise ModelError(f"{self.id}: its answers cannot be held to a schema; leave `response_format` away.")
+            yield [sample if each == place else None for each in range(len(asked))]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Everything that is served, by its name."""
+
+    served: Mapping[str, Served] = field(default_factory=dict)
+
+    def find(self, name: str) -> Served:
+        """Raises UsageError where nothing has this name; an empty one is the only model's, where there is one."""
+        if not name and len(self.served) == 1:
+            return next(iter(self.served.values()))
+        if name not in self.served:
+            raise UsageError(f"there is no model {name[:200]!r} here; there are: {', '.join(self.served)}.")
+        return self.served[name]
+
+
+def open_shelf(
+    names: Sequence[str],
+    *,
+    window: int | None = None,
+    run_folder: Path | None = None,
+    key: Callable[[str], str] = lambda name: "",
+    offline: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Shelf:
+    """Every MODEL, open and ready to write; a run's corpus is read, so that it can be guarded.
+
+    `run_folder` is the run whose corpus the others guard. Raises ModelError or UsageError where a name is no MODEL, or
+    two would be served under one name.
+    """
+    guarded = corpus_index(open_run(run_folder)) if run_folder else None
+    served: dict[str, Served] = {}
+    for name in names:
+        say(f"opening {name}")
+        for each in _opened(name, window, guarded, key(name), offline):
+            if each.id in served:
+                raise UsageError(f"two models would be served as {each.id!r}: rename one's folder or file.")
+            served[each.id] = each
+    return Shelf(served)
+
+
+def _opened(name: str, window: int | None, guarded: Index | None, key: str, offline: bool) -> list[Served]:
+    named = None if is_endpoint(name) else read_name(name)
+    index = corpus_index(named.run) if named and named.run else guarded
+    model = open_model(name, offline=offline, window=window, key=key, index=index, to_write=True)
+    return [Served(short_name(name), model, None, named, index, offline, getattr(model, "note", ""))]
+
+
+def short_name(name: str) -> str:
+    """What clients call a MODEL: a run's or folder's own name with its stage or setting, a file's without its ending, a
+    hub id as it is; never a path of this machine."""
+    if is_endpoint(name):
+        return name.partition("#")[2]
+    model, plus, store = name.partition("+")
+    path = Path(model)
+    local = path.exists() or path.is_absolute() or model.startswith((".", "runs/")) or len(path.parts) > 2
+    short = path.name if local else model
+    return short.removesuffix(".gguf") + (f"+{Path(store).name}" if plus else "")
