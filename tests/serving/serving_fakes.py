@@ -68,12 +68,13 @@ class Clockwork:
             if not self.free:
                 self.go.acquire(timeout=20)
             tokens: list[Token | None] = []
-            for place, (_, sampling) in enumerate(asked):
+            for place, (prompt, sampling) in enumerate(asked):
                 if not wanted(place) or step >= sampling.max_tokens:
                     tokens.append(None)
                     continue
                 self.steps[sampling.seed] = step + 1
-                tokens.append(Token(b"tick ", finish="length" if step + 1 == sampling.max_tokens else None))
+                piece = b"tick " * (4000 if prompt == "loud" else 1)
+                tokens.append(Token(piece, finish="length" if step + 1 == sampling.max_tokens else None))
             if tokens == [None] * len(tokens):
                 return
             yield tokens

@@ -14,6 +14,7 @@ from openai import BadRequestError, NotFoundError, OpenAI
 from wellread.generation.hf import TransformersModel
 from wellread.types import Sampling
 
+http = httpx.Client(verify=False, timeout=60)
 SCHEMA = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"], "additionalProperties": False}
 ASKED: dict[str, Any] = {"model": "tiny", "max_tokens": 12, "temperature": 1, "top_p": 1, "seed": 3}
 CHAT: list[Any] = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "the cat"}]
@@ -112,16 +113,17 @@ def test_seeds_decide_and_without_one_no_two_are_alike(client: OpenAI) -> None:
 def test_an_answer_follows_its_schema(client: OpenAI) -> None:
     pytest.importorskip("llguidance")
     form: Any = {"type": "json_schema", "json_schema": {"name": "c", "schema": SCHEMA, "strict": True}}
-    found = client.chat.completions.create(messages=CHAT, response_format=form, **ASKED).choices[0]
+    asked = {**ASKED, "max_tokens": 60}
+    found = client.chat.completions.create(messages=CHAT, response_format=form, **asked).choices[0]
     assert set(json.loads(found.message.content or "")) == {"count"}
     assert found.finish_reason == "stop"
-    several = client.chat.completions.create(messages=CHAT, response_format=form, stream=True, **ASKED)
+    several = client.chat.completions.create(messages=CHAT, response_format=form, stream=True, **asked)
     assert set(json.loads("".join(part.choices[0].delta.content or "" for part in several))) == {"count"}
-    anything = client.chat.completions.create(messages=CHAT, response_format={"type": "json_object"}, **ASKED).choices[0]
+    anything = client.chat.completions.create(messages=CHAT, response_format={"type": "json_object"}, **asked).choices[0]
     assert isinstance(json.loads(anything.message.content or ""), dict)
     impossible: Any = {"type": "json_schema", "json_schema": {"name": "c", "schema": {"type": "nonsense"}}}
     with pytest.raises(BadRequestError, match="cannot be followed"):
-        client.chat.completions.create(messages=CHAT, response_format=impossible, **ASKED)
+        client.chat.completions.create(messages=CHAT, response_format=impossible, **asked)
 
 
 def test_probabilities_go_with_the_tokens(client: OpenAI) -> None:
@@ -160,8 +162,8 @@ def test_vectors_come_as_numbers_and_packed(client: OpenAI, url: str) -> None:
     assert plain.data[0].embedding[:3] == [2, 1, 0]
     for wrong in ({"model": "tiny", "input": "a"}, {"model": "letters", "input": ""}, {"model": "letters", "input": [[1, 2]]},
                   {"model": "letters", "input": "a", "dimensions": 5}):  # fmt: skip
-        assert httpx.post(f"{url}/embeddings", json=wrong).status_code == 400
-    assert httpx.post(f"{url}/completions", json={"model": "letters", "prompt": "a"}).status_code == 400
+        assert http.post(f"{url}/embeddings", json=wrong).status_code == 400
+    assert http.post(f"{url}/completions", json={"model": "letters", "prompt": "a"}).status_code == 400
 
 
 def test_what_an_answer_rests_on_goes_with_it(client: OpenAI) -> None:
@@ -202,7 +204,7 @@ def test_the_guard_is_a_field(client: OpenAI, model: TransformersModel) -> None:
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(url: str, changed: dict[str, Any], said: str) -> None:
-    answer = httpx.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **changed})
+    answer = http.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **changed})
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]
     assert answer.json()["error"]["type"] == "invalid_request_error"
@@ -212,14 +214,14 @@ def test_what_changes_nothing_is_let_pass(url: str) -> None:
     """As LiteLLM and Open WebUI send it: fields of theirs, and settings at their idle values."""
     idle = {"presence_penalty": 0, "frequency_penalty": 0, "logit_bias": {}, "tools": [{"type": "function"}], "tool_choice": "auto",
             "parallel_tool_calls": True, "store": False, "chat_id": "c", "stop": None, "stream": False, "top_logprobs": None}  # fmt: skip
-    assert httpx.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **idle}).status_code == 200
+    assert http.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **idle}).status_code == 200
 
 
 def test_a_text_may_be_longer_than_the_window_and_no_longer_than_the_server_lets_it(url: str, model: TransformersModel) -> None:
     asked = {**ASKED, "max_tokens": 100_000, "prompt": "the cat", "temperature": 0}
-    found = httpx.post(f"{url}/completions", json=asked, timeout=60).json()
+    found = http.post(f"{url}/completions", json=asked, timeout=60).json()
     assert found["usage"]["completion_tokens"] <= 200
     [sample] = model.generate(["the cat"], Sampling(200, 0, 1, seed=3))
     assert found["choices"][0]["text"] == sample.completion
-    chat = httpx.post(f"{url}/chat/completions", json={"model": "tiny", "messages": CHAT, "seed": 3}, timeout=60).json()
+    chat = http.post(f"{url}/chat/completions", json={"model": "tiny", "messages": CHAT, "seed": 3}, timeout=60).json()
     assert chat["usage"]["total_tokens"] <= 128
