@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellread import options
+from wellread.ask_command import ask
 from wellread.errors import UsageError, WellreadError
 from wellread.options import (
     AsJson,
@@ -207,6 +208,7 @@ def measure(
 
 
 app.command()(write)
+app.command()(ask)
 app.command()(synthesise)
 
 

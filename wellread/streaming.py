@@ -1,4 +1,4 @@
-"""What a model writes, token by token: the record, the protocol, and text that may be shown while more is to come. Standard library only."""
+"""What a model writes, token by token: record, protocol, and text that may be shown while more is to come. Standard library only."""
 
 from __future__ import annotations
 

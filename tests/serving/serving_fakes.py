@@ -9,7 +9,9 @@ from typing import Any
 from wellread.streaming import Token
 from wellread.types import Chunk, Prompt, Sample, Sampling, Scored, last_words
 
-PASSAGE = Chunk("handbook-3", 120, 158, "Stoves are lit in the last week of May.", "hand book.md", "Heating › Stoves", 7, 0.9)
+PASSAGE = Chunk(
+    "handbook-3", 120, 158, "Stoves are lit in the last week of May.", "hand book.md", "Heating › Stoves", 7, 0.9
+)
 OTHER = Chunk("handbook-9", 0, 12, "Boats rest.", "hand book.md", "Boats")
 
 
@@ -21,13 +23,30 @@ class Librarian:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
         return [
-            Sample(last_words(prompt), "In May [1], or so [7].", sampling, sampling.seed + place, self.name, "stop", (PASSAGE, OTHER))
+            Sample(
+                last_words(prompt),
+                "In May [1], or so [7].",
+                sampling,
+                sampling.seed + place,
+                self.name,
+                "stop",
+                (PASSAGE, OTHER),
+            )
             for prompt in prompts
             for place in range(sampling.n)
         ]
 
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
         raise NotImplementedError
+
+
+class Cupboard:
+    """A Retriever that finds both passages for whatever asks about stoves, and nothing else."""
+
+    name = "cupboard"
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        return [PASSAGE, OTHER][:k] if "stoves" in query else []
 
 
 class Clockwork:

@@ -45,13 +45,17 @@ def ask(base: str, path: str = "/v1/completions", method: str = "POST", **header
     return http.request(method, base + path, json=ASKED if method == "POST" else None, headers=given)
 
 
-@pytest.mark.parametrize("brought", ["", f"Bearer {KEY}x", f"Bearer {KEY[:-1]}", "Bearer", f"Basic {KEY}", KEY, "Bearer é"])
+@pytest.mark.parametrize(
+    "brought", ["", f"Bearer {KEY}x", f"Bearer {KEY[:-1]}", "Bearer", f"Basic {KEY}", KEY, "Bearer é"]
+)
 def test_a_wrong_or_missing_key_is_401_on_every_path(locked: str, brought: str) -> None:
     headers = [(b"authorization", brought.encode())] if brought else []
     with httpx.Client(headers=headers, verify=False) as client:
         for path in (*PATHS, "/", "/nowhere", "/v1/models/tiny"):
             for method in ("GET", "POST", "PUT", "OPTIONS"):
-                answer = client.request(method, locked + path, json={"prompt": "x" * 6000} if method == "POST" else None)
+                answer = client.request(
+                    method, locked + path, json={"prompt": "x" * 6000} if method == "POST" else None
+                )
                 assert answer.status_code == 401, (method, path)
                 assert answer.json()["error"]["code"] == "invalid_api_key"
                 assert answer.headers["www-authenticate"] == "Bearer"
@@ -86,7 +90,9 @@ def test_a_browser_may_ask_for_leave_without_a_key_from_a_named_page_alone(locke
     assert given.status_code == 204
     assert given.headers["access-control-allow-headers"] == "authorization, x-stainless-os"
     assert given.headers["access-control-allow-origin"] == PAGE
-    assert http.options(f"{locked}/v1/completions", headers={"origin": "https://evil.example", **wish}).status_code == 401
+    assert (
+        http.options(f"{locked}/v1/completions", headers={"origin": "https://evil.example", **wish}).status_code == 401
+    )
 
 
 def test_too_large_a_request_hears_so_announced_or_not(locked: str) -> None:
@@ -120,7 +126,9 @@ def test_slow_senders_are_not_waited_for(locked: str) -> None:
         back, seconds = raw(locked, part)
         assert back == b""
         assert 0.3 < seconds < 4
-    back, seconds = raw(locked, head + b"Content-Type: application/json\r\nContent-Length: 500\r\nConnection: close\r\n\r\n{")
+    back, seconds = raw(
+        locked, head + b"Content-Type: application/json\r\nContent-Length: 500\r\nConnection: close\r\n\r\n{"
+    )
     assert back.startswith(b"HTTP/1.1 408")
     assert seconds < 5
 
@@ -196,7 +204,13 @@ def test_a_file_without_good_keys_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_names_in_a_host_header() -> None:
-    assert [host_of(each) for each in ("A.b:80", "a.b", "[::1]:80", "[::1]", "::1")] == ["a.b", "a.b", "::1", "::1", "::1"]
+    assert [host_of(each) for each in ("A.b:80", "a.b", "[::1]:80", "[::1]", "::1")] == [
+        "a.b",
+        "a.b",
+        "::1",
+        "::1",
+        "::1",
+    ]
 
 
 def test_a_port_that_is_taken_is_told(locked: str) -> None:

@@ -52,7 +52,9 @@ def asked(seed: int, tokens: int = 3, **changed: Any) -> dict[str, Any]:
     return {"prompt": "wind it up", "seed": seed, "max_tokens": tokens, **changed}
 
 
-def test_above_the_bound_clients_are_told_to_come_again_and_below_it_none_is_lost(base: str, clockwork: Clockwork) -> None:
+def test_above_the_bound_clients_are_told_to_come_again_and_below_it_none_is_lost(
+    base: str, clockwork: Clockwork
+) -> None:
     with ThreadPoolExecutor(6) as pool:
         waiting = [pool.submit(http.post, f"{base}/completions", json=asked(seed), timeout=30) for seed in range(6)]
         assert soon(lambda: gauge(base, "texts_writing") + gauge(base, "texts_waiting") == 6)
@@ -102,7 +104,9 @@ def test_texts_that_end_early_make_room_while_others_go_on(base: str, clockwork:
     clockwork.go.release(500)
     with ThreadPoolExecutor(6) as pool:
         long = [pool.submit(http.post, f"{base}/completions", json=asked(seed, 400), timeout=60) for seed in range(3)]
-        short = [pool.submit(http.post, f"{base}/completions", json=asked(10 + seed, 2), timeout=60) for seed in range(3)]
+        short = [
+            pool.submit(http.post, f"{base}/completions", json=asked(10 + seed, 2), timeout=60) for seed in range(3)
+        ]
         assert [each.result().status_code for each in short + long] == [200] * 6
 
 

@@ -18,7 +18,15 @@ from wellread.serving.metering import Meter
 from wellread.serving.settings import Admission, Limits
 
 Log = Callable[[Mapping[str, Any]], None]
-PATHS = ("/v1/models", "/v1/completions", "/v1/chat/completions", "/v1/embeddings", "/healthz", "/metrics", "/openapi.json")
+PATHS = (
+    "/v1/models",
+    "/v1/completions",
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+)
 DRAINED = 8
 """How many times the largest body is read away, so that a client that sends more can still hear why it is refused."""
 
@@ -68,9 +76,13 @@ class Gate:
         """Raises Failure for a host that is not this one, or a page that has no business here."""
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._admission.names(host):
-            raise Failure(403, f"this server does not go by the name {host[:100]!r}: name it with --allow-host.", "wrong_host")
+            raise Failure(
+                403, f"this server does not go by the name {host[:100]!r}: name it with --allow-host.", "wrong_host"
+            )
         if origin is not None and not self._admission.allows(origin, host):
-            raise Failure(403, f"pages from {origin[:100]!r} may not ask here: name it with --allow-origin.", "wrong_origin")
+            raise Failure(
+                403, f"pages from {origin[:100]!r} may not ask here: name it with --allow-origin.", "wrong_origin"
+            )
 
     def _cross_origin(self, headers: Mapping[str, str]) -> dict[str, str]:
         origin = headers.get("origin", "")
@@ -148,7 +160,11 @@ async def _drain(receive: Receive, limits: Limits) -> None:
 
 async def _leave_given(headers: Mapping[str, str], visit: _Visit) -> None:
     asked = headers.get("access-control-request-headers", "authorization, content-type")
-    given = {"access-control-allow-methods": "GET, POST", "access-control-allow-headers": asked[:500], "access-control-max-age": "600"}
+    given = {
+        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-headers": asked[:500],
+        "access-control-max-age": "600",
+    }
     head = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
     await visit.send({"type": "http.response.start", "status": 204, "headers": head})
     await visit.send({"type": "http.response.body", "body": b""})
