@@ -77,7 +77,7 @@ async def measure(url: str, server: psutil.Process, asked: argparse.Namespace) -
         print(f"in the queue: half within {waits[0]} s, 99 of 100 within {waits[1]} s (upper bounds of buckets)")
         quarter = max(1, len(memory) // 4)
         print(
-            f"memory: {statistics.median(memory[:quarter]):.0f} MB in the first quarter, {statistics.median(memory[-quarter:]):.0f} MB in the last"
+            f"memory: {statistics.median(memory[:quarter]):.0f} MB at first, {statistics.median(memory[-quarter:]):.0f} MB at last"
         )
         above = Seen()
         more = asked.places + asked.places // 2
