@@ -93,7 +93,7 @@ class Shown:
         """What may be shown now."""
         if self.stopped:
             return ""
-        fresh = self._decoder.decode(piece)
+        fresh: str = self._decoder.decode(piece)
         self.read += len(fresh)
         text = self._held + fresh
         found = [(place + len(stop), place) for stop in self.stops if (place := text.find(stop)) >= 0]
