@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from serving_fakes import Cupboard, Librarian
+from serving_fakes import Cupboard, Letters, Librarian
 
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
@@ -21,15 +19,6 @@ from wellread.testing import tiny_model
 from wellread.types import Document
 
 BOOK = "the cat sat on the mat and the dog sat on the log"
-
-
-class Letters:
-    """An Embedder: how often a text has each of 26 letters."""
-
-    name = "letters"
-
-    def embed(self, texts: Sequence[str]) -> Any:
-        return np.array([[text.count(chr(97 + place)) for place in range(26)] for text in texts], np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from wellread.streaming import Token
 from wellread.types import Chunk, Prompt, Sample, Sampling, Scored, last_words
 
@@ -13,6 +15,15 @@ PASSAGE = Chunk(
     "handbook-3", 120, 158, "Stoves are lit in the last week of May.", "hand book.md", "Heating › Stoves", 7, 0.9
 )
 OTHER = Chunk("handbook-9", 0, 12, "Boats rest.", "hand book.md", "Boats")
+
+
+class Letters:
+    """An Embedder: how often a text has each of 26 letters."""
+
+    name = "letters"
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return np.array([[text.count(chr(97 + place)) for place in range(26)] for text in texts], np.float32)
 
 
 class Librarian:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from serving_fakes import Letters
 from typer.testing import CliRunner
 
 from wellread.cli import app
@@ -21,10 +22,12 @@ from wellread.errors import UsageError
 from wellread.generation.endpoint import EndpointModel
 from wellread.generation.hf import TransformersModel
 from wellread.models import Named
+from wellread.retrieval.embedders import NONE
+from wellread.retrieval.rag import with_retrieval
 from wellread.serving.app import build
 from wellread.serving.listening import served
 from wellread.serving.settings import Admission
-from wellread.serving.shelf import Served, Shelf, open_shelf, short_name
+from wellread.serving.shelf import Served, Shelf, embedder_of, open_shelf, short_name
 from wellread.streaming import StreamingModel
 from wellread.types import Sampling
 
@@ -54,6 +57,14 @@ def test_models_are_served_under_short_names(tiny: Path, tmp_path: Path) -> None
     }
     for name, short in names.items():
         assert short_name(name) == short
+
+
+def test_the_embedder_of_a_store_is_served_beside_its_model(model: TransformersModel) -> None:
+    store: Any = SimpleNamespace(name="s", retrieve=lambda query, k: [], embedder_name="letters", embedder=Letters())
+    assert embedder_of(with_retrieval(model, store)) is store.embedder
+    assert embedder_of(model) is None
+    store.embedder_name = NONE
+    assert embedder_of(with_retrieval(model, store)) is None
 
 
 def test_the_dial_turns_between_texts_and_never_under_one(
