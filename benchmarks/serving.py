@@ -65,13 +65,15 @@ async def measure(url: str, server: psutil.Process, asked: argparse.Namespace) -
         seen, memory = Seen(), []
         await gather(client, asked, seen, 5.0)  # warm: allocators have grown
         seen = Seen()
-        begun = time.monotonic()
+        begun, busy = time.monotonic(), sum(server.cpu_times()[:2])
         watching = asyncio.create_task(watch(server, memory))
         await gather(client, asked, seen, asked.seconds)
         seconds = time.monotonic() - begun
+        busy = sum(server.cpu_times()[:2]) - busy
         watching.cancel()
         print(f"{asked.clients} clients, {asked.tokens} tokens each, {seconds:.0f} s: {seen.whole:,} streams whole, {len(seen.lost)} lost, "
-              f"{seen.again} told to come again; {seen.tokens / seconds:,.0f} tokens/s")  # fmt: skip
+              f"{seen.again} told to come again;"
+              f" {seen.tokens / seconds:,.0f} tokens/s, {seen.tokens / busy:,.0f} a core-second")  # fmt: skip
         print(f"to the first token: {shares(seen.first)}; to the last: {shares(seen.took)}")
         waits = await queue_seconds(client)
         print(f"in the queue: half within {waits[0]} s, 99 of 100 within {waits[1]} s (upper bounds of buckets)")

@@ -67,24 +67,29 @@ class Chunking:
 def chunks_of(outline: Outline, how: Chunking) -> list[Chunk]:
     """The chunks of one document, in order, none of them empty. Raises UnknownName for a chunker there is not."""
     cut = resolve("chunkers", CHUNKERS, how.chunker)
-    starts = [start for start, _ in outline.sections]
     chunks = []
     for begin, stop in cut(outline, how):
         start, end = seen(outline.text, begin, stop)
         if start < end:
-            section = bisect_right(starts, start) - 1
-            page = bisect_right(outline.pages, start)
+            page = max(1, bisect_right(outline.pages, start)) if outline.pages else None
             chunks.append(Chunk(
-                outline.document, start, end, outline.text[start:end], outline.source,
-                outline.sections[section][1] if section >= 0 else "", max(1, page) if outline.pages else None,
+                outline.document, start, end, outline.text[start:end], outline.source, section_at(outline, start), page,
             ))  # fmt: skip
     return chunks
 
 
-def searched(chunk: Chunk) -> str:
-    """What a chunk is found by: its text, under the headings that it does not itself begin with."""
-    missing = [part for part in chunk.section.split(" › ") if part and not chunk.text.startswith(part)]
-    return "\n".join([" › ".join(missing), chunk.text]) if missing else chunk.text
+def section_at(outline: Outline, place: int) -> str:
+    """The headings that a place stands under; from a heading with nothing below it on to the next."""
+    number = bisect_right(outline.sections, place, key=lambda section: section[0]) - 1
+    while 0 <= number < len(outline.sections) - 1 and bare(outline, number):
+        number += 1
+    return outline.sections[number][1] if number >= 0 else ""
+
+
+def bare(outline: Outline, number: int) -> bool:
+    """Whether a section, which is not the last, is its heading and nothing else."""
+    (start, name), (end, _) = outline.sections[number], outline.sections[number + 1]
+    return name.endswith(outline.text[start:end].strip())
 
 
 def by_tokens(outline: Outline, how: Chunking) -> Iterator[Span]:
@@ -108,8 +113,11 @@ def by_paragraphs(outline: Outline, how: Chunking) -> Iterator[Span]:
 
 
 def sections(outline: Outline) -> Iterator[Span]:
-    """The stretches between headings, with what stands before the first."""
-    starts = sorted({0, *(start for start, _ in outline.sections)})
+    """The stretches between headings, with what stands before the first; a heading with nothing below it goes with the next."""
+    starts = [0] if not outline.sections or outline.sections[0][0] > 0 else []
+    starts += [
+        start for number, (start, _) in enumerate(outline.sections) if number == 0 or not bare(outline, number - 1)
+    ]
     yield from zip(starts, [*starts[1:], len(outline.text)], strict=True)
 
 

@@ -43,7 +43,8 @@ def open_embedder(name: str = "auto", *, offline: bool = False) -> Embedder | No
     | `wordllama` | static vectors, 256 numbers, English; 16 MB, in a wheel | MIT |
     | any other | a name or folder of sentence-transformers, or a folder of model2vec | its own |
 
-    It raises ModelError or MissingPackage when first asked. No code that a model brings along is ever run.
+    It raises ModelError or MissingPackage when first asked. Code in a model's folder is never run; `e5` is a package that runs its
+    own engine. A folder of one of these names is opened as `./NAME`.
     """
     if name == NONE:
         return None
@@ -126,9 +127,9 @@ class MiniLM:
     name = EMBEDDED
 
     def embed(self, texts: Sequence[str]) -> Any:
+        model, tokenizer = self._opened
         import torch
 
-        model, tokenizer = self._opened
         rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
         vectors = np.zeros((len(rows), model.config.hidden_size), np.float32)

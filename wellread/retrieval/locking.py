@@ -1,4 +1,4 @@
-"""A folder in, the one process that may write to it out. The system frees the lock of a process that is gone."""
+"""A store's folder in, the one process that may write to it out. The system frees the lock of a process that is gone."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ names the version of it that is whole: whoever searches looks at that one, while
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,21 +20,25 @@ from wellread.errors import MissingPackage, StorageError, UsageError, first_line
 from wellread.registry import unknown
 from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.embedders import NONE, embed_queries, open_embedder
-from wellread.retrieval.fusion import fuse
-from wellread.retrieval.keywords import query_terms
+from wellread.retrieval.fusion import DEPTH, hybrid
+from wellread.retrieval.keywords import language_of, query_terms
 from wellread.types import Chunk, Embedder
 
 Mode = Literal["hybrid", "keyword", "vector"]
+ABOUT = b"wellread"
+"""Where the table's schema says how the store was made."""
 TABLE = "chunks"
 WHOLE = "whole"
 """The tag of the version that is searched."""
-ABOUT = b"wellread"
-"""Where the table's schema says how the store was made."""
-DEPTH = 50
-"""How many of each kind are found before they are fused."""
+FIRST = "window = 0"
+"""Of a chunk one row for each window that is embedded: the first has its terms, too."""
+WINDOWS = 4
+"""So many windows are found for every chunk that is wanted."""
+TIES = 20
+"""So many more, of which those go first that stand first in the documents."""
 CELLS = 64
 """So many cells of an index of vectors are searched, where there is one; each of them exactly."""
-PLACE = ["document", "source", "start", "end", "section", "page", "text"]
+PLACE = ["document", "number", "source", "start", "end", "section", "page", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class About:
     """Numbers in a vector."""
     chunking: Chunking = field(default_factory=Chunking)
     language: str = "en"
-    """Whose words the keywords are taken for."""
+    """Whose words the keywords are taken for, in documents and questions of which it cannot be told."""
 
     @property
     def has_vectors(self) -> bool:
@@ -65,6 +69,14 @@ class StoredDocument:
     id: str
     source: str
     chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found, with its document and its number there."""
+
+    place: tuple[str, int]
+    chunk: Chunk
 
 
 class Store:
@@ -94,7 +106,7 @@ class Store:
     def __len__(self) -> int:
         """Its chunks."""
         self._renew()
-        return int(self._table.count_rows())
+        return int(self._table.count_rows(FIRST))
 
     def retrieve(self, query: str, k: int) -> list[Chunk]:
         return self.search(query, k)
@@ -113,30 +125,32 @@ class Store:
                 f"{self.name} holds no vectors: search it by keyword, or index the texts with an embedder."
             )
         self._renew()
-        if mode == "keyword":
-            return self._by_words(query, k)
-        if mode == "vector":
-            return self._by_meaning(query, k)
-        depth = max(k, DEPTH)
-        rankings = [self._by_words(query, depth), self._by_meaning(query, depth)]
-        chunks = {place(chunk): chunk for ranking in rankings for chunk in ranking}
-        best = fuse([[place(chunk) for chunk in ranking] for ranking in rankings])[:k]
-        return [replace(chunks[where], score=score) for where, score in best]
+        if k < 1:
+            return []
+        if mode != "hybrid":
+            search = self._by_words if mode == "keyword" else self._by_meaning
+            return [hit.chunk for hit in search(query, k)]
+        rankings = [self._by_words(query, max(k, DEPTH)), self._by_meaning(query, max(k, DEPTH))]
+        found = {hit.place: hit for ranking in rankings for hit in ranking}
+        keyword, vector = ([hit.place for hit in ranking] for ranking in rankings)
+        best = hybrid(keyword, vector, {place: place for place in found})[:k]
+        return [replace(found[place].chunk, score=score) for place, score in best]
 
     def documents(self) -> list[StoredDocument]:
         """What it holds, in order of their ids."""
         self._renew()
-        rows = scan(self._table, ["document", "source"])
-        counts: dict[tuple[str, str], int] = {}
-        for row in rows:
-            key = row["document"], row["source"]
-            counts[key] = counts.get(key, 0) + 1
-        return [StoredDocument(document, source, count) for (document, source), count in sorted(counts.items())]
+        columns = ["document", "source"]
+        rows = (
+            columns_in(self._table, columns, where=FIRST).group_by(columns).aggregate([([], "count_all")]).to_pylist()
+        )
+        found = [StoredDocument(row["document"], row["source"], row["count_all"]) for row in rows]
+        return sorted(found, key=lambda document: document.id)
 
     def document_text(self, document: str) -> str:
         """The text that a chunk's `start` and `end` count in. Raises UsageError for a document it does not hold."""
         self._renew()
-        rows = scan(self._table, ["start", "end", "before", "text"], where=f"document = {quoted(document)}")
+        where = f"document = {quoted(document)} AND {FIRST}"
+        rows = columns_in(self._table, ["start", "end", "before", "text"], where=where).to_pylist()
         if not rows:
             raise UsageError(f"{self.name} holds no document {document!r}; it may have gone since.")
         text = ""
@@ -145,28 +159,32 @@ class Store:
             text += row["text"][max(0, len(text) - row["start"]) :]
         return text
 
-    def _by_words(self, query: str, k: int) -> list[Chunk]:
+    def _by_words(self, query: str, k: int) -> list[Hit]:
         from lancedb.query import MatchQuery
 
-        wanted = query_terms(query, self.about.language)
+        wanted = query_terms(query, language_of(query, self.about.language))
         if not wanted:
             return []
         search = self._table.search(MatchQuery(" ".join(wanted), "terms"), query_type="fts")
-        return self._found(search, "_score", k)
+        rows = search.select([*PLACE, "_score"]).limit(k + TIES).to_list()
+        return best_of([hit_of(row, float(row["_score"])) for row in rows])[:k]
 
-    def _by_meaning(self, query: str, k: int) -> list[Chunk]:
+    def _by_meaning(self, query: str, k: int) -> list[Hit]:
+        """As near as the nearest window: so many windows are found that `k` chunks are likely among them, or all.
+
+        A window of which the embedder knows no word has no direction, and is not found.
+        """
         [vector] = of_width(embed_queries(self.embedder, [query]), self.about, self.name)
-        search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("dot")
-        return self._found(search.nprobes(CELLS), "_distance", k)
-
-    def _found(self, search: Any, measured: str, k: int) -> list[Chunk]:
-        rows = search.select([*PLACE, measured]).limit(k + DEPTH).to_list()
-        chunks = [
-            Chunk(**{key: row[key] for key in PLACE},
-                  score=float(row[measured]) if measured == "_score" else 1.0 - float(row[measured]))
-            for row in rows
-        ]  # fmt: skip
-        return sorted(chunks, key=best_first)[:k]
+        if not vector.any():
+            return []
+        search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
+        wanted = (k + TIES) * WINDOWS
+        while True:
+            rows = search.nprobes(CELLS).select([*PLACE, "_distance"]).limit(wanted).to_list()
+            hits = best_of([hit_of(row, 1.0 - float(row["_distance"])) for row in rows])
+            if len(hits) >= k or len(rows) < wanted:
+                return hits[:k]
+            wanted *= 4
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -198,8 +216,13 @@ def open_store(path: str | Path, *, embedder: Embedder | None = None) -> Store:
     return Store(path, table, embedder=embedder)
 
 
-def is_store(path: Path) -> bool:
-    return (path / f"{TABLE}.lance").is_dir()
+def is_store(folder: Path) -> bool:
+    return (folder / f"{TABLE}.lance").is_dir()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a store's folder holds an index that can be searched."""
+    return (folder / f"{TABLE}.lance" / "_refs" / "tags" / f"{WHOLE}.json").is_file()
 
 
 def is_local(path: str | Path) -> bool:
@@ -252,19 +275,19 @@ def schema_of(about: About) -> Any:
 
     text, number = pa.string(), pa.int32()
     columns = [
-        ("file", text), ("content", text), ("parts", number), ("document", text), ("source", text), ("start", number),
-        ("end", number), ("section", text), ("page", number), ("before", text), ("text", text), ("terms", text),
+        ("file", text), ("content", text), ("parts", number), ("document", text), ("number", number), ("window", number),
+        ("source", text), ("start", number), ("end", number), ("section", text), ("page", number), ("before", text),
+        ("text", text), ("terms", text),
     ]  # fmt: skip
     if about.has_vectors:
         columns.append(("vector", pa.list_(pa.float32(), about.width)))
     return pa.schema(columns, metadata={ABOUT: json.dumps(asdict(about)).encode()})
 
 
-def scan(table: Any, columns: Sequence[str], *, where: str = "") -> list[dict[str, Any]]:
-    """These columns of all rows, or of those of which `where` holds."""
+def columns_in(table: Any, columns: Sequence[str], *, where: str = "") -> Any:
+    """These columns (an Arrow table) of all rows, or of those of which `where` holds."""
     query = table.search().select(list(columns)).limit(max(1, int(table.count_rows())))
-    rows: list[dict[str, Any]] = (query.where(where) if where else query).to_list()
-    return rows
+    return (query.where(where) if where else query).to_arrow()
 
 
 def quoted(text: str) -> str:
@@ -280,9 +303,12 @@ def of_width(vectors: NDArray[np.float32], about: About, name: str) -> NDArray[n
     return vectors
 
 
-def place(chunk: Chunk) -> tuple[str, int, int]:
-    return chunk.document, chunk.start, chunk.end
+def hit_of(row: Mapping[str, Any], score: float) -> Hit:
+    told = {name: row[name] for name in PLACE if name != "number"}
+    return Hit((row["document"], row["number"]), Chunk(**told, score=score))
 
 
-def best_first(chunk: Chunk) -> tuple[float, str, int]:
-    return -chunk.score, chunk.document, chunk.start
+def best_of(hits: Iterable[Hit]) -> list[Hit]:
+    """The hits, the best first, each chunk once; equal ones in the order of the documents."""
+    ranked = sorted(hits, key=lambda hit: (-hit.chunk.score, hit.place))
+    return list({hit.place: hit for hit in reversed(ranked)}.values())[::-1]
