@@ -17,6 +17,7 @@ from wellread.terminal import echo, linked, note, print_json, prose, visible
 
 if TYPE_CHECKING:
     from wellread.replying import Told
+    from wellread.types import Chunk
 
 QUOTED = 300
 """Characters of a source's words that are shown at most; `--json` has them all."""
@@ -35,8 +36,12 @@ def ask(
         Mode | None, typer.Option(help="By heart, or from sources; default: from sources where there is a store.")
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to look for; those that fit are read.")] = 5,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Ask the model even where the sources seem not to say.")] = False,
-    questions: Annotated[Path | None, typer.Option(help="Ask all questions of this file: JSONL, or one a line.")] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Ask the model even where the sources seem not to say.")
+    ] = False,
+    questions: Annotated[
+        Path | None, typer.Option(help="Ask all questions of this file: JSONL, or one a line.")
+    ] = None,
     max_tokens: options.MaxTokens = 150,
     temperature: options.Temperature = 0.0,
     top_p: options.TopP = 1.0,
@@ -60,11 +65,15 @@ def ask(
     if store and own:
         raise UsageError(f"{model} names a store already: leave --store away.")
     if mode is Mode.retrieval and not (store or own):
-        raise UsageError("from sources means from a store: name one with --store; `wellread index TEXT… --store S` makes it.")
+        raise UsageError(
+            "from sources means from a store: name one with --store; `wellread index TEXT… --store S` makes it."
+        )
     from_sources = bool(store or own) and mode is not Mode.closed
     opened: LanguageModel = open_model(name, offline=offline, key=key_of(name, key_file), to_write=True)
     if from_sources:
-        opened = answering_from(opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway)
+        opened = answering_from(
+            opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway, offline=offline
+        )
     sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n)
     several = bool(questions) or question == "-" or n > 1
     for each in asked:
@@ -153,16 +162,12 @@ def _show_sources(told: Told) -> None:
         note(f"the answer cites {missing}, of which there is no source")
 
 
-def _label(chunk: object) -> str:
+def _label(chunk: Chunk) -> str:
     from wellread.retrieval.prompt import label
-    from wellread.types import Chunk
 
-    assert isinstance(chunk, Chunk)
     return linked(visible(label(chunk)), chunk.source, page=chunk.page)
 
 
 def _quoted(words: str) -> str:
     line = " ".join(visible(words).split())
     return line if len(line) <= QUOTED else line[:QUOTED].rsplit(" ", 1)[0] + " …"
-
-

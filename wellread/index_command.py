@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +37,10 @@ def index(
         str | None,
         typer.Option(help="Of texts and questions too short to tell: en or fr; default: that of most texts."),
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(metavar="QUESTIONS", help="JSONL of questions, some of them not answered: learn when to refuse."),
+    ] = None,
     offline: Offline = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -49,8 +55,17 @@ def index(
         )  # fmt: skip
     for each in report.skipped:
         note(f"passed over: {each.source}: {each.reason}")
+    refusal = None
+    if calibrate is not None:
+        from wellread.calibrating import calibrate as learn
+        from wellread.calibrating import rating_lines
+
+        refusal = learn(store, calibrate)
+        for line in rating_lines(refusal):
+            note(line)
     if as_json:
-        print_json(report.as_json())
+        rating = {} if refusal is None or refusal.rating is None else {"refusal": asdict(refusal.rating)}
+        print_json({**report.as_json(), **rating})
     else:
         echo("\n".join([report_line(report), f"store: {report.store}"]))
 

@@ -23,7 +23,7 @@ ModelName = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="A run, RUN:stage, RUN@0.5 on the dial, a checkpoint folder, a .gguf file, a hub id, `embedded`, or "
-        "http(s)://host/v1#model.",
+        "http(s)://host/v1#model; any of them +STORE, to answer from a store.",
     ),
 ]
 Settings = Annotated[

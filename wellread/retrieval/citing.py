@@ -21,7 +21,8 @@ _NUMBERS = r"\d{1,6}(?:\s*(?:[-–—]|[,;]|and|et)\s*\d{1,6})*"
 MARK = re.compile(rf"\[\s*(?:sources?\s*)?({_NUMBERS})\s*\]", re.IGNORECASE)
 _RANGE = re.compile(r"(\d+)(?:\s*[-–—]\s*(\d+))?")
 _ABBREVIATED = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|Nos|Nr|vol|pp?|cf|etc|fig|art|ch|M|Mme|e\.g|i\.e)|\b[A-Z]|^\d{1,3})\.$", re.IGNORECASE
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|Nos|Nr|vol|pp?|cf|etc|fig|art|ch|M|Mme|e\.g|i\.e)|\b[A-Z]|^\d{1,3})\.$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _END = re.compile(rf"""[.!?…]+["'”’»)]*(?:\s*{MARK.pattern})*(?=\s|$)|\n+""", re.IGNORECASE)
 

@@ -1,7 +1,7 @@
 """Signs of whether what was found answers a question in, "the sources do not say" or not out.
 
-A small model cannot judge it: it answers whatever it is asked. The signs come of retrieval alone: how near the nearest
-passage is in meaning, and how much of what the question asks for stands together in one place. A logistic regression of
+A small model cannot judge it: it answers whatever it is asked. The signs come of retrieval alone: how much of what the
+question asks for stands in one place, and how near in meaning the nearest sentence is that could answer it. A logistic regression of
 our own weighs them. Its threshold is set so that few questions that the sources do answer are refused; how well that
 holds on questions it has not seen is measured by nested cross-validation (Varma and Simon 2006, BMC Bioinformatics 7:91).
 """
@@ -20,17 +20,19 @@ from numpy.typing import NDArray
 
 from wellread.errors import StorageError, UsageError
 from wellread.retrieval.citing import spans
+from wellread.retrieval.embedders import NONE, embed, embed_queries
+from wellread.retrieval.expecting import expected
 from wellread.retrieval.keywords import language_of_all, query_terms, terms
 from wellread.storage import read_json, write_json
-from wellread.types import Chunk, Retriever
+from wellread.types import Chunk, Embedder, Retriever
 
 Floats = NDArray[np.float64]
 REFUSAL = "refusal.json"
 """In the folder of a store."""
 WIDE = 50
 """Passages by keywords from which it is judged how rare a term is."""
-NEAR = 10
-"""Passages by meaning."""
+TONGUE = 10
+"""Passages from which the language is told."""
 PENALTIES = (0.03, 0.3, 3.0, 30.0)
 """What weights may cost, of which the inner folds choose."""
 FOLDS = 5
@@ -43,11 +45,11 @@ RESAMPLES = 500
 
 @runtime_checkable
 class Searching(Protocol):
-    """A Retriever that searches by keywords and by meaning alone, too; by meaning, a chunk's score is a cosine."""
+    """A Retriever that searches by keywords alone, too."""
 
     @property
     def embedder_name(self) -> str:
-        """Empty where there is no search by meaning."""
+        """`none` where there is no search by meaning; else the retriever has an `embedder`."""
         ...
 
     def search(self, query: str, k: int, *, mode: str) -> list[Chunk]: ...
@@ -57,20 +59,12 @@ class Searching(Protocol):
 class Signs:
     """What is seen of one question; each is higher where the sources are likelier to answer."""
 
-    nearest: float
-    """Cosine of the nearest passage; 0 where the retriever knows no meaning."""
-    ahead: float
-    """How much nearer it is than those after it: its cosine less their mean."""
     covered: float
     """Share of the question's terms that one passage holds, the rare ones counting more; of the best passage."""
-    together: float
-    """The same of two sentences that follow each other."""
-    anywhere: float
-    """The same of all passages found."""
-    rarest: float
-    """1 where the passage that covers most holds the question's rarest term, else 0."""
-    agreed: float
-    """1 where the first passage by keywords is among the first three by meaning, else 0."""
+    fitting: float
+    """The same of one sentence under its heading that holds the kind of words the question expects (expecting.py)."""
+    likest: float
+    """Cosine of the nearest such sentence; 0 where there is none, or no meaning is known."""
     terms: float
     """Logarithm of how many terms the question has, by which the others are read."""
 
@@ -113,7 +107,7 @@ class Refusal:
 
     def score(self, signs: Signs) -> float:
         """Log-odds that the sources answer, among questions such as it was fitted on."""
-        return self.bias + sum(weight * getattr(signs, name) for name, weight in self.weights.items())
+        return self.bias + sum(weight * float(getattr(signs, name)) for name, weight in self.weights.items())
 
     def refuses(self, signs: Signs) -> bool:
         return self.score(signs) < self.threshold
@@ -122,31 +116,30 @@ class Refusal:
 def signs(question: str, found: Sequence[Chunk], retriever: Retriever) -> Signs:
     """The signs of one question, of which `found` is what the retriever gives, the best first."""
     searching = retriever if isinstance(retriever, Searching) else None
+    embedder: Embedder | None = getattr(searching, "embedder", None) if has_meaning(searching) else None
     wide = searching.search(question, WIDE, mode="keyword") if searching else retriever.retrieve(question, WIDE)
-    near = searching.search(question, NEAR, mode="vector") if searching and searching.embedder_name else []
-    language = language_of_all([chunk.text for chunk in [*found, *wide[:NEAR]]])
+    language = language_of_all([chunk.text for chunk in [*found, *wide[:TONGUE]]])
     asked = list(dict.fromkeys(query_terms(question, language)))
-    held = [frozenset(terms(chunk.text, language)) for chunk in wide]
-    spread = Counter(term for each in held for term in each.intersection(asked))
+    spread = Counter(term for chunk in wide for term in set(terms(chunk.text, language)).intersection(asked))
     weights = {term: math.log(1 + (WIDE + 0.5) / (spread[term] + 0.5)) for term in asked}
 
-    def share(has: frozenset[str]) -> float:
+    def share(text: str) -> float:
+        has = frozenset(terms(text, language))
         return sum(weights[term] for term in asked if term in has) / sum(weights.values()) if asked else 0.0
 
-    passages = [frozenset(terms(chunk.text, language)) for chunk in found]
-    pairs = [pair for chunk in found for pair in _pairs(chunk.text, language)]
-    best = max(passages, key=share, default=frozenset())
-    cosines = [chunk.score for chunk in near]
+    fits = expected(question, language)
+    headed = [f"{_heading(chunk)}: {text}" for chunk in found for text in _sentences(chunk) if fits(text)]
+    cosines = embed(embedder, headed) @ embed_queries(embedder, [question])[0] if embedder and headed else np.zeros(1)
     return Signs(
-        nearest=cosines[0] if cosines else 0.0,
-        ahead=cosines[0] - sum(cosines[1:]) / len(cosines[1:]) if len(cosines) > 1 else 0.0,
-        covered=share(best),
-        together=max(map(share, pairs), default=0.0),
-        anywhere=share(frozenset().union(*passages)),
-        rarest=float(bool(asked) and max(asked, key=lambda term: weights[term]) in best),
-        agreed=float(bool(wide) and _place(wide[0]) in [_place(chunk) for chunk in near[:3]]),
+        covered=max((share(chunk.text) for chunk in found), default=0.0),
+        fitting=max(map(share, headed), default=0.0),
+        likest=float(cosines.max()),
         terms=math.log(1 + len(asked)),
     )
+
+
+def has_meaning(searching: Searching | None) -> bool:
+    return searching is not None and searching.embedder_name not in ("", NONE)
 
 
 def fit_refusal(
@@ -174,6 +167,21 @@ def fit_refusal(
     return Refusal(
         {name: float(weight) for name, weight in zip(named, weights, strict=True)}, bias, threshold, embedder, rating
     )
+
+
+def refused_unseen(
+    seen: Sequence[Signs],
+    answerable: Sequence[bool],
+    *,
+    wrong: float = WRONG,
+    seed: int = 0,
+    groups: Sequence[str] = (),
+) -> list[bool]:
+    """Of every question whether it is refused by what was fitted without it: what `fit_refusal` rates, one by one."""
+    known = np.array(answerable, bool)
+    table = np.array([[getattr(each, name) for name in NAMES] for each in seen], float)
+    table = table[:, table.std(axis=0) > 0]
+    return [bool(margin < 0) for margin in _margins(table, known, _folds(known, groups, seed), groups, wrong, seed)]
 
 
 def write_refusal(path: Path, refusal: Refusal) -> None:
@@ -215,13 +223,13 @@ def auc(scores: Floats, known: NDArray[np.bool_]) -> float:
     return float((ranks[known].sum() - yes * (yes + 1) / 2) / (yes * no)) if yes and no else math.nan
 
 
-def _pairs(text: str, language: str) -> list[frozenset[str]]:
-    sentences = [frozenset(terms(text[start:end], language)) for start, end in spans(text)]
-    return [one | other for one, other in zip(sentences, [*sentences[1:], frozenset()], strict=True)]
+def _sentences(chunk: Chunk) -> list[str]:
+    return [chunk.text[start:end] for start, end in spans(chunk.text)]
 
 
-def _place(chunk: Chunk) -> tuple[str, int]:
-    return chunk.document, chunk.start
+def _heading(chunk: Chunk) -> str:
+    """The nearest one that a chunk stands under."""
+    return chunk.section.rpartition(" › ")[2]
 
 
 def _folds(known: NDArray[np.bool_], groups: Sequence[str], seed: int) -> NDArray[np.int64]:
@@ -241,15 +249,8 @@ def _folds(known: NDArray[np.bool_], groups: Sequence[str], seed: int) -> NDArra
 def _rated(
     table: Floats, known: NDArray[np.bool_], folds: NDArray[np.int64], groups: Sequence[str], wrong: float, seed: int
 ) -> Rating:
-    """Every question judged by weights, penalty and threshold that were chosen without it."""
-    margins = np.zeros(len(known))
-    for fold in np.unique(folds):
-        out = folds == fold
-        rest = [group for group, left in zip(groups, out, strict=True) if not left] if groups else ()
-        inner = _folds(known[~out], rest, seed + 1)
-        penalty, threshold = _chosen(table[~out], known[~out], inner, wrong)
-        weights, bias = _logistic(table[~out], known[~out], penalty)
-        margins[out] = table[out] @ weights + bias - threshold
+    """How well the margins do, with intervals over questions."""
+    margins = _margins(table, known, folds, groups, wrong, seed)
     refused = margins < 0
     draw = np.random.default_rng(seed)
     drawn = []
@@ -299,3 +300,18 @@ def _logistic(table: Floats, known: NDArray[np.bool_], penalty: float) -> tuple[
             break
     own = weights[:-1] / spread
     return own, float(weights[-1] - own @ middle)
+
+
+def _margins(
+    table: Floats, known: NDArray[np.bool_], folds: NDArray[np.int64], groups: Sequence[str], wrong: float, seed: int
+) -> Floats:
+    """Of every question how far it lies above the threshold, by weights, penalty and threshold that were chosen without it."""
+    margins = np.zeros(len(known))
+    for fold in np.unique(folds):
+        out = folds == fold
+        rest = [group for group, left in zip(groups, out, strict=True) if not left] if groups else ()
+        inner = _folds(known[~out], rest, seed + 1)
+        penalty, threshold = _chosen(table[~out], known[~out], inner, wrong)
+        weights, bias = _logistic(table[~out], known[~out], penalty)
+        margins[out] = table[out] @ weights + bias - threshold
+    return margins
