@@ -106,7 +106,7 @@ class Answer:
         self._first = self._first or time.monotonic()
         delta = choice.whole(event) if isinstance(event, Sample) else choice.add(event)
         self._tokens_out += isinstance(event, Token) and bool(event.piece)
-        if not choice.ended or delta is None:
+        if delta is None or delta.finish is None:
             return delta
         self._engine.release(self._wanted[place])
         return replace(delta, sources=delta.sources or self._wanted[place].sources)
