@@ -134,7 +134,7 @@ class Engine:
         self._make_room(1)
         self._calls += 1
         try:
-            done = await self._worked(function, *given)
+            done: asyncio.Future[Result] = await self._worked(function, *given)
         finally:
             self._calls -= 1
         return done.result()
