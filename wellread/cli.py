@@ -37,6 +37,7 @@ from wellread.options import (
     recipes_of,
 )
 from wellread.references_command import extract, resolve
+from wellread.serve_command import serve
 from wellread.synthesise_command import synthesise
 from wellread.terminal import echo, listed, measurement_lines, note, print_json, prose, watching
 from wellread.write_command import write
@@ -215,6 +216,7 @@ app.command()(synthesise)
 app.command()(index)
 app.command()(extract)
 app.command()(resolve)
+app.command()(serve)
 
 
 app.command()(compare)

@@ -46,10 +46,26 @@ def test_padding_goes_by_what_a_model_can_be_told(opened: tuple[Any, Any]) -> No
     ],
 )
 def test_batches_are_of_prompts_alike_in_length(slack: float, rows: int, batches: list[list[int]]) -> None:
-    found = list(alike([20, 10, 31, 12, 20], rows=rows, n=1, slack=slack))
-    assert [[index for index, _ in batch] for batch in found] == batches
+    assert list(alike([20, 10, 31, 12, 20], rows=rows, slack=slack)) == batches
 
 
 def test_the_samples_of_a_prompt_stand_together() -> None:
-    assert list(alike([5, 4], rows=8, n=2, slack=1.0)) == [[(1, 0), (1, 1), (0, 0), (0, 1)]]
-    assert list(alike([], rows=8, n=2, slack=1.0)) == []
+    assert list(alike([5, 5, 4, 4], rows=8, slack=1.0)) == [[2, 3, 0, 1]]
+    assert list(alike([], rows=8, slack=1.0)) == []
+
+
+def test_rows_that_are_let_go_leave_the_logits_of_the_others_alone(opened: tuple[Any, Any]) -> None:
+    """The longest row goes too: what padded the others stays in the cache."""
+    network, _ = opened
+    rows = [[3, 9, 4], [5, 6, 7, 8, 9, 10, 11], [12, 3, 14, 5, 16]]
+    together = Stepper(network.eval(), 64, 1000)
+    with torch.no_grad():
+        together.logits(rows)
+        together.keep(rows, [2, 0])
+        rows = [[*rows[2], 7], [*rows[0], 8]]
+        for _ in range(3):
+            found = together.logits(rows)
+            for row, logits in zip(rows, found, strict=True):
+                alone = network(torch.tensor([row], device=network.device)).logits[0, -1].float().cpu()
+                assert torch.allclose(logits, alone[: len(logits)], atol=1e-4)
+            rows = [[*row, 9] for row in rows]

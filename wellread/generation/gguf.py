@@ -7,21 +7,20 @@ log-probabilities of a prompt, so this backend cannot score: measuring opens the
 from __future__ import annotations
 
 import codecs
-import http.client
-import json
 import re
-import signal
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from wellread.errors import MissingPackage, ModelError, RunError
+from wellread.errors import ModelError, RunError
 from wellread.generation.chats import unsaid
 from wellread.generation.guard import LIKELIEST, NOTHING, Guard, Written
+from wellread.generation.llamacpp import ask, events, started
 from wellread.matching import Index
+from wellread.streaming import Token, same_way
 from wellread.types import Prompt, Sample, Sampling, Scored, last_words
 
 WINDOW = 2048
@@ -54,8 +53,9 @@ class GgufModel:
     def __init__(self, path: Path, name: str, *, window: int | None = None, index: Index | None = None) -> None:
         self.name, self.tokenizer_name = name, f"that of {path.name}"
         self.window = window or WINDOW
+        self.at_once = 1
         self._index = index
-        self._server = _started(path, self.window)
+        self._server = started(path, self.window)
         self._host = urlsplit(self._server.listening_address).netloc
         separator = self._tokens(SEPARATOR, special=True)
         self._start = separator if len(separator) == 1 else self._tokens(self._ask("/props")["bos_token"], special=True)
@@ -83,6 +83,37 @@ class GgufModel:
     def count(self, prompt: Prompt) -> int:
         """How many tokens of the window a prompt takes, with the frame that its template puts around it."""
         return len(self._asked(prompt))
+
+    def stream(
+        self,
+        asked: Sequence[tuple[Prompt, Sampling]],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        likeliest: int | None = None,
+        wanted: Callable[[int], bool] = lambda place: True,
+    ) -> Iterator[list[Token | None]]:
+        """See `StreamingModel.stream`; one text after another. A value of a schema ends where `max_tokens` are written,
+        whole or not. Raises ModelError where logarithms or a schema are asked for under the guard."""
+        guard = Guard.over(self._index, same_way(asked).no_recite, self.name)
+        if guard and (schema is not None or likeliest is not None):
+            raise ModelError(f"{self.name}: under the guard a GGUF file follows no schema and tells no probabilities.")
+        return self._by_turns(asked, guard, schema, likeliest, wanted)
+
+    def _by_turns(
+        self, asked: Sequence[tuple[Prompt, Sampling]], guard: Guard | None, schema: Mapping[str, Any] | None,
+        likeliest: int | None, wanted: Callable[[int], bool],
+    ) -> Iterator[list[Token | None]]:  # fmt: skip
+        for place, (prompt, sampling) in enumerate(asked):
+            if not wanted(place):
+                continue
+            ids = self._context(prompt, sampling.max_tokens)
+            tokens = (self._allowed(ids, sampling, sampling.seed, guard) if guard
+                      else self._streamed(ids, sampling, schema, likeliest))  # fmt: skip
+            with closing(tokens):
+                for token in tokens:
+                    yield [token if each == place else None for each in range(len(asked))]
+                    if not wanted(place):
+                        break
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
         return self._asked(prompt)[-max(self.window - max_tokens, self.window // 2, 1) :]
@@ -113,14 +144,19 @@ class GgufModel:
     def _guarded(
         self, ids: list[int], sampling: Sampling, seed: int, guard: Guard
     ) -> tuple[str, Literal["stop", "length"]]:
-        """Stretch after stretch; where the guard refuses a token, another is drawn there without all it refuses."""
-        kept: list[_Token] = []
+        *kept, last = self._allowed(ids, sampling, seed, guard)
+        return _text([token.piece for token in kept]), last.finish or "length"
+
+    def _allowed(self, ids: list[int], sampling: Sampling, seed: int, guard: Guard) -> Generator[Token]:
+        """Stretch after stretch; where the guard refuses a token, another is drawn there without all it refuses. The last
+        says why the text ends."""
+        kept: list[int] = []
         written: Written = NOTHING
         refused: set[int] = set()
         asked = 0
         while len(kept) < sampling.max_tokens:
             wanted = 1 if refused else min(STRETCH, sampling.max_tokens - len(kept))
-            request = _request([*ids, *(token.id for token in kept)], sampling, seed + 7919 * asked, wanted)
+            request = _request([*ids, *kept], sampling, seed + 7919 * asked, wanted)
             request |= {"n_probs": LIKELIEST if refused else 1, "logit_bias": [[token, False] for token in refused]}
             answer = self._ask("/completion", request | {"cache_prompt": True})
             asked += 1
@@ -132,11 +168,33 @@ class GgufModel:
                     near = {each for each, piece in token.likeliest if guard.after(written, piece) is None}
                     refused = {*refused_before, token.id, *near}
                     break
-                kept.append(token)
+                kept.append(token.id)
                 written, refused_before = after, set()
+                yield Token(token.piece)
             if not refused and (_finish(answer) == "stop" or not tokens):
-                return _text(kept), "stop"
-        return _text(kept), "length"
+                yield Token(b"", finish="stop")
+                return
+        yield Token(b"", finish="length")
+
+    def _streamed(
+        self, ids: list[int], sampling: Sampling, schema: Mapping[str, Any] | None, likeliest: int | None
+    ) -> Generator[Token]:
+        """The tokens as the server sends them; the last says why the text ends. Closed early, the server stops too."""
+        request = _request(ids, sampling, sampling.seed, sampling.max_tokens)
+        request |= {} if schema is None else {"json_schema": dict(schema)}
+        request |= {} if likeliest is None else {"n_probs": max(1, likeliest)}
+        with closing(events(self._host, self.name, request)) as told:
+            for sent in told:
+                if sent.get("stop"):
+                    yield Token(b"", finish=_finish(sent))
+                    return
+                if likeliest is None and sent["content"]:
+                    yield Token(sent["content"].encode())
+                for each in sent.get("completion_probabilities", ()):
+                    near = each.get("top_logprobs", ())[:likeliest]
+                    yield Token(bytes(each["bytes"]), each["logprob"],
+                                tuple((bytes(other["bytes"]), other["logprob"]) for other in near))  # fmt: skip
+        raise RunError(f"{self.name}: the GGUF runtime broke off.")
 
     def _tokens(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids of a text; words such as `<|im_end|>` stand for special tokens only where that is asked for."""
@@ -145,52 +203,7 @@ class GgufModel:
 
     def _ask(self, path: str, request: Mapping[str, Any] | None = None) -> Any:
         """The answer of the server. Raises RunError where it is none."""
-        connection = http.client.HTTPConnection(self._host)
-        try:
-            body = None if request is None else json.dumps(request)
-            connection.request("GET" if body is None else "POST", path, body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise RunError(f"{self.name}: the GGUF runtime gave no answer ({error}).") from error
-        finally:
-            connection.close()
-        if response.status != http.client.OK:
-            said = answer.get("error", {}).get("message", f"status {response.status}")
-            raise RunError(f"{self.name}: the GGUF runtime refused ({said}).")
-        return answer
-
-
-def _started(path: Path, window: int) -> Any:
-    """The server of a file; Ctrl-C stays what it was, which the server would take for itself."""
-    import psutil
-
-    try:
-        import xllamacpp
-    except ImportError:
-        raise MissingPackage(
-            "GGUF files run through a package that is not installed; run: pip install 'wellread[gguf]'"
-        ) from None
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.n_ctx = window
-    params.n_parallel = 1
-    params.ctx_shift = True
-    params.port = 0
-    params.verbosity = -1
-    params.warmup = False
-    threads = max(1, psutil.cpu_count(logical=False) or 1)
-    for each in (params.cpuparams, params.cpuparams_batch):
-        each.n_threads = threads
-        each.poll = 0  # threads that spin while they wait crawl as soon as another program wants a core
-    ours = signal.getsignal(signal.SIGINT)
-    try:
-        return xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise ModelError(f"{path}: the GGUF runtime cannot open it ({error}).") from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, ours)
+        return ask(self._host, self.name, path, request)
 
 
 def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> dict[str, Any]:
@@ -228,5 +241,5 @@ def _finish(answer: Mapping[str, Any]) -> Literal["stop", "length"]:
     return "stop" if answer.get("stop_type") in {"eos", "word"} else "length"
 
 
-def _text(tokens: Sequence[_Token]) -> str:
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(b"".join(token.piece for token in tokens))
+def _text(pieces: Sequence[bytes]) -> str:
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(b"".join(pieces))

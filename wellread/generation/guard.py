@@ -121,6 +121,11 @@ class Masking:
             chosen.append(token)
         return ids if chosen == drawn else torch.tensor(chosen)
 
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with these rows alone."""
+        self._generators = [self._generators[place] for place in places]
+        self._written = [self._written[place] for place in places]
+
     def _another(self, row: int, refused: int, logits: Tensor, seen: Tensor) -> tuple[int, Written]:
         """The first allowed of tokens drawn one after another, each time without those found to be refused."""
         import torch

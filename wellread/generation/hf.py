@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from jinja2 import TemplateError
 
-from wellread.errors import ModelError
+from wellread.errors import ModelError, first_line
 from wellread.generation.chats import chat_ids, steering
-from wellread.generation.guard import Guard, Masking
+from wellread.generation.growing import Growing
+from wellread.generation.guard import Guard
 from wellread.generation.progress import Tell, telling, untold
 from wellread.generation.scoring import Scorer
 from wellread.generation.spelling import Spelling
 from wellread.generation.stepping import Stepper, alike, takes_padding
-from wellread.generation.structured import Answer, Grammar
+from wellread.generation.streams import Batch, streamed
+from wellread.generation.structured import Grammar
 from wellread.matching import Index
+from wellread.streaming import Token, same_way
 from wellread.types import Prompt, Sample, Sampling, Scored, last_words
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 WINDOW = 1024
 """Tokens of context at most where nothing else is asked for: the same on every machine, so that numbers compare."""
@@ -67,6 +69,10 @@ class TransformersModel:
         self._scorer = Scorer(self._model, self._start)
         self.tell: Tell = untold
         self._compiled: tuple[str, Grammar] | None = None
+
+    @property
+    def at_once(self) -> int:
+        return ROWS
 
     @property
     def tokenizer_name(self) -> str:
@@ -124,26 +130,46 @@ class TransformersModel:
             self._compiled = key, Grammar(schema, self._tokenizer, vocabulary, self._end)
         return self._compiled[1]
 
+    def stream(
+        self,
+        asked: Sequence[tuple[Prompt, Sampling]],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        likeliest: int | None = None,
+        wanted: Callable[[int], bool] = lambda place: True,
+    ) -> Iterator[list[Token | None]]:
+        """See `StreamingModel.stream`."""
+        guard = Guard.over(self._index, same_way(asked).no_recite, self.name)
+        grammar = None if schema is None else self._grammar(schema)
+        contexts = [self._context(prompt, sampling.max_tokens) for prompt, sampling in asked]
+        samplings = [sampling for _, sampling in asked]
+        batches = []
+        for places in self._batches(contexts, samplings):
+            rows, ways = [contexts[place] for place in places], [samplings[place] for place in places]
+            batches.append(Batch(self._growing(rows, ways, guard, grammar), places, self._spelling, likeliest))
+        return streamed(batches, len(asked), wanted)
+
     def _generate(self, prompts: Sequence[Prompt], sampling: Sampling, grammar: Grammar | None) -> list[Sample]:
         guard = Guard.over(self._index, sampling.no_recite, self.name)
+        jobs = [(index, sampling.seed + place) for index in range(len(prompts)) for place in range(sampling.n)]
         contexts = [self._context(prompt, sampling.max_tokens) for prompt in prompts]
-        longest = max(map(len, contexts), default=0) + sampling.max_tokens
-        together = SLACK if longest <= self.window and takes_padding(self._model) else 0.0
+        batches = self._batches([contexts[index] for index, _ in jobs], [sampling] * len(jobs))
         said: dict[tuple[int, int], Sample] = {}
-        batches = list(alike([len(context) for context in contexts], rows=ROWS, n=sampling.n, slack=together))
-        told = telling(self.tell, "writing", len(prompts) * sampling.n, "texts")
-        for number, batch in enumerate(batches):
-            seeds = [sampling.seed + place for _, place in batch]
-
-            def step(share: float, number: int = number) -> None:
-                told(len(said), (number + share) / len(batches))
-
-            written = self._write([contexts[index] for index, _ in batch], sampling, seeds, guard, grammar, step)
-            for job, seed, (ids, finish) in zip(batch, seeds, written, strict=True):
-                prompt = last_words(prompts[job[0]])
-                text = self._spelling.decode(ids)
-                said[job] = Sample(prompt, text, sampling, seed, self.name, finish)
-        return [said[index, place] for index in range(len(prompts)) for place in range(sampling.n)]
+        told = telling(self.tell, "writing", len(jobs), "texts")
+        for number, places in enumerate(batches):
+            batch = [jobs[place] for place in places]
+            samplings = [replace(sampling, seed=seed) for _, seed in batch]
+            growing = self._growing([contexts[index] for index, _ in batch], samplings, guard, grammar)
+            for step in range(sampling.max_tokens):
+                told(len(said), (number + step / sampling.max_tokens) / len(batches))
+                growing.step()
+                if None not in growing.finish:
+                    break
+            for place, (index, seed) in enumerate(batch):
+                text = self._spelling.decode(growing.written(place))
+                finish = growing.finish[place] or "length"
+                said[index, seed] = Sample(last_words(prompts[index]), text, sampling, seed, self.name, finish)
+        return [said[job] for job in jobs]
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
         return self._asked(prompt)[-max(self.window - max_tokens, self.window // 2, 1) :]
@@ -153,7 +179,10 @@ class TransformersModel:
         if isinstance(chat, str):
             return [self._start, *self._spelling.encode(chat)]
         if getattr(self._tokenizer, "chat_template", None):
-            return chat_ids(self._tokenizer, chat, self._steering, self._spelling.encode)
+            try:
+                return chat_ids(self._tokenizer, chat, self._steering, self._spelling.encode)
+            except TemplateError as error:
+                raise ModelError(f"{self.name}: its chat template refuses these turns: {first_line(error)}.") from None
         ids = [self._start]
         for message in chat:
             ids += self._spelling.encode(message["content"])
@@ -163,63 +192,31 @@ class TransformersModel:
                 ids += self._spelling.encode("\n")
         return ids
 
-    def _write(
+    def _growing(
         self,
-        contexts: list[list[int]],
-        sampling: Sampling,
-        seeds: Sequence[int],
+        contexts: Sequence[Sequence[int]],
+        samplings: Sequence[Sampling],
         guard: Guard | None,
         grammar: Grammar | None,
-        step: Callable[[float], None],
-    ) -> list[tuple[list[int], Literal["stop", "length"]]]:
-        """The new ids of each row, and why it ended. `step` hears which share of the tokens is written."""
-        import torch
+    ) -> Growing:
+        """These texts, ready to be written; `samplings` differ in seed and in length alone."""
+        ends = [len(context) + each.max_tokens for context, each in zip(contexts, samplings, strict=True)]
+        most = max(map(len, contexts)) + max(each.max_tokens for each in samplings)
+        # what pads a shorter row takes room in the cache, and none of the row's own positions
+        stepper = Stepper(self._model, most if max(ends) <= self.window else self.window, self._spelling.size)
+        return Growing(
+            stepper, contexts, samplings[0], [each.seed for each in samplings], [each.max_tokens for each in samplings],
+            stops=self._stops, piece=self._spelling.piece, guard=guard,
+            answers=[grammar.begin(each.max_tokens) for each in samplings] if grammar else (),
+        )  # fmt: skip
 
-        from wellread.generation.drawing import draw
-
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        rows = [list(context) for context in contexts]
-        ends: list[int | None] = [None] * len(rows)
-        answers = [grammar.begin(sampling.max_tokens) for _ in rows] if grammar else []
-        with torch.inference_mode():
-            stepper = Stepper(self._model, self.window, self._spelling.size)
-            seen = torch.zeros(len(rows), stepper.vocabulary, dtype=torch.bool)
-            for row, context in zip(seen, contexts, strict=True):
-                row[torch.tensor(context)] = True
-            masking = Masking(guard, self._spelling.piece, self._stops, sampling, generators) if guard else None
-            for place in range(sampling.max_tokens):
-                step(place / sampling.max_tokens)
-                logits = stepper.logits(rows)
-                uniforms = torch.stack([torch.rand((), generator=each, dtype=torch.float64) for each in generators])
-                if answers:
-                    logits = _held(logits, answers)
-                ids = draw(logits, seen, sampling, uniforms)
-                if masking:
-                    ids = masking.replaced(ids, logits, seen, [end is None for end in ends])
-                if answers:
-                    ids = torch.tensor([each.take(drawn) for each, drawn in zip(answers, ids.tolist(), strict=True)])
-                seen.scatter_(1, ids[:, None], True)
-                for index, chosen in enumerate(ids.tolist()):
-                    if ends[index] is None and chosen in self._stops:
-                        ends[index] = len(rows[index])
-                    rows[index].append(chosen)
-                if None not in ends:
-                    break
-        return [
-            (row[len(context) : end], "length" if end is None else "stop")
-            for row, context, end in zip(rows, contexts, ends, strict=True)
-        ]
-
-
-def _held(logits: Tensor, answers: Sequence[Answer]) -> Tensor:
-    """The logits, of tokens that the grammar does not allow now minus infinity."""
-    import torch
-
-    masks = [each.allowed() for each in answers]
-    free = np.ones(logits.shape[-1], bool)
-    return logits.masked_fill(
-        ~torch.from_numpy(np.stack([free if mask is None else mask for mask in masks])), -torch.inf
-    )
+    def _batches(self, contexts: Sequence[Sequence[int]], samplings: Sequence[Sampling]) -> list[list[int]]:
+        """Which texts are written side by side: padded where all of each fits into the window, else of equal length."""
+        fit = all(
+            len(context) + each.max_tokens <= self.window for context, each in zip(contexts, samplings, strict=True)
+        )
+        slack = SLACK if fit and takes_padding(self._model) else 0.0
+        return list(alike([len(context) for context in contexts], rows=ROWS, slack=slack))
 
 
 def _placed(model: Any, device: Any) -> Any:

@@ -65,6 +65,16 @@ class Spelling:
         spelled = b"".join(self._bytes[index] for index in ids if index not in self._special)
         return codecs.getincrementaldecoder("utf-8")("replace").decode(spelled)
 
+    def added(self, ids: Sequence[int]) -> bytes:
+        """What the last of these ids adds to the text of those before it."""
+        if self._bytes is not None:
+            return self.piece(ids[-1])
+        return self.decode(ids)[len(self.decode(ids[:-1])) :].encode()
+
+    def shown(self, index: int) -> bytes:
+        """A token by its bytes; a special one by its name."""
+        return self._bytes[index] if self._bytes is not None else str(self._backend.id_to_token(index)).encode()
+
     def piece(self, index: int) -> bytes:
         """The bytes that a token adds to what `decode` gives: none for a special token.
 

@@ -18,16 +18,15 @@ def takes_padding(model: Any) -> bool:
     return {"attention_mask", "position_ids"} <= set(named) and not getattr(plain, "_is_stateful", False)
 
 
-def alike(lengths: Sequence[int], *, rows: int, n: int, slack: float) -> Iterator[list[tuple[int, int]]]:
-    """Batches of (prompt, number of its sample): at most `rows` each, the longest prompt at most `slack` longer than
-    the shortest, as a share of it. Prompts are taken by their length, and in their order where that is equal."""
-    batch: list[tuple[int, int]] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        for place in range(n):
-            if batch and (len(batch) == rows or lengths[index] > (1 + slack) * lengths[batch[0][0]]):
-                yield batch
-                batch = []
-            batch.append((index, place))
+def alike(lengths: Sequence[int], *, rows: int, slack: float) -> Iterator[list[int]]:
+    """Batches of places: at most `rows` each, the longest prompt at most `slack` longer than the shortest, as a share of
+    it. Prompts are taken by their length, and in their order where that is equal."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) == rows or lengths[place] > (1 + slack) * lengths[batch[0]]):
+            yield batch
+            batch = []
+        batch.append(place)
     if batch:
         yield batch
 
@@ -44,6 +43,7 @@ class Stepper:
         self._cache: Any = None
         self._cached = 0  # positions in the cache
         self._read = 0  # tokens of each row, padding counted, that are in the cache or have left it
+        self._left = 0  # padding before the longest row, where a longer one has been let go
         width = model.get_input_embeddings().num_embeddings
         self.vocabulary = min(tokens, width)  # rows that pad the matrix stand for no token
 
@@ -51,7 +51,7 @@ class Stepper:
         """(rows, vocabulary) on the CPU, for the token after each row."""
         import torch
 
-        length = max(map(len, rows))
+        length = self._left + max(map(len, rows))
         pads = [length - len(row) for row in rows]
         if self._cached + length - self._read > self._window:
             self._cache, self._cached = None, 0
@@ -66,6 +66,14 @@ class Stepper:
         self._read = length
         logits: Tensor = out.logits[:, -1, : self.vocabulary].float().cpu()
         return logits
+
+    def keep(self, rows: Sequence[Sequence[int]], places: Sequence[int]) -> None:
+        """Of these rows, as they were given, only those at `places` are given from now on."""
+        import torch
+
+        self._left += max(map(len, rows)) - max(len(rows[place]) for place in places)
+        if self._cache is not None:
+            self._cache.batch_select_indices(torch.tensor(places, device=self._model.device))
 
     def _places(self, pads: Sequence[int], length: int) -> dict[str, Tensor]:
         """Which positions are text, and the place of every fresh one in its row."""
