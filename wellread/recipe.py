@@ -30,6 +30,7 @@ from wellread.stages import (
     RandomWindows,
     Stage,
     Windows,
+    fights_fairly,
     goes_on,
     lineage,
 )
