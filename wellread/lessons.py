@@ -113,7 +113,7 @@ def open_chats(
     the tasks and the texts; short answers before renderings.
     """
     draw = random.Random(f"wellread open {seed}")
-    rows = []
+    rows: list[Document] = []
     for item in spread([item for item in items if item.short] or items, settings.rows, seed=seed):
         passage = GoldPassage(item.quote)
         found = retriever.retrieve(item.question, DEEPER * settings.passages)

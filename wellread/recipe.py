@@ -22,7 +22,6 @@ from wellread.registry import unknown
 from wellread.requirements import YARDSTICKS, measured_by, read_requirement
 from wellread.settings import DIAL_END, CorpusSettings, DialSettings, MeasureSettings, SamplingSettings
 from wellread.stages import (
-    LOSS,
     STYLED,
     Budget,
     Examples,
@@ -31,6 +30,7 @@ from wellread.stages import (
     RandomWindows,
     Stage,
     Windows,
+    fights_fairly,
     goes_on,
     lineage,
 )
@@ -170,20 +170,9 @@ class Recipe(Record):
 
     @model_validator(mode="after")
     def fight_has_its_sides(self) -> Recipe:
-        seen = next((stage.name for stage in self.stages if stage.examples and stage.examples.passages), "")
-        if self.fight is None:
-            if seen:
-                raise ValueError(f"stage {seen}: examples.passages is for a recipe with `fight`")
-            return self
-        if not self.questions:
-            raise ValueError("fight: name files of gold questions in `questions`: all sides are asked these")
-        if self.extract is not None or self.synthesis is not None:
+        if self.fight is not None and (self.extract is not None or self.synthesis is not None):
             raise ValueError("fight: it writes and measures in its own way: remove `extract` and `synthesis`")
-        wrong = next((stage.name for stage in self.stages if stage.examples is None or stage.best_by != LOSS), None)
-        if self.base is None or wrong is not None:
-            raise ValueError(
-                f"fight: stage {wrong or self.stages[0].name} wants a `base`, `examples` and best_by {LOSS}"
-            )
+        fights_fairly(self.stages, self.base, self.questions, fights=self.fight is not None)
         return self
 
     @model_validator(mode="after")

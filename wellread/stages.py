@@ -195,6 +195,20 @@ def goes_on(stage: Stage, origin: Stage) -> None:
                              f"{asked}: ask for the same, or set adapter: merge")  # fmt: skip
 
 
+def fights_fairly(stages: Sequence[Stage], base: str | None, questions: Sequence[str], *, fights: bool) -> None:
+    """Refuse a fair fight without gold questions, a base, or examples; and passages in view where nothing fights."""
+    seen = next((stage.name for stage in stages if stage.examples and stage.examples.passages), "")
+    if not fights:
+        if seen:
+            raise ValueError(f"stage {seen}: examples.passages is for a recipe with `fight`")
+        return
+    if not questions:
+        raise ValueError("fight: name files of gold questions in `questions`: all sides are asked these")
+    wrong = next((stage.name for stage in stages if stage.examples is None or stage.best_by != LOSS), None)
+    if base is None or wrong is not None:
+        raise ValueError(f"fight: stage {wrong or stages[0].name} wants a `base`, `examples` and best_by {LOSS}")
+
+
 def lineage(stages: Sequence[Stage]) -> dict[str, tuple[str, ...]]:
     """What every stage comes from, by its name, the nearest first and the base as `base`; () for one from scratch."""
     found: dict[str, tuple[str, ...]] = {"base": ()}

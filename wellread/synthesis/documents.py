@@ -189,7 +189,8 @@ def apart(made: Sequence[Item], kept: Sequence[str]) -> tuple[list[Item], list[I
     for place, (have, _) in enumerate(barred):
         for word in have:
             holding[word].append(place)
-    clear, near = [], []
+    clear: list[Item] = []
+    near: list[Item] = []
     for item in made:
         mine = set(_words(item.question))
         shared: dict[int, int] = defaultdict(int)
