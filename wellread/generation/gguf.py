@@ -27,6 +27,8 @@ WINDOW = 2048
 STRETCH = 24
 """Tokens that the guard lets be written before it looks at them."""
 SEPARATOR = "<|endoftext|>"
+FORCED = 1e6
+"""Added to the logit of a token that is to be taken."""
 ORDER = ("penalties", "temperature", "top_k", "top_p", "min_p")
 """llama.cpp's samplers in the order of transformers."""
 
@@ -42,6 +44,16 @@ class _Token(NamedTuple):
     likeliest: tuple[tuple[int, bytes], ...]
 
 
+class Foreseen(NamedTuple):
+    """Of n tokens, each after all before it; logarithms are natural."""
+
+    ids: list[list[int]]
+    """[n, k]: the likeliest tokens, the likeliest first."""
+    logprobs: list[list[float]]
+    actual: list[float]
+    """[n]: of the token that stands there."""
+
+
 class GgufModel:
     """A GGUF file, one sample at a time; memory is about the file's size. See TransformersModel for `index`.
 
@@ -55,8 +67,10 @@ class GgufModel:
         self._index = index
         self._server = _started(path, self.window)
         self._host = urlsplit(self._server.listening_address).netloc
+        told = self._ask("/props")
+        self.window = min(self.window, told["default_generation_settings"]["n_ctx"])  # the file's own may be less
         separator = self._tokens(SEPARATOR, special=True)
-        self._start = separator if len(separator) == 1 else self._tokens(self._ask("/props")["bos_token"], special=True)
+        self._start = separator if len(separator) == 1 else self._tokens(told["bos_token"], special=True)
 
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
         """Raises ModelError: llama.cpp's server does not say how likely it found a prompt."""
@@ -78,12 +92,35 @@ class GgufModel:
                 samples.append(Sample(last_words(prompt), text, sampling, seed, self.name, finish))
         return samples
 
+    def spell(self, text: str) -> list[int]:
+        """The ids of a text's tokens, without what a document begins with."""
+        return self._tokens(text)
+
+    def asked(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """The ids of a chat up to where the answer begins, by the file's own template."""
+        said = self._ask("/apply-template", {"messages": [dict(message) for message in messages]})
+        return self._tokens(said["prompt"], special=True)
+
+    def foresee(self, start: int, ids: Sequence[int], *, likeliest: int) -> Foreseen:
+        """What it foresaw before every token of a text that begins after `start`: a request a token, each of which reads
+        one token anew. The token that stands there is forced, so that its own probability is told too."""
+        logprobs, near, actual = [], [], []
+        for place, token in enumerate(ids):
+            request = _request([start, *ids[:place]], Sampling(temperature=0, max_tokens=1), 0, 1)
+            forced = {"n_probs": likeliest, "cache_prompt": True, "logit_bias": [[token, FORCED]]}
+            [told] = self._ask("/completion", request | forced)["completion_probabilities"]
+            if told["id"] != token:
+                raise RunError(f"{self.name}: the GGUF runtime did not take token {token} when told to.")
+            actual.append(told["logprob"])
+            near.append([each["id"] for each in told["top_logprobs"]])
+            logprobs.append([each["logprob"] for each in told["top_logprobs"]])
+        return Foreseen(near, logprobs, actual)
+
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
         if isinstance(prompt, str):
             ids = [*self._start, *self._tokens(prompt)]
         else:
-            asked = self._ask("/apply-template", {"messages": [dict(message) for message in prompt]})
-            ids = self._tokens(asked["prompt"], special=True)
+            ids = self.asked(prompt)
         return ids[-max(self.window - max_tokens, self.window // 2, 1) :]
 
     def _free(self, ids: list[int], sampling: Sampling, seed: int) -> tuple[str, Literal["stop", "length"]]:
