@@ -20,6 +20,7 @@ import typer
 
 from wellread import options
 from wellread.errors import UsageError, WellreadError
+from wellread.export_command import export
 from wellread.options import (
     AsJson,
     KeyFile,
@@ -207,6 +208,7 @@ def measure(
 
 app.command()(write)
 app.command()(synthesise)
+app.command()(export)
 
 
 app.command()(extract)

@@ -59,11 +59,18 @@ def find(to: str) -> Any:
 
 
 def rounding(to: str, wanted: str | None) -> str:
-    """The rounding that is meant, in the format's own name for it. Raises UsageError for one that the format has not."""
+    """The rounding that is meant, in the format's own name for it.
+
+    Raises UsageError for one that the format has not, MissingPackage for one that nothing installed here can do.
+    """
     known = ROUNDINGS.get(to, ("",))
     if wanted is None:
         return known[0]
     found = wanted.lower()
     if found not in known:
         raise UsageError(f"--to {to} writes {' or '.join(known)}; found --quantize {wanted}.")
+    if found == "q4_k_m":
+        from wellread.exporters.gguf import quantiser
+
+        quantiser()
     return found

@@ -3,6 +3,7 @@ multiplied with them is rounded by the same groups, as runq.c does."""
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellread.exporters.llama2c import ATTENTION, EPSILON, FEED_FORWARD, HEADER, MAGIC, NORMS, THETA
+from wellread.exporters.llama2c_tokens import BYTES
 
 Floats = NDArray[np.float32]
 
@@ -122,3 +124,27 @@ def _softmax(scores: Floats) -> Floats:
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     found: Floats = weights / weights.sum(-1, keepdims=True)
     return found
+
+
+def spell(path: Path, text: str, vocabulary: int) -> list[int]:
+    """The ids, by a tokenizer.bin of so many tokens, that run.c reads a text as: a space first, then every character that
+    has a token or its bytes, then the best two neighbours merged for as long as any two make a token."""
+    data, at = path.read_bytes(), 4
+    ids: dict[bytes, int] = {}
+    scores, strings = [], []
+    for index in range(vocabulary):
+        score, length = struct.unpack_from("<fI", data, at)
+        at += 8 + length
+        strings.append(data[at - length : at].split(b"\0")[0])
+        scores.append(score)
+        ids.setdefault(strings[-1], index)
+    found = [ids[b" "]]
+    for letter in text:
+        known = ids.get(letter.encode())
+        found += [known] if known is not None else [BYTES + value for value in letter.encode()]
+    while True:
+        pairs = [ids.get(strings[one] + strings[other]) for one, other in itertools.pairwise(found)]
+        best = max((each for each in enumerate(pairs) if each[1] is not None), key=lambda each: scores[each[1] or 0], default=None)
+        if best is None:
+            return found
+        found[best[0] : best[0] + 2] = [best[1] or 0]

@@ -13,5 +13,5 @@ def write_merged(leaving: Leaving, folder: Path) -> Path:
     import torch
 
     model = leaving.model.to(getattr(torch, leaving.rounding))
-    weights.save(model, leaving.tokenizer, folder, method="merged", base=leaving.base)
+    weights.save(model, leaving.tokenizer, folder, method="merged")
     return folder
