@@ -54,7 +54,7 @@ def _by_runtime(path: Path, tokenizer: Any, start: int, passages: Sequence[Passa
 
     if not gguf.available():
         return Check(None, "the GGUF runtime is not installed here (pip install 'wellread[gguf]').")
-    model = gguf.GgufModel(path, path.name)
+    model = gguf.GgufModel(path, path.name, exact=True)
     foreseen = []
     for passage in passages:
         told = model.foresee(start, passage.ids, likeliest=LIKELIEST)

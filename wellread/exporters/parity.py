@@ -49,15 +49,15 @@ class Limits:
 
 LIMITS = {
     "float32": Limits(0.995, 1e-4, 0.0005),
-    "f32": Limits(0.99, 1e-3, 0.001),
+    "f32": Limits(0.995, 1e-4, 0.0005),
     "float16": Limits(0.98, 1e-3, 0.002),
     "f16": Limits(0.98, 1e-3, 0.002),
     "bfloat16": Limits(0.95, 5e-3, 0.005),
-    "q8_0": Limits(0.95, 1e-2, 0.005),
+    "q8_0": Limits(0.93, 2e-2, 0.005),
     "int8": Limits(0.93, 1e-2, 0.01),
     "q4_k_m": Limits(0.75, 0.15, 0.05),
 }
-"""By rounding. llama.cpp keeps what it has read (its cache) in 16 bits, whatever the file holds."""
+"""By rounding. Where llama.cpp multiplies with 16 or 8 bits it rounds what is multiplied, too."""
 
 
 @dataclass(frozen=True, slots=True)

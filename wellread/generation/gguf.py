@@ -57,15 +57,19 @@ class Foreseen(NamedTuple):
 class GgufModel:
     """A GGUF file, one sample at a time; memory is about the file's size. See TransformersModel for `index`.
 
+    `exact` keeps what was read (the cache of keys and values) in 32 bits, as transformers does on a CPU, not in 16.
+
     The same seed gives the same text on the same machine, another text than transformers gives. Raises MissingPackage
     without xllamacpp, ModelError where the file does not open.
     """
 
-    def __init__(self, path: Path, name: str, *, window: int | None = None, index: Index | None = None) -> None:
+    def __init__(
+        self, path: Path, name: str, *, window: int | None = None, index: Index | None = None, exact: bool = False
+    ) -> None:
         self.name, self.tokenizer_name = name, f"that of {path.name}"
         self.window = window or WINDOW
         self._index = index
-        self._server = _started(path, self.window)
+        self._server = _started(path, self.window, exact=exact)
         self._host = urlsplit(self._server.listening_address).netloc
         told = self._ask("/props")
         self.window = min(self.window, told["default_generation_settings"]["n_ctx"])  # the file's own may be less
@@ -178,7 +182,7 @@ class GgufModel:
         return answer
 
 
-def _started(path: Path, window: int) -> Any:
+def _started(path: Path, window: int, *, exact: bool) -> Any:
     """The server of a file; Ctrl-C stays what it was, which the server would take for itself."""
     import psutil
 
@@ -196,6 +200,9 @@ def _started(path: Path, window: int) -> Any:
     params.port = 0
     params.verbosity = -1
     params.warmup = False
+    if exact:
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     threads = max(1, psutil.cpu_count(logical=False) or 1)
     for each in (params.cpuparams, params.cpuparams_batch):
         each.n_threads = threads
