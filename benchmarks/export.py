@@ -45,7 +45,10 @@ def main() -> None:
     start = weights.document_start(tokenizer)
     before = foresee(model, start, passages)
     prompts = beginnings(text, tokenizer, given.prompts)
-    greedy = [continued(model, [start, *tokenizer(each, add_special_tokens=False)["input_ids"]], given.tokens) for each in prompts]
+    greedy = [
+        continued(model, [start, *tokenizer(each, add_special_tokens=False)["input_ids"]], given.tokens)
+        for each in prompts
+    ]
     for kind in given.kinds.split(","):
         with tempfile.TemporaryDirectory() as folder:
             path = find("gguf")(Leaving(model, tokenizer, "model", kind), Path(folder))
@@ -80,7 +83,11 @@ def continued(model: Any, ids: list[int], tokens: int) -> tuple[list[int], list[
 
     with torch.inference_mode():
         told = model.generate(
-            torch.tensor([ids]), max_new_tokens=tokens, do_sample=False, return_dict_in_generate=True, output_logits=True
+            torch.tensor([ids]),
+            max_new_tokens=tokens,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_logits=True,
         )
     margins = []
     for logits in told.logits:
@@ -100,7 +107,9 @@ def apart(
         [sample] = file.generate([prompt], Sampling(max_tokens=tokens, temperature=0))
         if sample.completion == tokenizer.decode(ours):
             continue
-        place = next((at for at in range(1, len(ours) + 1) if not sample.completion.startswith(tokenizer.decode(ours[:at]))), 0)
+        place = next(
+            (at for at in range(1, len(ours) + 1) if not sample.completion.startswith(tokenizer.decode(ours[:at]))), 0
+        )
         found.append(margins[max(0, place - 1)])
     return sorted(found)
 

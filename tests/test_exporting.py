@@ -68,13 +68,17 @@ def test_merged_is_the_run_and_says_what_it_is(run: Run, tmp_path: Path) -> None
     assert done.parity is not None
     assert (done.parity.holds, done.parity.greedy, done.parity.part) == (True, 1.0, "held-out")
     found = AutoModelForCausalLM.from_pretrained(tmp_path / "m")
-    torch.testing.assert_close(logits(found), logits(weights.open_base(str(run.last_checkpoint())).model), rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        logits(found), logits(weights.open_base(str(run.last_checkpoint())).model), rtol=0, atol=1e-4
+    )
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlicense: mit\n")
     assert "- Base: MIT, by its own card" in card
     assert "- Text it was taught: CC-BY-4.0" in card
     assert "same likeliest token: 100.00%" in card
-    assert str(run.path.parent) not in "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "m").glob("*.[jm]*"))
+    assert str(run.path.parent) not in "".join(
+        path.read_text(encoding="utf-8") for path in (tmp_path / "m").glob("*.[jm]*")
+    )
     told = json.loads((tmp_path / "m" / "export.json").read_text(encoding="utf-8"))
     assert (told["stage"], told["to"], told["parity"]["holds"]) == ("imprint", "merged", True)
 
@@ -206,5 +210,3 @@ def test_presets_give_way_to_flags(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert (own.max_tokens, own.top_p) == (9, 0.9)
     done = CliRunner().invoke(cli.app, ["write", str(run.path), "Once", "--preset", "novell"])
     assert "did you mean 'novel'" in str(done.exception)
-
-

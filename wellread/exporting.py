@@ -98,7 +98,9 @@ def export_run(
 def _named(model: str, dial: float | None) -> Named:
     named = read_name(model)
     if named.run is None:
-        raise UsageError(f"{model}: export takes a run, RUN:stage or RUN@0.5; a model that is no run can be copied as it is.")
+        raise UsageError(
+            f"{model}: export takes a run, RUN:stage or RUN@0.5; a model that is no run can be copied as it is."
+        )
     if dial is None:
         return named
     if named.alpha is not None:
@@ -134,7 +136,10 @@ def passages_of(corpus: Corpus, tokenizer: Any, config: Any) -> tuple[Part, list
         begin = len(text) * place // PASSAGES
         begin = 0 if place == 0 else text.find(" ", begin) + 1
         stretch = text[begin : begin + 12 * tokens]
-        ends = [end for _, end in tokenizer(stretch, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]]
+        ends = [
+            end
+            for _, end in tokenizer(stretch, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        ]
         stretch = stretch[: ends[min(tokens, len(ends)) - 1]] if ends else ""
         ids = tokenizer(stretch, add_special_tokens=False)["input_ids"][: config.max_position_embeddings]
         if ids:
@@ -234,7 +239,8 @@ def _certificate(this: runs.Run, stage: str) -> tuple[str, str, list[Measured]]:
         shown = [f"{cell.value} ({cell.interval})" if cell.interval else cell.value for cell in line.cells]
         before, after, difference = shown if record.base else ("", *shown, "")
         if before or after:
-            rows.append(Measured(f"{line.title}, {line.split}" if line.split else line.title, before, after, difference))
+            rows.append(
+                Measured(f"{line.title}, {line.split}" if line.split else line.title, before, after, difference)
+            )
     verdict = verdict_of(this.path) if stage == record.trained else ""
     return record.title or this.name, verdict, rows
-

@@ -46,6 +46,10 @@ def text_license(recipe: Recipe, documents: Sequence[Document], given: str = "")
     embedded = {*library_texts(), *library_data()}
     names = recipe.corpus.texts
     sources = {Path(document.source).stem for document in documents}
-    if names and all(name.startswith("library:") for name in names) and sources <= {Path(name).stem for name in embedded}:
+    if (
+        names
+        and all(name.startswith("library:") for name in names)
+        and sources <= {Path(name).stem for name in embedded}
+    ):
         return Licensed("cc0-1.0", "CC0-1.0: written for the wellread project")
     return Licensed("", "not stated: whoever gave the text knows (`--text-license` writes it here)")

@@ -41,9 +41,7 @@ KeyFile = Annotated[
     Path | None,
     typer.Option(help="A file with the key of an endpoint; without one, the environment's WELLREAD_API_KEY."),
 ]
-Preset = Annotated[
-    str, typer.Option(help="Named sampling settings: novel; flags that are given win.")
-]
+Preset = Annotated[str, typer.Option(help="Named sampling settings: novel; flags that are given win.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Longest continuation, in tokens.")]
 Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy.")]
 TopP = Annotated[float, typer.Option(min=0, max=1, help="Keep the likeliest tokens that hold this share.")]

@@ -39,7 +39,9 @@ def check(to: str, path: Path, tokenizer: Any, passages: Sequence[Passage], *, o
     start = weights.document_start(tokenizer)
     if to in ("merged", "adapter"):
         opened = weights.load_checkpoint(path, offline=offline)
-        same = [tuple(opened.tokenizer(each.text, add_special_tokens=False)["input_ids"]) == each.ids for each in passages]
+        same = [
+            tuple(opened.tokenizer(each.text, add_special_tokens=False)["input_ids"]) == each.ids for each in passages
+        ]
         return Check(whole(foresee(opened.model, start, passages), passages), spelled=same)
     if to in ("gguf", "ollama"):
         return _by_runtime(path, tokenizer, start, passages)
@@ -58,7 +60,9 @@ def _by_runtime(path: Path, tokenizer: Any, start: int, passages: Sequence[Passa
     foreseen = []
     for passage in passages:
         told = model.foresee(start, passage.ids, likeliest=LIKELIEST)
-        foreseen.append(Foreseen(np.array(told.logprobs, np.float32), np.array(told.actual, np.float32), np.array(told.ids)))
+        foreseen.append(
+            Foreseen(np.array(told.logprobs, np.float32), np.array(told.actual, np.float32), np.array(told.ids))
+        )
     spelled = [tuple(model.spell(passage.text)) == passage.ids for passage in passages]
     if tokenizer.chat_template:
         from jinja2 import TemplateError
@@ -87,7 +91,7 @@ def _by_reading(path: Path, tokenizer: Any, start: int, passages: Sequence[Passa
         ours = place[tokenizer(" " + passage.text, add_special_tokens=False)["input_ids"]].tolist()
         theirs = spell(path.with_name(TOKENIZER), passage.text, len(place))
         alike, of = alike + _shared(ours, theirs), of + len(ours)
-    told = f"run.c splits no words before it merges, and puts a space before a text: {alike / of:.1%} of the tokens of the text above are the same."
+    told = f"run.c splits no words before it merges, and begins with a space: {alike / of:.1%} of the same text's tokens are the same."
     return Check(whole(found, passages), notes=(told,))
 
 

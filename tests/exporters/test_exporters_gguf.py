@@ -54,7 +54,9 @@ def test_another_reader_finds_the_same_model(tmp_path: Path, tied: bool) -> None
     ids = tokenizer(PLAIN, add_special_tokens=False)["input_ids"]
     assert spelling(PLAIN, add_special_tokens=False)["input_ids"] == ids
     with torch.inference_mode():
-        torch.testing.assert_close(read(torch.tensor([ids])).logits, model(torch.tensor([ids])).logits, rtol=0, atol=2e-5)
+        torch.testing.assert_close(
+            read(torch.tensor([ids])).logits, model(torch.tensor([ids])).logits, rtol=0, atol=2e-5
+        )
 
 
 def test_roundings_have_their_sizes(tmp_path: Path) -> None:
@@ -90,8 +92,8 @@ def test_what_llama_cpp_computes_otherwise_is_refused(tmp_path: Path) -> None:
 
 
 def test_angles_are_slowed_as_llama_3_does() -> None:
-    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
     from transformers import LlamaConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
     from wellread.exporters.gguf_shapes import shaped
 
@@ -120,7 +122,9 @@ def test_llama_cpp_foresees_what_transformers_does(tmp_path: Path, make: Callabl
     parity = compare(before, found.foreseen, passages, rounding=kind, part="held-out", spelled=found.spelled)
     assert parity.kl < (1e-4 if kind == "f32" else 2e-2), parity.lines()
     assert parity.greedy > (0.97 if kind == "f32" else 0.85)
-    actual = np.array([row[at, token] for row, each in zip(before, passages, strict=True) for at, token in enumerate(each.ids)])
+    actual = np.array(
+        [row[at, token] for row, each in zip(before, passages, strict=True) for at, token in enumerate(each.ids)]
+    )
     told = np.concatenate([each.actual for each in found.foreseen])
     assert np.abs(actual - told).max() < (0.02 if kind == "f32" else 2)
 

@@ -79,7 +79,9 @@ def toy(tmp_path: Path) -> tuple[Any, Any]:
     return scratch(tmp_path)
 
 
-@pytest.mark.parametrize("chat", [said("Hi"), said("Hi", "Yes?", "Ice?"), said("Hi", "Yes?", "Ice?", system="One word.")])
+@pytest.mark.parametrize(
+    "chat", [said("Hi"), said("Hi", "Yes?", "Ice?"), said("Hi", "Yes?", "Ice?", system="One word.")]
+)
 def test_a_chat_is_written_as_the_tokenizer_writes_it(toy: tuple[Any, Any], chat: list[dict[str, str]]) -> None:
     _, tokenizer = toy
     tokenizer.chat_template = CHATML

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -45,11 +46,13 @@ def test_of_the_likeliest_alone_the_rest_counts_as_one() -> None:
 
 
 def test_other_token_ids_are_a_mismatch_whatever_is_foreseen() -> None:
-    parity = compare([MINE], whole([MINE], [PASSAGE]), [PASSAGE], rounding="f32", part="held-out", spelled=[True, False])
+    parity = compare(
+        [MINE], whole([MINE], [PASSAGE]), [PASSAGE], rounding="f32", part="held-out", spelled=[True, False]
+    )
     assert not parity.holds
     assert "1 of 2 texts" in parity.lines()[-1]
 
 
 def test_rougher_roundings_are_allowed_more() -> None:
     order = [LIMITS[each] for each in ("float32", "f16", "q8_0", "q4_k_m")]
-    assert all(a.greedy > b.greedy and a.kl < b.kl and a.bits < b.bits for a, b in zip(order, order[1:], strict=False))
+    assert all(a.greedy > b.greedy and a.kl < b.kl and a.bits < b.bits for a, b in itertools.pairwise(order))

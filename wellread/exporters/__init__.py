@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,17 +46,14 @@ class Leaving:
     """What a file that has room for one line says of the base's and the text's licences."""
 
 
-def names() -> list[str]:
-    """Every format, built in and registered by others."""
-    return registry.names("exporters", EXPORTERS)
+Exporter = Callable[[Leaving, Path], Path]
+"""Fills a folder that is there and empty, and returns what is to be opened."""
 
 
-def find(to: str) -> Any:
-    """The exporter `(Leaving, folder) -> Path`: fills a folder that is there and empty, and returns what is to be opened.
-
-    Raises UnknownName.
-    """
-    return registry.resolve("exporters", EXPORTERS, to)
+def find(to: str) -> Exporter:
+    """The exporter of a format. Raises UnknownName."""
+    found: Exporter = registry.resolve("exporters", EXPORTERS, to)
+    return found
 
 
 def rounding(to: str, wanted: str | None) -> str:

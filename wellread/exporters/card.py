@@ -97,7 +97,9 @@ def _origin(card: Card) -> str:
 def _table(card: Card) -> str:
     told = "" if card.alpha == 1 else "The run's own figures, with the dial at 1.\n\n"
     head = "| measure | before | after | difference |\n|---|---|---|---|\n"
-    return told + head + "\n".join(f"| {row.title} | {row.before} | {row.after} | {row.difference} |" for row in card.rows)
+    return (
+        told + head + "\n".join(f"| {row.title} | {row.before} | {row.after} | {row.difference} |" for row in card.rows)
+    )
 
 
 def _parity(card: Card) -> str:
@@ -110,5 +112,7 @@ def _parity(card: Card) -> str:
 def _licences(card: Card) -> str:
     lines = [f"- Base: {card.base_license.words}"] if card.base else []
     lines.append(f"- Text it was taught: {card.text_license.words}")
-    lines.append("- A model may repeat what it was taught; the table says how much. Whoever passes it on answers for both.")
+    lines.append(
+        "- A model may repeat what it was taught; the table says how much. Whoever passes it on answers for both."
+    )
     return "\n".join(lines)

@@ -157,7 +157,9 @@ def _names(architecture: str, layers: int) -> Callable[[str], str]:
     def name_of(tensor: str) -> str:
         found = "rope_freqs.weight" if tensor == "rope_freqs.weight" else table.get_name(tensor, (".weight", ".bias"))
         if found is None:
-            raise ModelError(f"{tensor}: llama.cpp has no such tensor in {architecture.lower()}; no GGUF file is written.")
+            raise ModelError(
+                f"{tensor}: llama.cpp has no such tensor in {architecture.lower()}; no GGUF file is written."
+            )
         return str(found)
 
     return name_of

@@ -144,7 +144,11 @@ def spell(path: Path, text: str, vocabulary: int) -> list[int]:
         found += [known] if known is not None else [BYTES + value for value in letter.encode()]
     while True:
         pairs = [ids.get(strings[one] + strings[other]) for one, other in itertools.pairwise(found)]
-        best = max((each for each in enumerate(pairs) if each[1] is not None), key=lambda each: scores[each[1] or 0], default=None)
+        best = max(
+            (each for each in enumerate(pairs) if each[1] is not None),
+            key=lambda each: scores[each[1] or 0],
+            default=None,
+        )
         if best is None:
             return found
         found[best[0] : best[0] + 2] = [best[1] or 0]

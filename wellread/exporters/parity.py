@@ -105,7 +105,12 @@ class Parity:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "difference": self.difference, "limits": asdict(LIMITS[self.rounding]), "holds": self.holds}
+        return {
+            **asdict(self),
+            "difference": self.difference,
+            "limits": asdict(LIMITS[self.rounding]),
+            "holds": self.holds,
+        }
 
 
 def compare(

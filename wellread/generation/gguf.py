@@ -121,10 +121,7 @@ class GgufModel:
         return Foreseen(near, logprobs, actual)
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
-        if isinstance(prompt, str):
-            ids = [*self._start, *self._tokens(prompt)]
-        else:
-            ids = self.asked(prompt)
+        ids = [*self._start, *self._tokens(prompt)] if isinstance(prompt, str) else self.asked(prompt)
         return ids[-max(self.window - max_tokens, self.window // 2, 1) :]
 
     def _free(self, ids: list[int], sampling: Sampling, seed: int) -> tuple[str, Literal["stop", "length"]]:
