@@ -59,7 +59,7 @@ def _by_runtime(path: Path, tokenizer: Any, start: int, passages: Sequence[Passa
     model = gguf.GgufModel(path, path.name, exact=True)
     foreseen = []
     for passage in passages:
-        told = model.foresee(start, passage.ids, likeliest=LIKELIEST)
+        told = model.foresee(start, passage.ids, likeliest=LIKELIEST, vocabulary=len(tokenizer))
         foreseen.append(
             Foreseen(np.array(told.logprobs, np.float32), np.array(told.actual, np.float32), np.array(told.ids))
         )

@@ -38,6 +38,8 @@ def write_vocabulary(writer: Any, tokenizer: Any, model: Any, name: str) -> None
 
 
 def _byte_level(writer: Any, told: Mapping[str, Any], tokenizer: Any, size: int, name: str) -> None:
+    if not told["model"]["merges"]:
+        raise ModelError(f"{name}: llama.cpp opens no byte-level tokenizer without a merge, and this one has none.")
     vocabulary, types = _tokens(told, size)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(_splitter(told, name))

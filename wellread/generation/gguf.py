@@ -105,20 +105,35 @@ class GgufModel:
         said = self._ask("/apply-template", {"messages": [dict(message) for message in messages]})
         return self._tokens(said["prompt"], special=True)
 
-    def foresee(self, start: int, ids: Sequence[int], *, likeliest: int) -> Foreseen:
+    def foresee(self, start: int, ids: Sequence[int], *, likeliest: int, vocabulary: int) -> Foreseen:
         """What it foresaw before every token of a text that begins after `start`: a request a token, each of which reads
         one token anew. The token that stands there is forced, so that its own probability is told too."""
+        [plain] = self._tokens("a")[-1:]
         logprobs, near, actual = [], [], []
         for place, token in enumerate(ids):
-            request = _request([start, *ids[:place]], Sampling(temperature=0, max_tokens=1), 0, 1)
-            forced = {"n_probs": likeliest, "cache_prompt": True, "logit_bias": [[token, FORCED]]}
-            [told] = self._ask("/completion", request | forced)["completion_probabilities"]
-            if told["id"] != token:
-                raise RunError(f"{self.name}: the GGUF runtime did not take token {token} when told to.")
-            actual.append(told["logprob"])
-            near.append([each["id"] for each in told["top_logprobs"]])
-            logprobs.append([each["logprob"] for each in told["top_logprobs"]])
+            before = [start, *ids[:place]]
+            told = self._forced(before, token, likeliest)
+            own = told["logprob"] if told else None
+            # of a token that leaves a character unfinished the server tells nothing: another is forced, and it is looked for
+            for wanted in (likeliest, vocabulary) if own is None else ():
+                told = self._forced(before, plain, wanted)
+                found = [each["logprob"] for each in told["top_logprobs"] if each["id"] == token] if told else []
+                if found:
+                    own = found[0]
+                    break
+            if told is None or own is None:
+                raise RunError(f"{self.name}: the GGUF runtime did not say how likely it found token {token}.")
+            actual.append(own)
+            near.append([each["id"] for each in told["top_logprobs"][:likeliest]])
+            logprobs.append([each["logprob"] for each in told["top_logprobs"][:likeliest]])
         return Foreseen(near, logprobs, actual)
+
+    def _forced(self, before: list[int], token: int, likeliest: int) -> dict[str, Any] | None:
+        """What the server says of one token that it must take; None where it says nothing."""
+        request = _request(before, Sampling(temperature=0, max_tokens=1), 0, 1)
+        forced = {"n_probs": likeliest, "cache_prompt": True, "logit_bias": [[token, FORCED]]}
+        told: list[dict[str, Any]] = self._ask("/completion", request | forced).get("completion_probabilities") or []
+        return told[0] if told and told[0]["id"] == token else None
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
         ids = [*self._start, *self._tokens(prompt)] if isinstance(prompt, str) else self.asked(prompt)
