@@ -121,7 +121,7 @@ def test_llama_cpp_foresees_what_transformers_does(tmp_path: Path, make: Callabl
     assert found.spelled == [True, True]
     parity = compare(before, found.foreseen, passages, rounding=kind, part="held-out", spelled=found.spelled)
     assert parity.kl < (1e-4 if kind == "f32" else 2e-2), parity.lines()
-    assert parity.greedy > (0.97 if kind == "f32" else 0.85)
+    assert parity.near > (0.97 if kind == "f32" else 0.95)
     actual = np.array(
         [row[at, token] for row, each in zip(before, passages, strict=True) for at, token in enumerate(each.ids)]
     )
