@@ -85,7 +85,7 @@ def _by_reading(path: Path, tokenizer: Any, start: int, passages: Sequence[Passa
 
     read = read_llama2c(path)
     place = np.array(places(tokenizer, read.tensors["embed"].shape[1], path.name))
-    found = [logprobs(read, place[[start, *passage.ids[:-1]]])[:, place] for passage in passages]
+    found = [logprobs(read, place[[start, *passage.ids[:-1]]].tolist())[:, place] for passage in passages]
     alike, of = 0, 0
     for passage in passages:
         ours = place[tokenizer(" " + passage.text, add_special_tokens=False)["input_ids"]].tolist()
