@@ -21,6 +21,7 @@ from wellread import options
 from wellread.ask_command import ask
 from wellread.compare_command import compare
 from wellread.errors import UsageError, WellreadError
+from wellread.export_command import export
 from wellread.index_command import index
 from wellread.options import (
     AsJson,
@@ -211,6 +212,7 @@ def measure(
 app.command()(write)
 app.command()(ask)
 app.command()(synthesise)
+app.command()(export)
 
 
 app.command()(index)

@@ -13,8 +13,9 @@ from typing import Any
 from wellread.errors import MissingPackage, ModelError, RunError
 
 
-def started(path: Path, window: int) -> Any:
-    """The server of a file; Ctrl-C stays what it was, which the server would take for itself.
+def started(path: Path, window: int, *, exact: bool = False) -> Any:
+    """The server of a file; Ctrl-C stays what it was, which the server would take for itself. `exact`: keys and values in
+    32 bits.
 
     Raises MissingPackage without xllamacpp, ModelError where the file does not open.
     """
@@ -34,6 +35,9 @@ def started(path: Path, window: int) -> Any:
     params.port = 0
     params.verbosity = -1
     params.warmup = False
+    if exact:
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     threads = max(1, psutil.cpu_count(logical=False) or 1)
     for each in (params.cpuparams, params.cpuparams_batch):
         each.n_threads = threads
