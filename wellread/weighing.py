@@ -70,7 +70,7 @@ def _prepared(fought: Fought, subject: str) -> list[Measurement]:
     this, recipe, sides = fought.run, fought.recipe, sides_of(fought.recipe)
     steps = read_json(this.path / "preparation.json", optional=True) or {}
     stage = next((numbered for numbered in enumerate(recipe.stages, 1) if numbered[1].name == subject), None)
-    wanted = {sides.retrieval: ("index",)}.get(subject, ())
+    wanted: tuple[str, ...] = ("index",) if subject == sides.retrieval else ()
     if stage is not None:
         wanted = ("index", "write", "lay") if reads_passages(stage[1]) else ("write",)
     seconds = sum(steps[step]["seconds"] for step in wanted if step in steps)

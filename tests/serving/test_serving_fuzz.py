@@ -1,4 +1,4 @@
-"""A thousand malformed requests, drawn from the server's own description: none is a 5xx, none hangs."""
+"""Hundreds of malformed requests, drawn from the server's own description: none is a 5xx, none hangs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wellread.serving.listening import served
 from wellread.serving.settings import Admission, Limits
 from wellread.serving.shelf import Shelf
 
-EACH = 340
+EACH = 80
 """Requests of each of the three routes that read one."""
 PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/embeddings")
 
@@ -50,5 +50,5 @@ def test_no_request_drawn_from_the_description_breaks_the_server(shelf: Shelf) -
 
             send()
         assert client.get(f"{root}/healthz").json() == {"status": "ok"}
-    assert sum(counts.values()) >= 1000, counts
+    assert sum(counts.values()) >= len(PATHS) * EACH, counts
     assert slowest < 20
