@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from wellread.cli import app
 from wellread.comparing_answers import compare_answers, gold_questions
-from wellread.errors import CorpusError, UnknownName
+from wellread.errors import CorpusError, UnknownName, UsageError
 from wellread.reports import comparison_lines, comparison_page
 from wellread.testing import tiny_model
 from wellread.types import Sample, Sampling, Scored
@@ -119,4 +119,4 @@ def test_the_verb_writes_page_and_answers(tmp_path: Path) -> None:
     assert answers[0]["answer"] == answers[1]["answer"]
     assert int(answers[0]["tokens"]) > len("What is number 0?")
     both = CliRunner().invoke(app, ["compare", "--questions", str(gold), "--run", "x", str(model)])
-    assert both.exit_code == 2
+    assert isinstance(both.exception, UsageError)

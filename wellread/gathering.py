@@ -193,6 +193,11 @@ def opening_line(document: Document) -> str:
     return " ".join(text.split()[:OPENING_WORDS])
 
 
+def as_row(sample: Sample) -> dict[str, Any]:
+    """A sample as JSON has it: what was laid before it in a list."""
+    return {**asdict(sample), "sources": [asdict(source) for source in sample.sources]}
+
+
 def with_matches(samples: Sequence[Sample], index: Index, at_least: int = SHARED_WORDS) -> list[dict[str, Any]]:
     """Rows of samples.jsonl: each sample with the runs of words that its completion shares with the book, and with the
     longest of any length (None where not a single word is shared)."""
@@ -201,5 +206,5 @@ def with_matches(samples: Sequence[Sample], index: Index, at_least: int = SHARED
         text, own = sample.prompt + sample.completion, len(sample.prompt)
         matches = [asdict(match) for match in index.matches(text, at_least=at_least, from_char=own)]
         longest = index.longest(text, from_char=own)
-        rows.append({**asdict(sample), "matches": matches, "longest": longest and asdict(longest)})
+        rows.append({**as_row(sample), "matches": matches, "longest": longest and asdict(longest)})
     return rows

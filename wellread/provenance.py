@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from wellread import runs
-from wellread.gathering import SHARED_WORDS, with_matches
+from wellread.gathering import SHARED_WORDS, as_row, with_matches
 from wellread.metrics.longest_recited import excerpt
 from wellread.models import corpus_index, read_name
 from wellread.types import Sample
@@ -23,7 +22,7 @@ def trace(model: str, samples: Sequence[Sample], book: Path | None = None) -> li
     """
     run = runs.open_run(book) if book else read_name(model).run
     if run is None:
-        return [asdict(sample) for sample in samples]
+        return [as_row(sample) for sample in samples]
     return with_matches(samples, corpus_index(run))
 
 

@@ -17,7 +17,7 @@ from wellread.metrics.bits_per_byte import bits_per_byte
 from wellread.metrics.perplexity import perplexity
 from wellread.metrics.scores import beginning, measured
 from wellread.metrics.tallies import BLOCKS, piece_starts, resampled
-from wellread.questions import ANSWERED
+from wellread.questions import ANSWERED, FOUND, REPLIED
 from wellread.testing import Memorised, UniformBytes, evidence, prose
 from wellread.types import Evidence, Scored
 
@@ -193,7 +193,8 @@ class Mute(UniformBytes):
 
 def test_what_a_model_cannot_do_is_a_row_with_the_reason() -> None:
     rows = measure(evidence(Mute(), "text"))
-    assert {m.name for m in rows} == {name for name in METRICS if name not in (*YARDSTICKS, *ANSWERED, *EXTRACTION)}
+    unasked = (*YARDSTICKS, *ANSWERED, *REPLIED, *FOUND, *EXTRACTION)
+    assert {m.name for m in rows} == {name for name in METRICS if name not in unasked}
     assert all(m.value is None and m.note and m.subject == "mute" for m in rows)
     writing = ("longest_recited_words", "recited_coverage", *STYLE)
     assert {m.note for m in rows if m.name not in writing} == {"mute cannot score."}
