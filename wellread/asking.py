@@ -14,8 +14,9 @@ from wellread.facts import Asked, sampled
 from wellread.models import open_model
 from wellread.questions import HONEST, Answering
 from wellread.recipe import Recipe, Stage
+from wellread.retrieval.reranking import open_cross_encoder
 from wellread.runs import Stage as StageFolder
-from wellread.similarity import open_cross_encoder, open_embedder
+from wellread.similarity import open_embedder
 from wellread.storage import write_rows, write_text
 from wellread.types import Answer, Corpus, Evidence, Judge, LanguageModel, Part, Question, Sampling
 

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellread import options
+from wellread.ask_command import ask
 from wellread.errors import UsageError, WellreadError
+from wellread.index_command import index
 from wellread.options import (
     AsJson,
     KeyFile,
@@ -207,9 +209,11 @@ def measure(
 
 
 app.command()(write)
+app.command()(ask)
 app.command()(synthesise)
 
 
+app.command()(index)
 app.command()(extract)
 app.command()(resolve)
 app.command()(serve)
@@ -285,7 +289,9 @@ def report(
 
 @app.command("list")
 def list_kind(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="recipes, metrics, loaders, texts or runs.")] = "recipes",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="recipes, metrics, loaders, texts, runs or stores.")
+    ] = "recipes",
     as_json: AsJson = False,
 ) -> None:
     """List what there is of a kind."""

@@ -86,7 +86,7 @@ def as_templates(recipe: Recipe) -> Recipe:
 
 def glossary_language(path: Path) -> str:
     """`en` or `fr`, as most words of a glossary's definitions and expansions are; `en` where neither has many."""
-    from wellread.metrics.function_words import language
+    from wellread.function_words import language
     from wellread.synthesis import load_terms
 
     terms = load_terms(path)

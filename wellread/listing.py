@@ -13,6 +13,7 @@ def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
     from wellread import corpus, metrics
     from wellread.recipe import load_recipe, shipped
     from wellread.reports.wording import metric_words
+    from wellread.retrieval.store import is_finished, is_store
     from wellread.texts import ABOUT, library_data, library_texts
 
     if kind == "recipes":
@@ -26,4 +27,8 @@ def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
     if kind == "runs":
         found = sorted(path for path in folder.iterdir() if runs.is_run(path)) if folder.is_dir() else []
         return [(str(path), "finished" if (path / "measurements.jsonl").is_file() else "unfinished") for path in found]
-    raise UsageError(registry.unknown(f"kind {kind!r}", kind, ("recipes", "metrics", "loaders", "texts", "runs")))
+    if kind == "stores":
+        kept = sorted(path for path in Path().iterdir() if is_store(path))
+        return [(str(path), "finished" if is_finished(path) else "unfinished") for path in kept]
+    kinds = ("recipes", "metrics", "loaders", "texts", "runs", "stores")
+    raise UsageError(registry.unknown(f"kind {kind!r}", kind, kinds))

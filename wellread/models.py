@@ -1,10 +1,12 @@
-"""A MODEL as people write it in, a LanguageModel out: a run, a checkpoint, a .gguf file, a hub id, `embedded`, an endpoint."""
+"""A MODEL as people write it in, a LanguageModel out: a run, a checkpoint, a .gguf file, a hub id, `embedded`, an endpoint;
+each alone, or with a store that it answers from, as MODEL+STORE."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wellread import runs
 from wellread.errors import UsageError
@@ -12,6 +14,12 @@ from wellread.matching import Index
 from wellread.recipe import lineage, parse_recipe
 from wellread.runs import Run
 from wellread.types import LanguageModel
+
+if TYPE_CHECKING:
+    from wellread.retrieval.rag import RetrievalModel
+
+REMOTE = ("s3://", "gs://", "az://", "db://")
+"""Stores that are no folder here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,8 @@ class Named:
     run: Run | None = None
     alpha: float | None = None
     """The dial setting, where the name gives one."""
+    store: str = ""
+    """The store that it answers from, where the name gives one."""
 
 
 def open_model(
@@ -43,6 +53,10 @@ def open_model(
     """
     from wellread.generation.endpoint import EndpointModel, is_endpoint
 
+    model, store = split_store(name)
+    if store:
+        opened = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write)
+        return answering_from(opened, store, name=name)
     if is_endpoint(name):
         return EndpointModel(name, key=key)
     from wellread import weights
@@ -60,20 +74,74 @@ def open_model(
     return TransformersModel(dial.model, dial.tokenizer, name, window=window, note=dial.note, index=index)
 
 
+def answering_from(
+    model: LanguageModel, store: str, *, name: str = "", k: int | None = None, anyway: bool = False
+) -> RetrievalModel:
+    """The model with a store: it is asked with up to `k` passages, unless these seem not to answer.
+
+    When they do is learnt from questions for this store (`wellread index --calibrate`), else from those of the embedded texts;
+    `anyway` asks the model whatever was found. Raises UsageError where there is no store.
+    """
+    from wellread.retrieval.rag import FOUND, with_retrieval
+    from wellread.retrieval.refusing import refusal_for
+    from wellread.retrieval.store import open_store
+
+    opened = open_store(store)
+    refuses = None if anyway else refusal_for(store, opened.embedder_name)
+    return with_retrieval(model, opened, name=name, k=k or FOUND, refuses=refuses)
+
+
+def split_store(name: str) -> tuple[str, str]:
+    """MODEL and STORE of `MODEL+STORE`; STORE is empty where the name has none, as where it is a path that exists as a whole.
+
+    Raises UsageError where MODEL is there and STORE is not.
+    """
+    if "+" not in name or Path(name).exists():
+        return name, ""
+    from wellread.retrieval.store import is_store
+
+    places = [place for place, sign in enumerate(name) if sign == "+" and name[:place] and name[place + 1 :]]
+    for place in reversed(places):
+        if name[place + 1 :].startswith(REMOTE) or is_store(Path(name[place + 1 :])):
+            return name[:place], name[place + 1 :]
+    for place in places:
+        if name[:place] == "embedded" or any(_is_here(part) for part in _shortened(name[:place])):
+            store = name[place + 1 :]
+            raise UsageError(f"{store}: there is no store; `wellread index TEXT… --store {store}` makes one.")
+    return name, ""
+
+
+def _shortened(model: str) -> tuple[str, ...]:
+    """A MODEL without its stage, or its dial setting, or both."""
+    path = model.rpartition("@")[0]
+    return model, path, model.rpartition(":")[0], path.rpartition(":")[0]
+
+
+def _is_here(path: str) -> bool:
+    return bool(path) and Path(path).exists()
+
+
 def locate(name: str) -> str | Path:
     """The checkpoint that a run folder or RUN:stage means; any other name as it is."""
     named = read_name(name)
+    if named.store:
+        raise UsageError(
+            f"{name}: a store is no part of a checkpoint; name {name.removesuffix(f'+{named.store}')} alone."
+        )
     if named.alpha is not None:
         raise UsageError(f"{name}: a dial setting is no checkpoint of its own; name a stage, as RUN:stage.")
     return Path(named.place) if named.run else named.place
 
 
 def read_name(name: str) -> Named:
-    """What `name` says: RUN, RUN:stage, either with @alpha, or any other MODEL. Raises UsageError for a dial that is no
-    run's, or a stage that the run has not finished."""
+    """What `name` says: RUN, RUN:stage, either with @alpha, or any other MODEL; each with +STORE. Raises UsageError for a
+    dial that is no run's, or a stage that the run has not finished."""
     from wellread import weights
     from wellread.generation.endpoint import is_endpoint
 
+    name, store = split_store(name)
+    if store:
+        return replace(read_name(name), store=store)
     if is_endpoint(name):
         return Named(name)
     model, at, setting = name.rpartition("@")

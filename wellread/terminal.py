@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -23,6 +25,8 @@ REDRAWN = 0.2
 """Seconds between two drawings of a progress line on a terminal."""
 NOW_AND_THEN = 120.0
 """Seconds between two lines of progress where nothing can be redrawn."""
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but for tab and line feed, and marks of direction, by which a text can look other than it is."""
 
 
 def echo(text: str) -> None:
@@ -62,7 +66,26 @@ def _columns(stream: TextIO) -> int | None:
 
 
 def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """One line; what would steer a terminal stands as an escape, so the text that is read from it is exact."""
+    line = json.dumps(value, ensure_ascii=False)
+    typer.echo(STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line))
+
+
+def visible(text: str) -> str:
+    """The text without the characters that steer a terminal or turn the order of what it shows."""
+    return STEERING.sub("", text)
+
+
+def linked(text: str, source: str, page: int | None = None) -> str:
+    """On a terminal, the text as a link (OSC 8) to a file that is there, a PDF at its page; elsewhere the text alone."""
+    try:
+        file = Path(source).resolve() if source and _columns(sys.stdout) else None
+        if file is None or not file.is_file():
+            return text
+    except (OSError, ValueError):
+        return text
+    place = f"#page={page}" if page is not None and file.suffix.lower() == ".pdf" else ""
+    return f"\x1b]8;;{file.as_uri()}{place}\x1b\\{text}\x1b]8;;\x1b\\"
 
 
 def listed(name: str, about: str) -> str:

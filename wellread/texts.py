@@ -19,6 +19,7 @@ DATA_SUFFIXES = (".json", ".jsonl")
 ABOUT = {
     "novella": "An Allowance for Snow: a novella in English, 29,000 words, what `wellread run novel` reads.",
     "conte": "La Dame de juillet: a tale told aloud, in French, 6,000 words.",
+    "handbook": "The Winter Way: the handbook of an institution, in English, 10,000 words; also handbook.pdf and handbook.docx.",
     "general_en": "Plain prose about everyday things, in English: by it forgetting is measured.",
     "general_fr": "The same in French.",
     "songs": "The Drawing Songs: fourteen songs with numbered lines, the canon of the recipe `references`.",
@@ -27,6 +28,8 @@ ABOUT = {
     "commentary": "Passages about the Drawing Songs with the lines they refer to, what the recipe `references` reads.",
     "glossary": "A glossary of 90 terms of the lake, in English.",
     "glossary_fr": "A glossary of 32 terms, in French.",
+    "handbook_questions": "Questions about the handbook, with answers and the words they stand in; 62 that it does not answer.",
+    "conte_questions": "Questions in French about the tale, with answers and the words they stand in; 14 that it does not answer.",
     "invented": "Terms that no glossary has, in English: for questions that want a no.",
     "invented_fr": "The same in French.",
     "outside": "Acronyms that everybody knows, in English: not to be refused.",

@@ -9,6 +9,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from wellread.finding import Chunk as Chunk
 from wellread.finding import Retriever as Retriever
+from wellread.gold import GoldPassage as GoldPassage
+from wellread.gold import GoldQuestion as GoldQuestion
+from wellread.gold import Reply as Reply
 from wellread.quiz import Answer as Answer
 from wellread.quiz import Embedder as Embedder
 from wellread.quiz import Grade as Grade
@@ -304,6 +307,12 @@ class Evidence:
     """Measure at most about this many words of each part (a stated sample, spread evenly); None measures all."""
     extracted: Sequence[Extracted] = ()
     """What the subject found in labelled texts, beside what is there."""
+    replies: Sequence[Reply] = ()
+    """What the subject said to gold questions."""
+    retriever: Retriever | None = None
+    """What finds sources for the subject."""
+    gold: Sequence[GoldQuestion] = ()
+    """Questions by whose passages the retriever is measured."""
     seed: int = 0
     cache: dict[Any, Any] = field(default_factory=dict)
     """Results that metrics share (scores of a part, the corpus index); a pipeline may pass one to two subjects

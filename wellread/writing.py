@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wellread import runs
 from wellread.errors import UsageError
-from wellread.models import corpus_index, open_model, read_name
+from wellread.models import corpus_index, open_model, read_name, split_store
 from wellread.types import Prompt, Sample, Sampling
 
 
@@ -29,7 +29,8 @@ def continue_texts(
     if dial is not None:
         if read_name(model).alpha is not None:
             raise UsageError(f"{model} names a dial setting already: leave --dial away.")
-        model = f"{model}@{dial:g}"
+        alone, store = split_store(model)
+        model = f"{alone}@{dial:g}+{store}" if store else f"{model}@{dial:g}"
     index = None
     if sampling.no_recite:
         run = runs.open_run(run_folder) if run_folder else read_name(model).run

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wellread.function_words import ENGLISH, FRENCH, language
 from wellread.metrics import STYLE, measure, measure_ceiling
 from wellread.metrics.burrows_delta import burrows_delta
 from wellread.metrics.cosine_delta import cosine_delta
-from wellread.metrics.function_words import ENGLISH, FRENCH, language
 from wellread.metrics.style_attribution import Predictor, style_attribution
 from wellread.metrics.style_rank import style_rank
 from wellread.metrics.style_texts import excerpt

@@ -28,6 +28,9 @@ ODD_SPACE = re.compile(r"[\t\r\n\v\f]\s*")
 LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 ACCENTS = {"´": "\u0301", "`": "\u0300", "ˆ": "\u0302", "¨": "\u0308", "˜": "\u0303", "ˇ": "\u030c", "¸": "\u0327"}
 MADE_UP = re.compile(r"^Microsoft Word - |\.(?:docx?|odt|tex|dvi|indd|rtf|pdf)$|^untitled", re.I)
+PAGES = 20_000
+TEXT = 50_000_000
+"""Characters. A file may name one page again and again: a few bytes of it then stand for many."""
 PASSWORD = 4
 """PDFium's error for a password that is needed."""
 
@@ -35,7 +38,8 @@ PASSWORD = 4
 def load(path: Path) -> Iterator[Document]:
     """One Document, a line that is a form feed between pages; `metadata`: `pages`, and `title` where one is stated.
 
-    Raises CorpusError for a file that is no PDF or is damaged, needs a password, or has no text layer.
+    Raises CorpusError for a file that is no PDF or is damaged, needs a password, has no text layer, or more pages or text
+    than any book.
     """
     import pypdfium2
 
@@ -43,7 +47,7 @@ def load(path: Path) -> Iterator[Document]:
     head = contents_head(path)
     try:
         with pypdfium2.PdfDocument(path) as document:
-            pages = with_notes_moved([page_lines(document, n) for n in range(len(document))], chapter_starts(document))
+            pages = with_notes_moved(list(pages_of(document, name)), chapter_starts(document))
             title = CONTROLS.sub("", document.get_metadata_dict().get("Title") or "").strip()
     except pypdfium2.PdfiumError as error:
         if error.err_code == PASSWORD:
@@ -60,6 +64,19 @@ def load(path: Path) -> Iterator[Document]:
         )
     stated = {} if not title or MADE_UP.search(title) else {"title": tidy(title)}
     yield from single(path, composed(text), pages=len(pages), **stated)
+
+
+def pages_of(document: Any, name: str) -> Iterator[list[Line]]:
+    """The lines of each page. Raises CorpusError for more pages or text than any book has."""
+    if len(document) > PAGES:
+        raise CorpusError(f"{name}: {len(document):,} pages, and at most {PAGES:,} are read; split the file.")
+    held = 0
+    for number in range(len(document)):
+        lines = page_lines(document, number)
+        held += sum(len(line.text) for line in lines)
+        if held > TEXT:
+            raise CorpusError(f"{name}: more than {TEXT:,} characters of text by page {number + 1:,}; split the file.")
+        yield lines
 
 
 def contents_head(path: Path) -> bytes:

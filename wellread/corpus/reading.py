@@ -123,23 +123,53 @@ def supported() -> str:
     return ", ".join(names("loaders", LOADERS))
 
 
+def text_files(paths: Sequence[Path], *, strict: bool = False) -> tuple[list[Path], list[Skipped]]:
+    """The files that `load` would read, each once, in its order; and what it would pass over before it reads any.
+
+    Raises CorpusError for a folder that cannot be read, with `strict` for any below it.
+    """
+    reading, found = Reading(strict), []
+    for path in map(Path, paths):
+        for each in with_loader(path, reading) if path.is_dir() else (path,):
+            real = real_path(each)
+            if real not in reading.seen:
+                reading.seen.add(real)
+                found.append(each)
+    return found, reading.skipped
+
+
 def read_folder(folder: Path, reading: Reading) -> None:
     """Read what a folder holds; bad files and files without a loader go to `reading.skipped`."""
-    root = real_path(folder)
-    reading.seen.add(root)
-    known = set(names("loaders", LOADERS))
-    others: list[str] = []
-    for path in files(folder, root, reading):
-        if path.suffix.lower() not in known:
-            if looks_like_text(path):
-                others.append(path.relative_to(folder).as_posix())
-            continue
+    for path in with_loader(folder, reading):
         try:
             reading.add(path)
         except CorpusError as error:
             if reading.strict:
                 raise
-            reading.skipped.append(Skipped(path.as_posix(), str(error).removeprefix(f"{path.as_posix()}: ")))
+            reading.skipped.append(passed_over(path, error))
+
+
+def passed_over(path: Path, error: CorpusError) -> Skipped:
+    """A file that could not be read, in one line whatever its name is."""
+    return Skipped(printable(path.as_posix()), printable(str(error).removeprefix(f"{path.as_posix()}: ")))
+
+
+def printable(name: str) -> str:
+    """A name as it can be shown and written: line breaks, signs that turn the line round, and bytes that are no text as �."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)
+
+
+def with_loader(folder: Path, reading: Reading) -> Iterator[Path]:
+    """The files of a folder that have a loader; at the end, those without one go to `reading.skipped`, in one line."""
+    root = real_path(folder)
+    reading.seen.add(root)
+    known = set(names("loaders", LOADERS))
+    others: list[str] = []
+    for path in files(folder, root, reading):
+        if path.suffix.lower() in known:
+            yield path
+        elif looks_like_text(path):
+            others.append(printable(path.relative_to(folder).as_posix()))
     if others:
         shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
         reason = f"{len(others)} files without a loader passed over ({shown}); there are loaders for {supported()}."
@@ -159,14 +189,16 @@ def files(folder: Path, root: Path, reading: Reading) -> Iterator[Path]:
         reason = f"the folder cannot be read ({error.strerror}); check that you may open it."
         if reading.strict or real_path(folder) == root:
             raise CorpusError(f"{folder.as_posix()}: {reason}") from error
-        reading.skipped.append(Skipped(folder.as_posix(), reason))
+        reading.skipped.append(Skipped(printable(folder.as_posix()), reason))
         return
     for name in entries:
         path = folder / name
         if name.startswith("."):
             continue
         if path.is_symlink() and not real_path(path).is_relative_to(root):
-            reading.skipped.append(Skipped(path.as_posix(), "a link that leads out of the folder; not followed."))
+            reading.skipped.append(
+                Skipped(printable(path.as_posix()), "a link that leads out of the folder; not followed.")
+            )
         elif path.is_dir():
             real = real_path(path)
             # a link to a folder above it would go round for ever; a run of ours is no text of theirs

@@ -7,10 +7,7 @@ log-probabilities of a prompt, so this backend cannot score: measuring opens the
 from __future__ import annotations
 
 import codecs
-import http.client
-import json
-import signal
-import threading
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from importlib.util import find_spec
@@ -18,8 +15,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from wellread.errors import MissingPackage, ModelError, RunError
+from wellread.errors import ModelError, RunError
+from wellread.generation.chats import unsaid
 from wellread.generation.guard import LIKELIEST, NOTHING, Guard, Written
+from wellread.generation.llamacpp import ask, events, started
 from wellread.matching import Index
 from wellread.streaming import Token, same_way
 from wellread.types import Prompt, Sample, Sampling, Scored, last_words
@@ -56,7 +55,7 @@ class GgufModel:
         self.window = window or WINDOW
         self.at_once = 1
         self._index = index
-        self._server = _started(path, self.window)
+        self._server = started(path, self.window)
         self._host = urlsplit(self._server.listening_address).netloc
         separator = self._tokens(SEPARATOR, special=True)
         self._start = separator if len(separator) == 1 else self._tokens(self._ask("/props")["bos_token"], special=True)
@@ -82,7 +81,7 @@ class GgufModel:
         return samples
 
     def count(self, prompt: Prompt) -> int:
-        """See `StreamingModel.count`."""
+        """How many tokens of the window a prompt takes, with the frame that its template puts around it."""
         return len(self._asked(prompt))
 
     def stream(
@@ -120,10 +119,23 @@ class GgufModel:
         return self._asked(prompt)[-max(self.window - max_tokens, self.window // 2, 1) :]
 
     def _asked(self, prompt: Prompt) -> list[int]:
+        """A beginning, or a chat as the file's template has it; a message that names special tokens is text all the same."""
         if isinstance(prompt, str):
             return [*self._start, *self._tokens(prompt)]
-        asked = self._ask("/apply-template", {"messages": [dict(message) for message in prompt]})
-        return self._tokens(asked["prompt"], special=True)
+        mark = unsaid(prompt)
+        held: list[str] = []
+        shown = []
+        for message in prompt:
+            said = message["content"]
+            if self._tokens(said) != self._tokens(said, special=True):
+                held.append(said)
+                said = f"{mark}{len(held) - 1}{mark}"
+            shown.append({**message, "content": said})
+        framed = self._ask("/apply-template", {"messages": shown})["prompt"]
+        ids: list[int] = []
+        for place, piece in enumerate(re.split(f"{mark}(\\d+){mark}", framed)):
+            ids += self._tokens(held[int(piece)]) if place % 2 else self._tokens(piece, special=True)
+        return ids
 
     def _free(self, ids: list[int], sampling: Sampling, seed: int) -> tuple[str, Literal["stop", "length"]]:
         answer = self._ask("/completion", _request(ids, sampling, seed, sampling.max_tokens))
@@ -168,36 +180,21 @@ class GgufModel:
         self, ids: list[int], sampling: Sampling, schema: Mapping[str, Any] | None, likeliest: int | None
     ) -> Generator[Token]:
         """The tokens as the server sends them; the last says why the text ends. Closed early, the server stops too."""
-        request = _request(ids, sampling, sampling.seed, sampling.max_tokens) | {"stream": True}
+        request = _request(ids, sampling, sampling.seed, sampling.max_tokens)
         request |= {} if schema is None else {"json_schema": dict(schema)}
         request |= {} if likeliest is None else {"n_probs": max(1, likeliest)}
-        with closing(http.client.HTTPConnection(self._host)) as connection:
-            for sent in self._lines(connection, request):
-                for each in sent.get("completion_probabilities", ()) if not sent.get("stop") else ():
-                    near = each.get("top_logprobs", ())[:likeliest]
-                    yield Token(bytes(each["bytes"]), each["logprob"],
-                                tuple((bytes(other["bytes"]), other["logprob"]) for other in near))  # fmt: skip
-                if likeliest is None and sent["content"]:
-                    yield Token(sent["content"].encode())
+        with closing(events(self._host, self.name, request)) as told:
+            for sent in told:
                 if sent.get("stop"):
                     yield Token(b"", finish=_finish(sent))
                     return
+                if likeliest is None and sent["content"]:
+                    yield Token(sent["content"].encode())
+                for each in sent.get("completion_probabilities", ()):
+                    near = each.get("top_logprobs", ())[:likeliest]
+                    yield Token(bytes(each["bytes"]), each["logprob"],
+                                tuple((bytes(other["bytes"]), other["logprob"]) for other in near))  # fmt: skip
         raise RunError(f"{self.name}: the GGUF runtime broke off.")
-
-    def _lines(self, connection: http.client.HTTPConnection, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """What the server sends, event by event. Raises RunError where it fails."""
-        try:
-            connection.request("POST", "/completion", json.dumps(request), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            if response.status != http.client.OK:
-                said = json.loads(response.read()).get("error", {}).get("message", f"status {response.status}")
-                refused = ModelError if "json_schema" in request else RunError
-                raise refused(f"{self.name}: the GGUF runtime refused ({said}).")
-            for line in response:
-                if line.startswith(b"data: {"):
-                    yield json.loads(line[6:])
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise RunError(f"{self.name}: the GGUF runtime gave no answer ({error}).") from error
 
     def _tokens(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids of a text; words such as `<|im_end|>` stand for special tokens only where that is asked for."""
@@ -206,52 +203,7 @@ class GgufModel:
 
     def _ask(self, path: str, request: Mapping[str, Any] | None = None) -> Any:
         """The answer of the server. Raises RunError where it is none."""
-        connection = http.client.HTTPConnection(self._host)
-        try:
-            body = None if request is None else json.dumps(request)
-            connection.request("GET" if body is None else "POST", path, body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise RunError(f"{self.name}: the GGUF runtime gave no answer ({error}).") from error
-        finally:
-            connection.close()
-        if response.status != http.client.OK:
-            said = answer.get("error", {}).get("message", f"status {response.status}")
-            raise RunError(f"{self.name}: the GGUF runtime refused ({said}).")
-        return answer
-
-
-def _started(path: Path, window: int) -> Any:
-    """The server of a file; Ctrl-C stays what it was, which the server would take for itself."""
-    import psutil
-
-    try:
-        import xllamacpp
-    except ImportError:
-        raise MissingPackage(
-            "GGUF files run through a package that is not installed; run: pip install 'wellread[gguf]'"
-        ) from None
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.n_ctx = window
-    params.n_parallel = 1
-    params.ctx_shift = True
-    params.port = 0
-    params.verbosity = -1
-    params.warmup = False
-    threads = max(1, psutil.cpu_count(logical=False) or 1)
-    for each in (params.cpuparams, params.cpuparams_batch):
-        each.n_threads = threads
-        each.poll = 0  # threads that spin while they wait crawl as soon as another program wants a core
-    ours = signal.getsignal(signal.SIGINT)
-    try:
-        return xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise ModelError(f"{path}: the GGUF runtime cannot open it ({error}).") from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, ours)
+        return ask(self._host, self.name, path, request)
 
 
 def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from jinja2 import TemplateError
 
 from wellread.errors import ModelError, first_line
+from wellread.generation.chats import chat_ids, steering
 from wellread.generation.growing import Growing
 from wellread.generation.guard import Guard
 from wellread.generation.progress import Tell, telling, untold
@@ -53,6 +54,7 @@ class TransformersModel:
         self.window = window or min(positions or WINDOW, WINDOW)
         self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
+        self._steering = steering(tokenizer)
         self._index = index
         self._positions = positions
         self._start = document_start(tokenizer)
@@ -97,7 +99,8 @@ class TransformersModel:
         A sample depends on its own prompt and seed, not on what is written beside it (but for the last bits of
         floating point). A prompt stands at a document's beginning, as in training. Of a prompt that leaves no room for
         `max_tokens` the end is kept, at least half of the window; once the window is full its last half is read anew.
-        A chat is put into the tokenizer's own template; where there is none, what was said stands line by line.
+        A chat is put into the tokenizer's own template, what was said in it as text alone (chats.py); where there is
+        none, what was said stands line by line.
         With `no_recite` no completion has more words of the corpus in a row than that (see `Guard`); raises ModelError
         for it where the model was given no `index`.
         """
@@ -115,6 +118,10 @@ class TransformersModel:
         """See `StructuredModel.follows`."""
         return self._grammar(schema).allows(text)
 
+    def count(self, prompt: Prompt) -> int:
+        """How many tokens of the window a prompt takes, with the frame that its template puts around it."""
+        return len(self._asked(prompt))
+
     def _grammar(self, schema: Mapping[str, Any]) -> Grammar:
         """The schema compiled for this tokenizer; the last one is kept."""
         key = json.dumps(schema)
@@ -122,10 +129,6 @@ class TransformersModel:
             vocabulary = min(self._spelling.size, self._model.get_input_embeddings().num_embeddings)
             self._compiled = key, Grammar(schema, self._tokenizer, vocabulary, self._end)
         return self._compiled[1]
-
-    def count(self, prompt: Prompt) -> int:
-        """See `StreamingModel.count`."""
-        return len(self._asked(prompt))
 
     def stream(
         self,
@@ -176,12 +179,10 @@ class TransformersModel:
         if isinstance(chat, str):
             return [self._start, *self._spelling.encode(chat)]
         if getattr(self._tokenizer, "chat_template", None):
-            said = [dict(message) for message in chat]
             try:
-                asked = self._tokenizer.apply_chat_template(said, add_generation_prompt=True, return_dict=True)
+                return chat_ids(self._tokenizer, chat, self._steering, self._spelling.encode)
             except TemplateError as error:
                 raise ModelError(f"{self.name}: its chat template refuses these turns: {first_line(error)}.") from None
-            return list(asked["input_ids"])
         ids = [self._start]
         for message in chat:
             ids += self._spelling.encode(message["content"])
@@ -211,7 +212,9 @@ class TransformersModel:
 
     def _batches(self, contexts: Sequence[Sequence[int]], samplings: Sequence[Sampling]) -> list[list[int]]:
         """Which texts are written side by side: padded where all of each fits into the window, else of equal length."""
-        fit = all(len(context) + each.max_tokens <= self.window for context, each in zip(contexts, samplings, strict=True))
+        fit = all(
+            len(context) + each.max_tokens <= self.window for context, each in zip(contexts, samplings, strict=True)
+        )
         slack = SLACK if fit and takes_padding(self._model) else 0.0
         return list(alike([len(context) for context in contexts], rows=ROWS, slack=slack))
 

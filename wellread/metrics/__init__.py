@@ -33,6 +33,16 @@ METRICS = {
     "work_f1": "wellread.metrics.references:work_f1",
     "line_f1": "wellread.metrics.references:line_f1",
     "abstention": "wellread.metrics.references:abstention",
+    "answer_exact": "wellread.metrics.answer_exact:answer_exact",
+    "answer_f1": "wellread.metrics.answer_f1:answer_f1",
+    "citation_precision": "wellread.metrics.citations:citation_precision",
+    "citation_recall": "wellread.metrics.citations:citation_recall",
+    "refusal_rate": "wellread.metrics.refusal_rate:refusal_rate",
+    "wrong_refusal_rate": "wellread.metrics.refusal_rate:wrong_refusal_rate",
+    "seconds_per_answer": "wellread.metrics.answer_cost:seconds_per_answer",
+    "tokens_per_answer": "wellread.metrics.answer_cost:tokens_per_answer",
+    "retrieval_recall": "wellread.metrics.retrieval:retrieval_recall",
+    "retrieval_mrr": "wellread.metrics.retrieval:retrieval_mrr",
     "ppmd_bits_per_byte": "wellread.metrics.compressors:ppmd_bits_per_byte",
     "xz_bits_per_byte": "wellread.metrics.compressors:xz_bits_per_byte",
 }
@@ -44,18 +54,28 @@ STYLE = ("burrows_delta", "cosine_delta", "style_rank", "style_attribution")
 """The metrics that compare what a subject wrote with other texts; real chapters are measured by them too."""
 EXTRACTION = ("reference_exact", "reference_valid", "work_f1", "line_f1", "abstention")
 """The metrics of references; without labelled texts they give nothing."""
+REPLIED = (
+    "answer_exact", "answer_f1", "citation_precision", "citation_recall", "refusal_rate", "wrong_refusal_rate",
+    "seconds_per_answer", "tokens_per_answer",
+)  # fmt: skip
+"""The metrics of replies to gold questions; without these they give nothing."""
+RETRIEVAL = ("retrieval_recall", "retrieval_mrr")
+"""The metrics of what is retrieved for gold questions; without a retriever and these they give nothing."""
 HARNESS = "lm_eval_"
 """Before a task of lm-evaluation-harness: `lm_eval_arc_easy`. Measured only where it is named."""
 
 
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
     """The named metrics of one subject, in that order; without names all that the evidence holds something for, but no
-    yardsticks: those of questions where there are answers, those of references where rows were read.
+    yardsticks: those of questions where there are answers, those of references where rows were read, those of gold
+    questions where there are replies, those of retrieval where there are a retriever and gold questions.
 
     What cannot be measured is a row with the reason in its note; a model's own `note`, where it has one, goes with
     every number. Raises UnknownName.
     """
-    left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION)}
+    left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION),
+            *(() if evidence.replies else REPLIED),
+            *(() if evidence.retriever and evidence.gold else RETRIEVAL)}  # fmt: skip
     everything = [name for name in METRICS if name not in left]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
     metrics = find(names or everything)

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from wellread.function_words import ENGLISH, FRENCH
 from wellread.matching import words
-from wellread.metrics.function_words import ENGLISH, FRENCH
 
 _ARTICLES = frozenset(["a", "an", "the", "le", "la", "les", "l", "un", "une", "des"])
 _BRACKETS = re.compile(r"\s*\([^()]*\)\s*$")

@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias
 
+from wellread.function_words import NAMES, language
 from wellread.matching import Index, words
-from wellread.metrics.function_words import NAMES, language
 from wellread.metrics.scores import corpus_index, notes
 from wellread.metrics.tallies import FEWEST_DOCUMENTS
 from wellread.types import REAL_CHAPTERS, Document, Evidence, Sample

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wellread.metrics.function_words import LISTS
+from wellread.function_words import LISTS
 from wellread.metrics.style_texts import Excerpt, Texts
 from wellread.metrics.tallies import Counts, tally
 from wellread.types import Evidence, Tally

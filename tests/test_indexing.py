@@ -1,0 +1,244 @@
+"""`wellread index`: what a store holds after texts came, changed, moved and went, and after it was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hashing import Hashing
+from typer.testing import CliRunner
+
+from wellread.cli import app
+from wellread.errors import CorpusError, UnknownName, UsageError
+from wellread.indexing import IndexReport, Wanted, index_texts
+from wellread.retrieval.chunking import Chunking
+from wellread.retrieval.store import Store, open_store
+
+pytest.importorskip("lancedb")
+
+HANDBOOK = """# The Handbook
+
+## Keys
+
+The keys hang behind the door. Nobody takes them home.
+
+## Boats
+
+Boats leave at nine from the quay.
+
+### In winter
+
+In winter the ferryman walks over the ice with a lantern.
+"""
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    folder = tmp_path / "texts"
+    (folder / "more").mkdir(parents=True)
+    (folder / "handbook.md").write_text(HANDBOOK, encoding="utf-8")
+    (folder / "more" / "note.txt").write_text("A heron stood on the stove all day.\n", encoding="utf-8")
+    return folder
+
+
+def indexed(texts: Path, *more: Path, **how: Any) -> IndexReport:
+    return index_texts([texts, *more], texts.parent / "store", **{"embedder": "none", **how})
+
+
+def opened(texts: Path, embedder: Hashing | None = None) -> Store:
+    return open_store(texts.parent / "store", embedder=embedder)
+
+
+def names(files: tuple[str, ...]) -> list[str]:
+    return [Path(file).name for file in files]
+
+
+def test_what_is_found_has_document_section_and_source(texts: Path) -> None:
+    report = indexed(texts)
+    assert names(report.added) == ["handbook.md", "note.txt"]
+    assert (report.files, report.unchanged, report.skipped) == (2, 0, ())
+    [best, *_] = opened(texts).search("walking over the ice", 3)
+    assert (best.document, best.section) == ("texts/handbook.md", "Boats › In winter")
+    assert best.source == (texts / "handbook.md").as_posix()
+    assert opened(texts).document_text(best.document)[best.start : best.end] == best.text
+
+
+def test_only_what_changed_is_read_again_and_what_is_gone_goes(texts: Path) -> None:
+    embedder = Hashing()
+    indexed(texts, embedder=embedder)
+    before = embedder.embedded
+    (texts / "more" / "note.txt").write_text("A bell rang.", encoding="utf-8")
+    report = indexed(texts, embedder=embedder)
+    assert (names(report.changed), report.added, report.removed, report.unchanged) == (["note.txt"], (), (), 1)
+    assert embedder.embedded == before + 1
+    store = opened(texts, embedder)
+    assert store.search("heron", 1, mode="keyword") == []
+    assert store.search("bell", 1)[0].text == "A bell rang."
+    (texts / "more" / "note.txt").unlink()
+    assert names(indexed(texts, embedder=embedder).removed) == ["note.txt"]
+    assert [document.id for document in store.documents()] == ["texts/handbook.md"]
+
+
+def test_nothing_new_changes_nothing(texts: Path) -> None:
+    indexed(texts)
+    version = opened(texts)._version
+    report = indexed(texts)
+    assert (report.unchanged, report.added, report.changed, report.removed) == (2, (), (), ())
+    assert opened(texts)._version == version
+
+
+def test_what_other_texts_put_into_a_store_stays_and_a_text_that_is_gone_can_be_named(
+    texts: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("An oar lies there.", encoding="utf-8")
+    indexed(texts)
+    assert indexed(other).files == 3
+    assert indexed(texts).files == 3
+    other.unlink()
+    assert names(indexed(other).removed) == ["other.txt"]
+    with pytest.raises(UsageError, match="holds nothing of it"):
+        indexed(tmp_path / "never.txt")
+
+
+def test_a_file_that_was_moved_is_there_once(texts: Path, tmp_path: Path) -> None:
+    indexed(texts)
+    moved = tmp_path / "elsewhere.md"
+    (texts / "handbook.md").rename(moved)
+    report = indexed(moved)
+    assert (names(report.added), names(report.removed)) == (["elsewhere.md"], ["handbook.md"])
+    assert len(opened(texts).search("ferryman", 5)) == 1
+
+
+def test_two_files_of_one_name_are_two_documents(texts: Path, tmp_path: Path) -> None:
+    twin = tmp_path / "twin" / "texts"
+    twin.mkdir(parents=True)
+    (twin / "handbook.md").write_text("Another book about the lantern.", encoding="utf-8")
+    indexed(texts, twin)
+    found = [document.id for document in opened(texts).documents()]
+    assert found == ["texts/handbook.md", "texts/handbook.md (2)", "texts/more/note.txt"]
+
+
+def test_every_setting_shows(texts: Path) -> None:
+    many = indexed(texts, wanted=Wanted("tokens", 5, 1, "fr"))
+    assert (many.chunking, many.language) == (Chunking("tokens", 5, 1), "fr")
+    assert max(len(chunk.text.split()) for chunk in opened(texts).search("the boats", 99)) <= 5
+    with pytest.raises(UsageError, match="its chunks are tokens of 5 tokens, 1 repeated, not headings"):
+        indexed(texts, wanted=Wanted("headings"))
+    with pytest.raises(UsageError, match="its language is fr, not en"):
+        indexed(texts, wanted=Wanted(language="en"))
+    with pytest.raises(UsageError, match="its vectors are by none, not by hashing"):
+        indexed(texts, embedder=Hashing())
+    with pytest.raises(UnknownName, match="did you mean 'headings'"):
+        indexed(texts, wanted=Wanted("heading"))
+
+
+def test_a_bad_file_is_passed_over_in_a_folder_and_refused_by_name(texts: Path) -> None:
+    (texts / "bad.pdf").write_bytes(b"no pdf")
+    report = indexed(texts)
+    assert [(Path(each.source).name, "expected a PDF" in each.reason) for each in report.skipped] == [("bad.pdf", True)]
+    with pytest.raises(CorpusError, match="expected a PDF"):
+        indexed(texts / "bad.pdf")
+    with pytest.raises(CorpusError, match="expected a PDF"):
+        indexed(texts, strict=True)
+    (texts / "handbook.md").write_bytes(b"")
+    assert names(indexed(texts).removed) == ["handbook.md"]
+
+
+def test_nothing_to_read_makes_no_store(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    with pytest.raises(CorpusError, match="no file that could be read"):
+        indexed(tmp_path / "texts")
+    with pytest.raises(UsageError, match="there is no store"):
+        opened(tmp_path / "texts")
+
+
+def test_the_command_says_what_became_of_a_store(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(texts.parent)
+    command = ["index", "texts", "--store", "store", "--embedder", "none"]
+    first = CliRunner().invoke(app, command)
+    assert first.exit_code == 0, first.output
+    assert "2 files (2 new), 3 chunks, found by keyword" in first.stdout
+    assert first.stdout.endswith("store: store\n")
+    again = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert (again["files"], again["unchanged"], again["chunking"]["chunker"]) == (2, 2, "paragraphs")
+    assert CliRunner().invoke(app, ["list", "stores"]).stdout.split() == ["store", "finished"]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from hashing import Hashing
+import wellread.retrieval.filling as filling
+from wellread.indexing import index_texts
+filling.BATCH = 8
+print("begun", flush=True)
+index_texts([Path(sys.argv[1])], Path(sys.argv[2]), embedder=Hashing())
+"""
+
+
+def child(folder: Path, store: Path) -> subprocess.Popen[str]:
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+    return subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(folder), str(store)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_ten_kills_change_nothing(tmp_path: Path) -> None:
+    """A store of which half the files have changed since: killed at ten moments, it is the old one until it is the new one."""
+    texts, calm, disturbed = tmp_path / "texts", tmp_path / "calm", tmp_path / "disturbed"
+    texts.mkdir()
+    draw = random.Random(6)
+    things = ["lake", "snow", "ferry", "bell", "oar", "lantern", "heron", "quay", "ice", "rope", "winter", "stove"]
+
+    def write(numbers: range, day: int) -> None:
+        for number in numbers:
+            told = "\n\n".join(
+                f"The {' and the '.join(draw.sample(things, 5))} of day {day + n}." * 4 for n in range(30)
+            )
+            (texts / f"{number}.txt").write_text(told, encoding="utf-8")
+
+    def answers(store: Path) -> Any:
+        held = open_store(store, embedder=Hashing())
+        return [held.search(query, 8, mode=mode) for query in ("ferry on the ice", "heron of day 512", "bell and rope")
+                for mode in ("keyword", "vector", "hybrid")]  # fmt: skip
+
+    write(range(24), 0)
+    index_texts([texts], disturbed, embedder=Hashing())
+    old = answers(disturbed)
+    write(range(12, 36), 500)
+    began = time.monotonic()
+    with child(texts, calm) as whole:
+        assert whole.stdout is not None
+        whole.stdout.readline()
+        began = time.monotonic()
+        assert whole.wait() == 0
+    took = time.monotonic() - began
+    new = answers(calm)
+    assert new != old
+    killed = 0
+    for number in range(10):
+        with child(texts, disturbed) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            try:
+                process.wait(timeout=took * (0.05 + 0.06 * number))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                killed += 1
+        assert answers(disturbed) in (old, new)
+    assert killed >= 3
+    with child(texts, disturbed) as process:
+        assert process.wait() == 0
+    assert answers(disturbed) == new

@@ -1,0 +1,47 @@
+"""A store and questions of which it is known whether it answers them in, when to say "the sources do not say" out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wellread.errors import UsageError
+from wellread.retrieval.gold import read_gold
+from wellread.retrieval.rag import FOUND
+from wellread.retrieval.refusing import REFUSAL, WRONG, Refusal, fit_refusal, signs, write_refusal
+from wellread.retrieval.store import Store, is_local, open_store
+from wellread.types import GoldQuestion
+
+
+def calibrate(store: str | Path, questions: Path, *, wrong: float = WRONG, seed: int = 0) -> Refusal:
+    """What `refusal.json` in the store's folder then holds, for everyone who asks it.
+
+    `questions` are gold questions; those without answers are not answered by the store. Raises UsageError for a store that
+    is no folder, and where there are too few questions of either kind.
+    """
+    if not is_local(store):
+        raise UsageError(f"{store}: only a store in a folder keeps when to refuse.")
+    found = fitted(open_store(store), read_gold(questions), wrong=wrong, seed=seed)
+    write_refusal(Path(store) / REFUSAL, found)
+    return found
+
+
+def fitted(store: Store, questions: Sequence[GoldQuestion], *, wrong: float = WRONG, seed: int = 0) -> Refusal:
+    """The refusal that fits a store and its questions, not yet kept."""
+    seen = [signs(each.question, store.retrieve(each.question, FOUND), store) for each in questions]
+    return fit_refusal(
+        seen, [bool(each.answers) for each in questions], embedder=store.embedder_name, wrong=wrong, seed=seed
+    )
+
+
+def rating_lines(refusal: Refusal) -> list[str]:
+    """How well it does on questions that it was not fitted on, in words."""
+    rated = refusal.rating
+    if rated is None:
+        return []
+    return [
+        f"of {rated.unanswerable} questions that the sources do not answer {rated.refused:.0%} are refused "
+        f"[{rated.refused_low:.0%}, {rated.refused_high:.0%}], of {rated.answerable} that they do {rated.wrong:.0%} "
+        f"[{rated.wrong_low:.0%}, {rated.wrong_high:.0%}]",
+        f"by nested cross-validation; area under the curve {rated.auc:.2f} [{rated.auc_low:.2f}, {rated.auc_high:.2f}]",
+    ]

@@ -1,0 +1,242 @@
+"""Texts in, a store brought up to date out: files that changed are read again, files that are gone go, the others stay."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, count, islice
+from pathlib import Path
+from typing import Any
+
+from wellread.corpus.reading import passed_over, printable, real_path, text_files
+from wellread.corpus.whole import read_whole
+from wellread.errors import CorpusError, UsageError
+from wellread.gathering import SILENT, Watch
+from wellread.generation.progress import telling
+from wellread.registry import resolve
+from wellread.retrieval.chunking import CHUNKERS, Chunking, Outline
+from wellread.retrieval.embedders import NONE, embed, open_embedder
+from wellread.retrieval.filling import exists, filling
+from wellread.retrieval.keywords import language_of_all
+from wellread.retrieval.store import About
+from wellread.texts import found, library_path
+from wellread.types import Embedder, Skipped
+
+TELLING = 8
+"""So many of the first files tell the language of a new store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a store is to be made; None takes what it was made with, or for a new one the default."""
+
+    chunker: str | None = None
+    size: int | None = None
+    overlap: int | None = None
+    language: str | None = None
+
+
+AS_IT_IS = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What became of a store."""
+
+    store: str
+    added: tuple[str, ...]
+    """Files by their absolute paths, as all below."""
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: int
+    files: int
+    """In the store now."""
+    chunks: int
+    """In the store now."""
+    embedder: str
+    chunking: Chunking
+    language: str
+    seconds: float
+    skipped: tuple[Skipped, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be indexed."""
+
+    path: Path
+    key: str
+    """Its absolute path, by which the store knows it."""
+    document: str
+    """Its name below the folder that was named, with that folder's."""
+    content: str
+    """A hash of its bytes."""
+
+
+def index_texts(
+    texts: Sequence[str | Path], store: str | Path, *, wanted: Wanted = AS_IT_IS, embedder: str | Embedder | None = None,
+    strict: bool = False, offline: bool = False, watch: Watch = SILENT,
+) -> IndexReport:  # fmt: skip
+    """Bring a store up to date with files and folders, or make it. What other texts put into it stays.
+
+    `embedder` is a name, or one that is open; None takes the store's own, or `minilm` for a new one; `none` keeps
+    keywords alone. A process that is killed leaves the store as it was, and the same command goes on. Raises UsageError
+    for a text that is not there, or a store that was made otherwise, CorpusError where nothing can be read, RunError
+    while another process writes to it.
+    """
+    began = time.monotonic()
+    if wanted.chunker is not None:
+        resolve("chunkers", CHUNKERS, wanted.chunker)
+    given = [Path(library_path(str(text))) for text in texts]
+    gone = [path for path in given if not path.exists()]
+    if gone and not exists(store):
+        found(gone)
+    paths, passed = text_files([path for path in given if path.exists()], strict=strict)
+    skipped = list(passed)
+
+    with filling(store) as work:
+        if work.table is not None:
+            work.open(*as_wanted(work.about, wanted, embedder, offline=offline))
+        before, known = work.finished(), work.files()
+        for path in gone:
+            if not any(Path(key).is_relative_to(real_path(path)) for key in known):
+                raise UsageError(f"there is no file or folder {path}, and {store} holds nothing of it.")
+        files = list(hashed(paths, given, skipped, strict=strict))
+        fresh = [file for file in files if known.get(file.key) != file.content]
+        outlines = outlined(fresh, work.documents(), given, skipped, strict=strict, watch=watch)
+        if work.table is None:
+            first = list(islice(outlines, TELLING))
+            if not first:
+                raise CorpusError(nothing_read(given, skipped))
+            work.make(*made_of([outline.text for _, outline in first], wanted, embedder, offline=offline))
+            outlines = chain(first, outlines)
+        work.remove(
+            [*left(known, files, given), *work.incomplete(), *(file.key for file in fresh if file.key in known)]
+        )
+        for file, outline in outlines:
+            work.add(file.key, file.content, outline)
+        work.finish()
+        after, about, chunks = work.files(), work.about, len(work)
+    return IndexReport(
+        str(store),
+        added=tuple(sorted(after.keys() - before.keys())),
+        changed=tuple(sorted(key for key in after.keys() & before.keys() if after[key] != before[key])),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        unchanged=sum(after[key] == before.get(key) for key in after),
+        files=len(after), chunks=chunks, embedder=about.embedder, chunking=about.chunking, language=about.language,
+        seconds=round(time.monotonic() - began, 2), skipped=tuple(skipped),
+    )  # fmt: skip
+
+
+def hashed(paths: Iterable[Path], given: Sequence[Path], skipped: list[Skipped], *, strict: bool) -> Iterator[File]:
+    """The files with a hash of their bytes; one below a folder that cannot be opened goes to `skipped`."""
+    roots = [path for path in given if path.is_dir()]
+    for path in paths:
+        real = real_path(path)
+        try:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            refused = CorpusError(
+                f"{path.as_posix()}: cannot be read ({error.strerror}); check the name, and that it is yours."
+            )
+            if strict or path in given:
+                raise refused from None
+            skipped.append(passed_over(path, refused))
+            continue
+        root = next((root for root in roots if path.is_relative_to(root)), None)
+        name = path.name if root is None else f"{real_path(root).name}/{path.relative_to(root).as_posix()}"
+        yield File(path, key_of(real), printable(name), content)
+
+
+def key_of(real: Path) -> str:
+    """A path as a store can write it, also one of bytes that are no text."""
+    return os.fsencode(real).decode("utf-8", "backslashreplace")
+
+
+def outlined(
+    files: Sequence[File], known: Mapping[str, str], given: Sequence[Path], skipped: list[Skipped], *,
+    strict: bool, watch: Watch,
+) -> Iterator[tuple[File, Outline]]:  # fmt: skip
+    """The texts of files, one at a time; one below a folder that cannot be read goes to `skipped`.
+
+    `known` are the documents of the store, by file: two files of one name get two ids.
+    """
+    again = {file.key for file in files}
+    taken = {document for key, document in known.items() if key not in again}
+    tell = telling(watch.progress, "indexing", len(files), "files")
+    for number, file in enumerate(files):
+        tell(number, number / len(files))
+        try:
+            whole = read_whole(file.path)
+        except CorpusError as error:
+            if strict or file.path in given:
+                raise
+            skipped.append(passed_over(file.path, error))
+            continue
+        name = next(name for name in names_like(file.document) if name not in taken)
+        taken.add(name)
+        source = printable(file.path.as_posix())
+        yield file, Outline(name, whole.text, source, whole.sections, whole.pages)
+
+
+def names_like(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name} ({number})" for number in count(2))
+
+
+def left(known: Mapping[str, str], files: Sequence[File], given: Sequence[Path]) -> list[str]:
+    """Files of a store that are no more: gone from below what was named, or moved to where it was named now."""
+    now, contents = {file.key for file in files}, {file.content for file in files}
+    roots = [real_path(path) for path in given]
+    return [
+        key for key, content in known.items()
+        if key not in now
+        and (any(Path(key).is_relative_to(root) for root in roots) or (content in contents and not Path(key).exists()))
+    ]  # fmt: skip
+
+
+def made_of(
+    texts: Sequence[str], wanted: Wanted, embedder: str | Embedder | None, *, offline: bool
+) -> tuple[About, Embedder | None]:
+    """How a new store is made, after the first texts that go into it."""
+    opened = opened_as(embedder or "auto", offline=offline)
+    chunking = chunking_of(Chunking(), wanted)
+    language = wanted.language if wanted.language is not None else language_of_all(texts) or "en"
+    if opened is None:
+        return About(chunking=chunking, language=language), None
+    return About(opened.name, int(embed(opened, ["wide"]).shape[1]), chunking, language), opened
+
+
+def as_wanted(
+    about: About, wanted: Wanted, embedder: str | Embedder | None, *, offline: bool
+) -> tuple[About, Embedder | None]:
+    """How a store that is there would be, if it were made as wanted."""
+    opened = opened_as(embedder or about.embedder, offline=offline)
+    name = opened.name if opened else NONE
+    width = about.width if name == about.embedder else 0
+    language = about.language if wanted.language is None else wanted.language
+    return About(name, width, chunking_of(about.chunking, wanted), language), opened
+
+
+def opened_as(embedder: str | Embedder, *, offline: bool) -> Embedder | None:
+    if not isinstance(embedder, str):
+        return embedder
+    # a folder is named in full, so that the store finds it from wherever it is searched
+    return open_embedder(str(real_path(Path(embedder))) if Path(embedder).is_dir() else embedder, offline=offline)
+
+
+def chunking_of(how: Chunking, wanted: Wanted) -> Chunking:
+    given = {"chunker": wanted.chunker, "size": wanted.size, "overlap": wanted.overlap}
+    return replace(how, **{name: value for name, value in given.items() if value is not None})
+
+
+def nothing_read(given: Sequence[Path], skipped: Sequence[Skipped]) -> str:
+    reason = f" ({skipped[0].source}: {skipped[0].reason})" if skipped else ""
+    return f"{', '.join(printable(path.as_posix()) for path in given)}: no file that could be read{reason}"

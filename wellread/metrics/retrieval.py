@@ -1,0 +1,93 @@
+"""How well a retriever finds the passages that answer gold questions: how many of them, and how far ahead the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from wellread.metrics.citations import holds
+from wellread.metrics.intervals import with_interval
+from wellread.metrics.tallies import FEWEST_DOCUMENTS, ratio
+from wellread.types import Chunk, Evidence, GoldQuestion, Measurement, Tally
+
+DEPTHS = (1, 5, 10)
+SPLIT = "held_out"
+NO_RETRIEVER = "nothing is retrieved for it"
+NO_PASSAGES = "no gold question names a passage"
+
+
+def retrieval_recall(evidence: Evidence) -> list[Measurement]:
+    """`retrieval_recall@1`, `@5` and `@10`: of a question's gold passages, the share that the first so many chunks hold.
+
+    The mean over the questions that name passages, which n counts; a chunk holds a passage as `citations.holds` has it.
+    Intervals resample sources where there are at least 10, else sections, else questions.
+    """
+    return [
+        _measured(evidence, f"retrieval_recall@{depth}", lambda places, depth=depth: recall(places, depth))
+        for depth in DEPTHS
+    ]
+
+
+def retrieval_mrr(evidence: Evidence) -> list[Measurement]:
+    """Mean over the questions of 1 / place of the first chunk that holds a gold passage; 0 where none of 10 does."""
+    return [_measured(evidence, "retrieval_mrr", reciprocal_rank)]
+
+
+def recall(places: Sequence[int | None], k: int) -> float:
+    """The share of a question's passages that were found at the first `k` places, counted from 1."""
+    return sum(place is not None and place <= k for place in places) / len(places)
+
+
+def reciprocal_rank(places: Sequence[int | None]) -> float:
+    """1 / the place of the passage that was found first; 0 where none was."""
+    return max((1 / place for place in places if place is not None), default=0.0)
+
+
+def places_of(question: GoldQuestion, chunks: Sequence[Chunk]) -> list[int | None]:
+    """Of every gold passage of a question the place of the first chunk that holds it, counted from 1; None where none does."""
+    return [
+        next((place for place, chunk in enumerate(chunks, 1) if holds(chunk, passage)), None)
+        for passage in question.passages
+    ]
+
+
+def _measured(evidence: Evidence, name: str, score: Callable[[Sequence[int | None]], float]) -> Measurement:
+    asked = [question for question in evidence.gold if question.passages]
+    if evidence.retriever is None or not asked:
+        why = NO_RETRIEVER if evidence.retriever is None else NO_PASSAGES
+        return Measurement(name, None, "share", evidence.subject, SPLIT, better="higher", note=why)
+    over, units = _units(asked)
+    sums: dict[str, list[float]] = {}
+    for unit, places in zip(units, _found(evidence, asked), strict=True):
+        summed = sums.setdefault(unit, [0.0, 0.0])
+        summed[0] += score(places)
+        summed[1] += 1
+    tallies = tuple(Tally(unit, *summed) for unit, summed in sums.items())
+    return with_interval(
+        Measurement(name, ratio(tallies), "share", evidence.subject, SPLIT, len(asked), better="higher",
+                    note=f"by {evidence.retriever.name}", interval_over=over, tallies=tallies),
+        seed=evidence.seed, trials=(len(asked), "questions"),
+    )  # fmt: skip
+
+
+def _found(evidence: Evidence, asked: Sequence[GoldQuestion]) -> list[list[int | None]]:
+    """Where the passages of all questions were found: retrieved once for all metrics of a subject."""
+    retriever = evidence.retriever
+    assert retriever is not None
+    key = ("retrieved", evidence.subject, retriever.name)
+    if key not in evidence.cache:
+        evidence.cache[key] = [
+            places_of(question, retriever.retrieve(question.question, max(DEPTHS))) for question in asked
+        ]
+    found: list[list[int | None]] = evidence.cache[key]
+    return found
+
+
+def _units(asked: Sequence[GoldQuestion]) -> tuple[str, list[str]]:
+    """What depends on each other, and so is drawn together: questions about one source, or about one section."""
+    first = [question.passages[0] for question in asked]
+    sources = [passage.source for passage in first]
+    sections = [f"{passage.source}#{passage.section}" for passage in first]
+    for over, units in (("sources", sources), ("sections", sections)):
+        if len(set(units)) >= FEWEST_DOCUMENTS:
+            return over, units
+    return "questions", [question.id for question in asked]

@@ -1,0 +1,314 @@
+"""A store on disk, on object storage or on a server in, what answers a query in it out: by words, by meaning, by both.
+
+LanceDB keeps it, under one client: a folder, `s3://…`, `gs://…`, `az://…` or `db://…`. One table holds the chunks, and a tag
+names the version of it that is whole: whoever searches looks at that one, while another process writes the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellread.errors import MissingPackage, StorageError, UsageError, first_line
+from wellread.registry import unknown
+from wellread.retrieval.chunking import Chunking
+from wellread.retrieval.embedders import NONE, embed_queries, open_embedder
+from wellread.retrieval.fusion import DEPTH, hybrid
+from wellread.retrieval.keywords import language_of, query_terms
+from wellread.types import Chunk, Embedder
+
+Mode = Literal["hybrid", "keyword", "vector"]
+ABOUT = b"wellread"
+"""Where the table's schema says how the store was made."""
+TABLE = "chunks"
+WHOLE = "whole"
+"""The tag of the version that is searched."""
+FIRST = "window = 0"
+"""Of a chunk one row for each window that is embedded: the first has its terms, too."""
+WINDOWS = 4
+"""So many windows are found for every chunk that is wanted."""
+TIES = 20
+"""So many more, of which those go first that stand first in the documents."""
+CELLS = 64
+"""So many cells of an index of vectors are searched, where there is one; each of them exactly."""
+PLACE = ["document", "number", "source", "start", "end", "section", "page", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a store was made with; it takes no chunks made otherwise."""
+
+    embedder: str = NONE
+    """Its name; `none` where there are no vectors, and search is by words alone."""
+    width: int = 0
+    """Numbers in a vector."""
+    chunking: Chunking = field(default_factory=Chunking)
+    language: str = "en"
+    """Whose words the keywords are taken for, in documents and questions of which it cannot be told."""
+
+    @property
+    def has_vectors(self) -> bool:
+        return self.width > 0
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> About:
+        return cls(**{**row, "chunking": Chunking(**row["chunking"])})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document of a store."""
+
+    id: str
+    source: str
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found, with its document and its number there."""
+
+    place: tuple[str, int]
+    chunk: Chunk
+
+
+class Store:
+    """An open store, as it was last finished. A Retriever."""
+
+    def __init__(self, path: str | Path, table: Any, *, embedder: Embedder | None = None) -> None:
+        self.name = str(path)
+        self._table, self._given, self._version = table, embedder, -1
+        self._renew()
+        self.about = about_of(table, self.name)
+        if embedder is not None and embedder.name != self.about.embedder:
+            raise UsageError(
+                f"{self.name}: its vectors are by {self.about.embedder}, not by {embedder.name}; search it "
+                "with its own, or index the texts into another store."
+            )
+
+    @property
+    def embedder_name(self) -> str:
+        """The name of the model whose vectors it holds; `none` where there are none."""
+        return self.about.embedder
+
+    @property
+    def mode(self) -> Mode:
+        """How `retrieve` searches."""
+        return "hybrid" if self.about.has_vectors else "keyword"
+
+    def __len__(self) -> int:
+        """Its chunks."""
+        self._renew()
+        return int(self._table.count_rows(FIRST))
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        return self.search(query, k)
+
+    def search(self, query: str, k: int, *, mode: Mode | None = None) -> list[Chunk]:
+        """At most `k` chunks, the best first; equal ones in the order of the documents.
+
+        `score` is BM25 for keywords, the cosine for vectors, and for both what their ranks are worth together. Raises
+        UsageError for a mode there is not, or one that wants vectors of a store without.
+        """
+        mode = mode or self.mode
+        if mode not in get_args(Mode):
+            raise UsageError(unknown(f"mode {mode!r}", mode, get_args(Mode)))
+        if mode != "keyword" and not self.about.has_vectors:
+            raise UsageError(
+                f"{self.name} holds no vectors: search it by keyword, or index the texts with an embedder."
+            )
+        self._renew()
+        if k < 1:
+            return []
+        if mode != "hybrid":
+            search = self._by_words if mode == "keyword" else self._by_meaning
+            return [hit.chunk for hit in search(query, k)]
+        rankings = [self._by_words(query, max(k, DEPTH)), self._by_meaning(query, max(k, DEPTH))]
+        found = {hit.place: hit for ranking in rankings for hit in ranking}
+        keyword, vector = ([hit.place for hit in ranking] for ranking in rankings)
+        best = hybrid(keyword, vector, {place: place for place in found})[:k]
+        return [replace(found[place].chunk, score=score) for place, score in best]
+
+    def documents(self) -> list[StoredDocument]:
+        """What it holds, in order of their ids."""
+        self._renew()
+        columns = ["document", "source"]
+        rows = (
+            columns_in(self._table, columns, where=FIRST).group_by(columns).aggregate([([], "count_all")]).to_pylist()
+        )
+        found = [StoredDocument(row["document"], row["source"], row["count_all"]) for row in rows]
+        return sorted(found, key=lambda document: document.id)
+
+    def document_text(self, document: str) -> str:
+        """The text that a chunk's `start` and `end` count in. Raises UsageError for a document it does not hold."""
+        self._renew()
+        where = f"document = {quoted(document)} AND {FIRST}"
+        rows = columns_in(self._table, ["start", "end", "before", "text"], where=where).to_pylist()
+        if not rows:
+            raise UsageError(f"{self.name} holds no document {document!r}; it may have gone since.")
+        text = ""
+        for row in sorted(rows, key=lambda row: (row["start"], row["end"])):
+            text += row["before"]
+            text += row["text"][max(0, len(text) - row["start"]) :]
+        return text
+
+    def _by_words(self, query: str, k: int) -> list[Hit]:
+        from lancedb.query import MatchQuery
+
+        wanted = query_terms(query, language_of(query, self.about.language))
+        if not wanted:
+            return []
+        search = self._table.search(MatchQuery(" ".join(wanted), "terms"), query_type="fts")
+        rows = search.select([*PLACE, "_score"]).limit(k + TIES).to_list()
+        return best_of([hit_of(row, float(row["_score"])) for row in rows])[:k]
+
+    def _by_meaning(self, query: str, k: int) -> list[Hit]:
+        """As near as the nearest window: so many windows are found that `k` chunks are likely among them, or all.
+
+        A window of which the embedder knows no word has no direction, and is not found.
+        """
+        [vector] = of_width(embed_queries(self.embedder, [query]), self.about, self.name)
+        if not vector.any():
+            return []
+        search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
+        wanted = (k + TIES) * WINDOWS
+        while True:
+            rows = search.nprobes(CELLS).select([*PLACE, "_distance"]).limit(wanted).to_list()
+            hits = best_of([hit_of(row, 1.0 - float(row["_distance"])) for row in rows])
+            if len(hits) >= k or len(rows) < wanted:
+                return hits[:k]
+            wanted *= 4
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """What makes vectors of queries: the one given, else the store's own by its name."""
+        if self._given is not None:
+            return self._given
+        embedder = open_embedder(self.about.embedder)
+        assert embedder is not None, "a store with vectors names an embedder"
+        return embedder
+
+    def _renew(self) -> None:
+        """Look at the version that was finished last: older ones go after a while."""
+        version = whole_version(self._table)
+        if version is None:
+            raise UsageError(f"{self.name}: no index was finished here; run `wellread index` again, it goes on.")
+        if version != self._version:
+            self._table.checkout(version)
+            self._version = version
+
+
+def open_store(path: str | Path, *, embedder: Embedder | None = None) -> Store:
+    """The store at a folder or address. `embedder` embeds the queries; by default the one that the store names.
+
+    Raises UsageError where there is none, where it was never finished, or where its vectors are another embedder's.
+    """
+    table = open_table(path)
+    if table is None:
+        raise UsageError(f"{path}: there is no store; `wellread index TEXT… --store {path}` makes one.")
+    return Store(path, table, embedder=embedder)
+
+
+def is_store(folder: Path) -> bool:
+    return (folder / f"{TABLE}.lance").is_dir()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a store's folder holds an index that can be searched."""
+    return (folder / f"{TABLE}.lance" / "_refs" / "tags" / f"{WHOLE}.json").is_file()
+
+
+def is_local(path: str | Path) -> bool:
+    return "://" not in str(path)
+
+
+def open_table(path: str | Path) -> Any:
+    """The table of a store; None where there is none."""
+    if is_local(path) and not is_store(Path(path)):
+        return None
+    db = connect(path)
+    return db.open_table(TABLE) if TABLE in table_names(db) else None
+
+
+def connect(path: str | Path) -> Any:
+    """LanceDB's connection. Raises MissingPackage, or StorageError where the address cannot be reached."""
+    try:
+        import lancedb
+    except ImportError:
+        raise MissingPackage("a store needs lancedb: pip install 'wellread[retrieval]'") from None
+    try:
+        return lancedb.connect(str(path))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StorageError(f"{path}: the store cannot be opened ({first_line(error)}); check its address.") from None
+
+
+def table_names(db: Any) -> list[str]:
+    return list(db.table_names(limit=1000))
+
+
+def whole_version(table: Any) -> int | None:
+    tags = table.tags.list()
+    return int(tags[WHOLE]["version"]) if WHOLE in tags else None
+
+
+def about_of(table: Any, name: str) -> About:
+    """How a store was made. Raises StorageError for a table that is none of ours."""
+    told = (table.schema.metadata or {}).get(ABOUT)
+    try:
+        return About.from_json(json.loads(told))
+    except (TypeError, ValueError, KeyError):
+        raise StorageError(
+            f"{name}: holds a table {TABLE!r} that wellread did not make; choose another --store."
+        ) from None
+
+
+def schema_of(about: About) -> Any:
+    """The table's columns, and how the store is made."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int32()
+    columns = [
+        ("file", text), ("content", text), ("parts", number), ("document", text), ("number", number), ("window", number),
+        ("source", text), ("start", number), ("end", number), ("section", text), ("page", number), ("before", text),
+        ("text", text), ("terms", text),
+    ]  # fmt: skip
+    if about.has_vectors:
+        columns.append(("vector", pa.list_(pa.float32(), about.width)))
+    return pa.schema(columns, metadata={ABOUT: json.dumps(asdict(about)).encode()})
+
+
+def columns_in(table: Any, columns: Sequence[str], *, where: str = "") -> Any:
+    """These columns (an Arrow table) of all rows, or of those of which `where` holds."""
+    query = table.search().select(list(columns)).limit(max(1, int(table.count_rows())))
+    return (query.where(where) if where else query).to_arrow()
+
+
+def quoted(text: str) -> str:
+    """A string of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def of_width(vectors: NDArray[np.float32], about: About, name: str) -> NDArray[np.float32]:
+    """The vectors. Raises UsageError where they are of another width than the store's."""
+    if vectors.shape[1:] != (about.width,):
+        raise UsageError(f"{name}: its vectors have {about.width} numbers, and {about.embedder} now gives {vectors.shape[-1]}: "
+                         "another model under the same name; index the texts into another store.")  # fmt: skip
+    return vectors
+
+
+def hit_of(row: Mapping[str, Any], score: float) -> Hit:
+    told = {name: row[name] for name in PLACE if name != "number"}
+    return Hit((row["document"], row["number"]), Chunk(**told, score=score))
+
+
+def best_of(hits: Iterable[Hit]) -> list[Hit]:
+    """The hits, the best first, each chunk once; equal ones in the order of the documents."""
+    ranked = sorted(hits, key=lambda hit: (-hit.chunk.score, hit.place))
+    return list({hit.place: hit for hit in reversed(ranked)}.values())[::-1]
