@@ -38,6 +38,7 @@ from wellread.options import (
 )
 from wellread.references_command import extract, resolve
 from wellread.serve_command import serve
+from wellread.studio_command import studio
 from wellread.synthesise_command import synthesise
 from wellread.terminal import echo, listed, measurement_lines, note, print_json, prose, watching
 from wellread.write_command import write
@@ -217,6 +218,7 @@ app.command()(index)
 app.command()(extract)
 app.command()(resolve)
 app.command()(serve)
+app.command()(studio)
 
 
 @app.command()
