@@ -2,7 +2,7 @@
 
     python benchmarks/retrieval.py fairytaleqa FOLDER val          # FOLDER has val.stories.jsonl and val.qa.jsonl
     python benchmarks/retrieval.py squad xquad.en.json
-    python benchmarks/retrieval.py gold QUESTIONS.jsonl TEXT.md    # a text's sections, and gold questions of your own
+    python benchmarks/retrieval.py gold QUESTIONS.jsonl TEXT       # any text, cut as a store cuts it, and questions about it
 
 `--embedder NAME` searches by another one, `--cache FILE` keeps its vectors.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from wellread.corpus.whole import read_whole
 from wellread.metrics.intervals import difference
 from wellread.metrics.retrieval import retrieval_mrr, retrieval_recall
+from wellread.retrieval.chunking import Chunking, Outline, chunks_of
 from wellread.retrieval.embedders import embed, embed_queries, open_embedder
 from wellread.retrieval.exact import ExactRetriever, Mode
 from wellread.retrieval.gold import read_gold, read_squad
@@ -96,18 +97,11 @@ def squad(path: Path) -> tuple[list[Chunk], list[GoldQuestion]]:
     return [Chunk(each.source, 0, len(each.text), each.text, each.source) for each in documents], questions
 
 
-def sections(path: Path, questions: Path) -> tuple[list[Chunk], list[GoldQuestion]]:
-    """A chunk for every section of a Markdown text, with the headings it stands under."""
-    text, chunks, heads = path.read_text(encoding="utf-8"), [], [""] * 6
-    starts = [*re.finditer(r"^(#{1,6}) (.+)$", text, re.MULTILINE)]
-    for number, found in enumerate(starts):
-        level = len(found[1])
-        heads[level - 1 :] = [found[2].strip(), *[""] * (6 - level)]
-        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
-        if body := text[found.end() : end].strip():
-            under = " › ".join(filter(None, heads))
-            chunks.append(Chunk(path.name, found.end(), end, body, path.name, section=under))
-    return chunks, read_gold(questions)
+def cut(path: Path, questions: Path) -> tuple[list[Chunk], list[GoldQuestion]]:
+    """The chunks of a text as a store cuts it by default."""
+    whole = read_whole(path)
+    outline = Outline(path.name, whole.text, path.name, whole.sections, whole.pages)
+    return chunks_of(outline, Chunking()), read_gold(questions)
 
 
 def _rows(path: Path) -> list[Any]:
@@ -152,7 +146,7 @@ def main() -> None:
     elif asked.data == "squad":
         chunks, questions = squad(asked.path)
     else:
-        chunks, questions = sections(Path(asked.second), asked.path)
+        chunks, questions = cut(Path(asked.second), asked.path)
     measured(chunks, [question for question in questions if question.passages], Remembering(opened, asked.cache))
 
 

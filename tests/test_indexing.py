@@ -166,7 +166,7 @@ def test_the_command_says_what_became_of_a_store(texts: Path, monkeypatch: pytes
     command = ["index", "texts", "--store", "store", "--embedder", "none"]
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0, first.output
-    assert "2 files (2 new), 3 chunks, found by keyword" in first.stdout
+    assert "2 files (2 new), 4 chunks, found by keyword" in first.stdout
     assert first.stdout.endswith("store: store\n")
     again = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
     assert (again["files"], again["unchanged"], again["chunking"]["chunker"]) == (2, 2, "paragraphs")

@@ -64,10 +64,11 @@ def pdf(path: Path, pages: int, *, alike: bool = False) -> Path:
     return path
 
 
-def docx(path: Path, target: str = "document.xml", *, bomb: int = 0) -> Path:
+def docx(path: Path, target: str = "word/document.xml", *, bomb: int = 0) -> Path:
     """A Word file of which the text is at `target`, in a main part of so many MB of nothing."""
     relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr(
             "_rels/.rels", f'<Relationships><Relationship Type="{relation}" Target="{target}"/></Relationships>'
         )
@@ -114,7 +115,7 @@ def test_a_pdf_of_more_text_than_any_book_is_refused(tmp_path: Path, monkeypatch
 def test_tricks_with_names_are_only_names(tmp_path: Path) -> None:
     folder = tmp_path / "texts"
     folder.mkdir()
-    names = [b"..%2f..%2fpasswd.txt", b"line\nbreak.txt", b"-rf.txt", "\u202etxt.exe.txt".encode(), b"caf\xe9.txt",
+    names = [b"a..%2f..%2fpasswd.txt", b"line\nbreak.txt", b"-rf.txt", "\u202etxt.exe.txt".encode(), b"caf\xe9.txt",
              b"'; DROP TABLE chunks; --.txt", b"x" * 250 + b".txt", b"<script>alert(1)<.md", b"bad\nname.pdf"]  # fmt: skip
     for number, name in enumerate(names):
         try:

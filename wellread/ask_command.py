@@ -17,6 +17,7 @@ from wellread.terminal import echo, linked, note, print_json, prose, visible
 
 if TYPE_CHECKING:
     from wellread.replying import Told
+    from wellread.types import Chunk
 
 QUOTED = 300
 """Characters of a source's words that are shown at most; `--json` has them all."""
@@ -70,7 +71,9 @@ def ask(
     from_sources = bool(store or own) and mode is not Mode.closed
     opened: LanguageModel = open_model(name, offline=offline, key=key_of(name, key_file), to_write=True)
     if from_sources:
-        opened = answering_from(opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway)
+        opened = answering_from(
+            opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway, offline=offline
+        )
     sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n)
     several = bool(questions) or question == "-" or n > 1
     for each in asked:
@@ -159,11 +162,9 @@ def _show_sources(told: Told) -> None:
         note(f"the answer cites {missing}, of which there is no source")
 
 
-def _label(chunk: object) -> str:
+def _label(chunk: Chunk) -> str:
     from wellread.retrieval.prompt import label
-    from wellread.types import Chunk
 
-    assert isinstance(chunk, Chunk)
     return linked(visible(label(chunk)), chunk.source, page=chunk.page)
 
 

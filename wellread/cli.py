@@ -10,7 +10,6 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,9 @@ import typer
 
 from wellread import options
 from wellread.ask_command import ask
+from wellread.compare_command import compare
 from wellread.errors import UsageError, WellreadError
+from wellread.export_command import export
 from wellread.index_command import index
 from wellread.options import (
     AsJson,
@@ -44,7 +45,7 @@ from wellread.terminal import echo, listed, measurement_lines, note, print_json,
 from wellread.write_command import write
 
 if TYPE_CHECKING:
-    from wellread.types import Measurement
+    pass
 
 INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""
@@ -212,6 +213,7 @@ def measure(
 app.command()(write)
 app.command()(ask)
 app.command()(synthesise)
+app.command()(export)
 
 
 app.command()(index)
@@ -221,47 +223,7 @@ app.command()(serve)
 app.command()(studio)
 
 
-@app.command()
-def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="A B…", help="Runs, RUN:stage, folders of runs, or models with --text or --run."),
-    ],
-    metrics: Annotated[str, typer.Option(help="Names, comma-separated; default: the main ones.")] = "",
-    text: Annotated[list[Path] | None, typer.Option(help="Measure them all on these files, whole; repeatable.")] = None,
-    run_folder: Annotated[Path | None, typer.Option("--run", help="Measure models on the parts of this run.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Draw the comparison in one page, written to this file.")] = None,
-    offline: Offline = False,
-    as_json: AsJson = False,
-) -> None:
-    """Runs or models side by side. Each has its paired difference to the first; --json: one object a line for each."""
-    from wellread.comparing import compare as compare_all
-    from wellread.measuring import measure_model
-    from wellread.reports import comparison_lines, comparison_page
-    from wellread.storage import write_text
-
-    if text and run_folder:
-        raise UsageError("compare takes a text or a run: leave --text or --run away.")
-    with watching() as watch:
-
-        def measured(model: str, wanted: Sequence[str], quick: bool) -> list[Measurement]:
-            return measure_model(
-                model, run_folder=run_folder, texts=text or (), metrics=wanted, quick=quick, offline=offline, watch=watch
-            )  # fmt: skip
-
-        chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
-        how = measured if text or run_folder else None
-        comparison = compare_all(names, metrics=chosen, on=run_folder, measured=how)
-    if html is not None:
-        write_text(html, comparison_page(comparison))
-        note(f"wrote {html}")
-    if as_json:
-        for each in comparison.compared:
-            print_json(each.as_json())
-        for line in comparison.notes:
-            note(line)
-    else:
-        echo("\n".join(comparison_lines(comparison)))
+app.command()(compare)
 
 
 @app.command()

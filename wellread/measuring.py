@@ -47,6 +47,8 @@ def measure_model(
     if dial:
         if texts or run_folder or questions:
             raise UsageError("--dial measures a run on its own parts: leave --text, --questions and --run away.")
+        if read_name(model).store:
+            raise UsageError(f"{model}: a dial is turned without a store; name the run alone.")
         return _along_dial(model, dial, metrics, settings, offline=offline, watch=watch)
     asked = Asked({"held_out": tuple(each for path in questions for each in read_questions(path))})
     if texts and run_folder:

@@ -55,8 +55,8 @@ def open_model(
 
     model, store = split_store(name)
     if store:
-        opened = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write)
-        return answering_from(opened, store, name=name)
+        inner = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write)
+        return answering_from(inner, store, name=name, offline=offline)
     if is_endpoint(name):
         return EndpointModel(name, key=key)
     from wellread import weights
@@ -75,18 +75,27 @@ def open_model(
 
 
 def answering_from(
-    model: LanguageModel, store: str, *, name: str = "", k: int | None = None, anyway: bool = False
+    model: LanguageModel,
+    store: str,
+    *,
+    name: str = "",
+    k: int | None = None,
+    anyway: bool = False,
+    offline: bool = False,
 ) -> RetrievalModel:
     """The model with a store: it is asked with up to `k` passages, unless these seem not to answer.
 
     When they do is learnt from questions for this store (`wellread index --calibrate`), else from those of the embedded texts;
     `anyway` asks the model whatever was found. Raises UsageError where there is no store.
     """
+    from wellread.retrieval.embedders import NONE, open_embedder
     from wellread.retrieval.rag import FOUND, with_retrieval
     from wellread.retrieval.refusing import refusal_for
     from wellread.retrieval.store import open_store
 
     opened = open_store(store)
+    if offline and opened.embedder_name != NONE:
+        opened = open_store(store, embedder=open_embedder(opened.embedder_name, offline=True))
     refuses = None if anyway else refusal_for(store, opened.embedder_name)
     return with_retrieval(model, opened, name=name, k=k or FOUND, refuses=refuses)
 

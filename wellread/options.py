@@ -13,6 +13,7 @@ from wellread.errors import UsageError
 
 if TYPE_CHECKING:
     from wellread.recipe import Recipe
+    from wellread.types import Sampling
 
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file; `wellread list recipes`.")
@@ -23,7 +24,7 @@ ModelName = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="A run, RUN:stage, RUN@0.5 on the dial, a checkpoint folder, a .gguf file, a hub id, `embedded`, or "
-        "http(s)://host/v1#model.",
+        "http(s)://host/v1#model; any of them +STORE, to answer from a store.",
     ),
 ]
 Settings = Annotated[
@@ -40,6 +41,7 @@ KeyFile = Annotated[
     Path | None,
     typer.Option(help="A file with the key of an endpoint; without one, the environment's WELLREAD_API_KEY."),
 ]
+Preset = Annotated[str, typer.Option(help="Named sampling settings: novel; flags that are given win.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Longest continuation, in tokens.")]
 Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy.")]
 TopP = Annotated[float, typer.Option(min=0, max=1, help="Keep the likeliest tokens that hold this share.")]
@@ -68,6 +70,21 @@ Version = Annotated[
     bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and exit.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output alone on stdout.")]
+
+
+def sampling_of(context: typer.Context, preset: str, no_recite: int) -> Sampling:
+    """What the sampling flags of a verb say, where they were not given, what its preset does."""
+    from wellread import presets
+    from wellread.types import Sampling
+
+    named = presets.settings(preset)
+    fields = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "n")
+    given = {
+        name: context.params[name]
+        for name in fields
+        if name not in named or str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+    }
+    return Sampling(**{**named, **given}, no_recite=no_recite)
 
 
 def key_of(model: str, file: Path | None) -> str:

@@ -17,6 +17,7 @@ from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
 from wellread.facts import prepare_questions, run_questions, taught_paths
+from wellread.fighting import fight
 from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, writes_for_style
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
@@ -72,8 +73,11 @@ def run(
             return this
         _begin(this, recipe, mark, command, watch)
         _one_of(this, repeats)
-        if recipe.extract is not None:
-            rows = cross_validate(this, recipe, paths, mark=mark, offline=offline, watch=watch)
+        if recipe.extract is not None or recipe.fight is not None:
+            if recipe.extract is not None:
+                rows = cross_validate(this, recipe, paths, mark=mark, offline=offline, watch=watch)
+            else:
+                rows = fight(this, recipe, paths, mark=mark, offline=offline, keys=keys, watch=watch)
             write_rows(this.measurements, (row.as_json() for row in rows))
             _finish(this)
             write_report(this)

@@ -14,6 +14,7 @@ from wellread.afterwards import Pace, afterwards, pace_of
 from wellread.cross_validation import whole_corpus
 from wellread.errors import UsageError
 from wellread.facts import as_templates, taught_paths
+from wellread.fought import foreseen_lessons
 from wellread.models import locate
 from wellread.plans import GIGABYTE, Plan, StagePlan
 from wellread.recipe import LowRank, Recipe, Scratch, Stage, lineage, settle
@@ -60,23 +61,25 @@ def plan(
     disk = kept = 0
     with tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder:
         paths = taught_paths(as_templates(recipe), text_paths(recipe, texts), Path(folder) / "synthesis", say=say)
-        extracts = recipe.extract is not None
-        corpus = (
-            whole_corpus(recipe, paths) if extracts else ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
-        )
+        apart = recipe.extract is not None or recipe.fight is not None  # they train and answer in their own ways
+        corpus = whole_corpus(recipe, paths) if recipe.extract is not None else None
+        if recipe.fight is None and corpus is None:
+            corpus = ingest(paths, recipe.corpus, seed=recipe.seed, strict=strict)
         for number, stage in enumerate(recipe.stages, 1):
             say(f"foreseeing {stage.name}")
-            seen, planned, pace = _plan_stage(recipe, corpus, number, Path(folder), asked)
+            read = foreseen_lessons(recipe, paths, stage) if corpus is None else corpus
+            seen, planned, pace = _plan_stage(recipe, read, number, Path(folder), asked)
             stages.append(planned)
             disk, kept = max(disk, kept + seen.disk_bytes), kept + seen.kept_bytes
             gc.collect()
     seconds, tokens, cost = (_sum([getattr(each, name) for each in stages]) for name in ("seconds", "tokens", "cost"))
     seconds, tokens, cost = (None if each is None else times * each for each in (seconds, tokens, cost))
+    corpus = corpus or read
     return Plan(
         recipe.name, _named(asked), sum(len(document.text) for document in corpus.documents), len(corpus.documents),
         {str(name): len(ids) for name, ids in corpus.split.items()}, tuple(stages), seconds,
         None if tokens is None else int(tokens), max(each.memory_bytes for each in stages), disk, cost, price_per_hour,
-        unit_of(corpus.documents), () if extracts else afterwards(recipe, corpus, pace),
+        unit_of(corpus.documents), () if apart else afterwards(recipe, corpus, pace),
     )  # fmt: skip
 
 
@@ -115,6 +118,8 @@ def _plan_stage(
         notes.append(
             f"it is trained {recipe.extract.folds + 1} times: for every fold, and on all rows; answering comes on top."
         )
+    if recipe.fight is not None:
+        notes.append("indexing, and asking every side the gold questions, come on top.")
     ways = () if fits else outlined.ways_to_fit()
     cost = None if asked.price_per_hour is None or seen.seconds is None else seen.seconds / 3600 * asked.price_per_hour
     return seen, StagePlan(

@@ -13,6 +13,13 @@ EXTRACTED = ("reference_exact", "work_f1", "line_f1")
 """Measures of extraction by which weights may be chosen."""
 ANSWERED = ("recall_exact", "recall_embedding", "recall_cross_encoder", "recall_judge", *HONEST)
 """The metrics that need questions."""
+REPLIED = (
+    "answer_exact", "answer_f1", "citation_precision", "citation_recall", "refusal_rate", "wrong_refusal_rate",
+    "seconds_per_answer", "tokens_per_answer",
+)  # fmt: skip
+"""The metrics of replies to gold questions; without these they give nothing."""
+FOUND = ("retrieval_recall", "retrieval_mrr")
+"""The metrics of a search for the passages that answer gold questions."""
 
 
 class SynthesisSettings(Record):
@@ -59,3 +66,30 @@ class Answering(Record):
         if "" in stops:
             raise ValueError("an empty stop would leave every answer empty: remove it")
         return stops
+
+
+class Fight(Record):
+    """The fair fight of retrieval and tuning over the recipe's texts: what is written about them, and how they are searched."""
+
+    writer: str = "templates"
+    """Who writes questions about the texts to be taught: `templates`, or an endpoint, `http://localhost:11434/v1#model`."""
+    language: Literal["auto", "en", "fr"] = "auto"
+    """Of what is written, and of the prompts; `auto`: as the texts are."""
+    phrasings: int = Field(default=3, ge=1)
+    """In how many ways each thing is asked."""
+    rows: int = Field(default=600, ge=1)
+    """Questions with passages in view that are taught, at most, spread evenly."""
+    without: float = Field(default=0.2, ge=0, lt=1)
+    """Share of these in whose view the passage that answers is missing, so that the answer is a refusal."""
+    passages: int = Field(default=3, ge=1)
+    """Passages laid before a model, in teaching and in asking; fewer where they do not fit."""
+    chunker: str = "paragraphs"
+    """How texts are cut into passages."""
+    size: int = Field(default=100, ge=20)
+    """Tokens of a passage, at most."""
+    embedder: str = "auto"
+    """The embedder of the store."""
+    threshold: bool = True
+    """Refuse, with retrieval, below a score of the best passage that is chosen by nested cross-validation on the questions."""
+    whole: bool = True
+    """Ask the base with the whole text in view, too, where its window has room."""

@@ -17,11 +17,23 @@ from wellread.errors import RecipeError
 from wellread.extraction import CanonSettings, Coordinates, Extraction, Patterns
 from wellread.methods import Full, Lora, LowRank, Method, Qlora, Record, Scratch
 from wellread.overriding import override
-from wellread.questions import ANSWERED, EXTRACTED, Answering, SynthesisSettings
+from wellread.questions import ANSWERED, EXTRACTED, Answering, Fight, SynthesisSettings
 from wellread.registry import unknown
 from wellread.requirements import YARDSTICKS, measured_by, read_requirement
 from wellread.settings import DIAL_END, CorpusSettings, DialSettings, MeasureSettings, SamplingSettings
-from wellread.stages import STYLED, Budget, Examples, Mix, Optimizer, RandomWindows, Stage, Windows, goes_on, lineage
+from wellread.stages import (
+    STYLED,
+    Budget,
+    Examples,
+    Mix,
+    Optimizer,
+    RandomWindows,
+    Stage,
+    Windows,
+    fights_fairly,
+    goes_on,
+    lineage,
+)
 
 __all__ = [
     "DIAL_END",
@@ -30,6 +42,7 @@ __all__ = [
     "CorpusSettings",
     "DialSettings",
     "Examples",
+    "Fight",
     "Full",
     "Lora",
     "LowRank",
@@ -73,11 +86,14 @@ class Recipe(Record):
     synthesis: SynthesisSettings | None = None
     """Have conversations and questions written about the text, which is a glossary then."""
     questions: tuple[str, ...] = ()
-    """Files of questions (JSONL: id, prompt, expected, kind, term, facts) that every subject is asked."""
+    """Files of questions (JSONL: id, prompt, expected, kind, term, facts) that every subject is asked; with `fight`, of gold
+    questions (id, question, answers, passages)."""
     answers: Answering = Answering()
     stages: tuple[Stage, ...] = Field(min_length=1)
     extract: Extraction | None = None
     """Texts to JSON after a schema, measured by cross-validation: the recipe's texts are then rows with right answers."""
+    fight: Fight | None = None
+    """Base, retrieval, tuning and both on the same gold questions about the texts, measured side by side."""
     sampling: SamplingSettings = SamplingSettings()
     measure: MeasureSettings = MeasureSettings()
     dial: DialSettings = DialSettings()
@@ -150,6 +166,13 @@ class Recipe(Record):
                 raise ValueError(
                     f"a stage cannot be called {self.stages[0].name!r}: it is measured beside another of that name"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def fight_has_its_sides(self) -> Recipe:
+        if self.fight is not None and (self.extract is not None or self.synthesis is not None):
+            raise ValueError("fight: it writes and measures in its own way: remove `extract` and `synthesis`")
+        fights_fairly(self.stages, self.base, self.questions, fights=self.fight is not None)
         return self
 
     @model_validator(mode="after")
@@ -303,7 +326,7 @@ def _near(name: str, loc: Sequence[int | str]) -> set[str]:
 def _keys(record: type[BaseModel]) -> set[str]:
     """Every key that may stand anywhere in a recipe."""
     parts = (CorpusSettings, Stage, Scratch, Lora, Qlora, Windows, RandomWindows, Examples, Mix, Budget, Optimizer,
-             SamplingSettings, MeasureSettings, DialSettings, SynthesisSettings, Answering, Extraction, Coordinates,
+             SamplingSettings, MeasureSettings, DialSettings, SynthesisSettings, Answering, Fight, Extraction, Coordinates,
              Patterns, CanonSettings)  # fmt: skip
     return {field.alias or key for each in (record, *parts) for key, field in each.model_fields.items()}
 

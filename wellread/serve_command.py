@@ -16,22 +16,30 @@ from wellread.terminal import echo, note, print_json
 
 def serve(
     models: Annotated[
-        list[str], typer.Argument(metavar="MODEL…", help="Runs, RUN:stage, RUN@0.5, MODEL+STORE, folders, .gguf files, hub ids.")
+        list[str],
+        typer.Argument(metavar="MODEL…", help="Runs, RUN:stage, RUN@0.5, MODEL+STORE, folders, .gguf files, hub ids."),
     ],
     host: Annotated[str, typer.Option(help="Where to listen; beyond this machine keys are required.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8080,
-    key_file: Annotated[Path | None, typer.Option(help="Keys of clients, one a line; every request then needs one.")] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Keys of clients, one a line; every request then needs one.")
+    ] = None,
     allow_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A further name by which clients reach this server. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name by which clients reach this server. Repeatable."),
     ] = None,
     allow_origin: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="A page that may ask from a browser (CORS). Repeatable.")
     ] = None,
     places: Annotated[int, typer.Option(min=1, max=4096, help="Texts written or waiting at a time; above: 429.")] = 64,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest text that anyone is written.")] = 1024,
-    seconds: Annotated[float, typer.Option(min=1, help="The longest time from a request to the end of its text.")] = 300.0,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="The longest time from a request to the end of its text.")
+    ] = 300.0,
     max_body: Annotated[int, typer.Option(min=1024, metavar="BYTES", help="The largest request.")] = 1 << 20,
-    window: Annotated[int | None, typer.Option(min=2, help="Tokens that models see at once; default: their own.")] = None,
+    window: Annotated[
+        int | None, typer.Option(min=2, help="Tokens that models see at once; default: their own.")
+    ] = None,
     run_folder: Annotated[
         Path | None, typer.Option("--run", help="The run whose corpus `no_recite` guards, for models that are no runs.")
     ] = None,

@@ -44,6 +44,8 @@ class Examples(Record):
 
     files: tuple[str, ...] = ()
     """JSONL, each row `prompt` and `completion`, or `messages`; none: such rows among the run's own texts."""
+    passages: bool = False
+    """In a recipe with `fight`: the questions with passages in view, right ones and others, as the model meets them later."""
 
 
 class Mix(Record):
@@ -191,6 +193,20 @@ def goes_on(stage: Stage, origin: Stage) -> None:
         if asked != has and "auto" not in (asked, has) and asked != ():
             raise ValueError(f"stage {stage.name} goes on with the adapter of {origin.name}, whose {name} is {has}, not "
                              f"{asked}: ask for the same, or set adapter: merge")  # fmt: skip
+
+
+def fights_fairly(stages: Sequence[Stage], base: str | None, questions: Sequence[str], *, fights: bool) -> None:
+    """Refuse a fair fight without gold questions, a base, or examples; and passages in view where nothing fights."""
+    seen = next((stage.name for stage in stages if stage.examples and stage.examples.passages), "")
+    if not fights:
+        if seen:
+            raise ValueError(f"stage {seen}: examples.passages is for a recipe with `fight`")
+        return
+    if not questions:
+        raise ValueError("fight: name files of gold questions in `questions`: all sides are asked these")
+    wrong = next((stage.name for stage in stages if stage.examples is None or stage.best_by != LOSS), None)
+    if base is None or wrong is not None:
+        raise ValueError(f"fight: stage {wrong or stages[0].name} wants a `base`, `examples` and best_by {LOSS}")
 
 
 def lineage(stages: Sequence[Stage]) -> dict[str, tuple[str, ...]]:

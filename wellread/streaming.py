@@ -1,4 +1,4 @@
-"""What a model writes, token by token: the record, the protocol, and text that may be shown while more is to come. Standard library only."""
+"""What a model writes, token by token: record, protocol, and text that may be shown while more is to come. Standard library only."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Shown:
         """What may be shown now."""
         if self.stopped:
             return ""
-        fresh = self._decoder.decode(piece)
+        fresh: str = self._decoder.decode(piece)
         self.read += len(fresh)
         text = self._held + fresh
         found = [(place + len(stop), place) for stop in self.stops if (place := text.find(stop)) >= 0]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wellread.options import AsJson, KeyFile, key_of
 from wellread.terminal import echo, note, print_json
 
+if TYPE_CHECKING:
+    from wellread.generation.endpoint import Foreseen
+
 
 def synthesise(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A glossary: JSON, CSV, TSV, YAML, Markdown, or library:glossary.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A glossary: JSON, CSV, TSV, YAML, Markdown, or library:glossary; with --documents any text.",
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="The folder to write; default: SOURCE-examples.")] = None,
     writer: Annotated[str, typer.Option(metavar="NAME|URL#MODEL", help="`templates`, or an endpoint.")] = "templates",
@@ -29,6 +37,13 @@ def synthesise(
     outside: Annotated[
         str | None, typer.Option(metavar="FILE", help="Real terms of no glossary; default: the embedded ones.")
     ] = None,
+    documents: Annotated[
+        bool, typer.Option("--documents", help="SOURCE is a text, or a folder of them, to be asked about.")
+    ] = False,
+    questions: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="GOLD", help="With --documents: gold questions that nothing may come near to."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many calls and tokens it would take.")
     ] = False,
@@ -36,18 +51,18 @@ def synthesise(
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn a glossary into examples to train on and questions to judge by."""
-    from wellread.synthesising import EXAMPLES, Synthesis, folder_for, foresee, foreseen_line
+    """Turn a glossary into examples to train on and questions to judge by, or documents into examples."""
+    from wellread.synthesising import EXAMPLES, Synthesis, folder_for, foresee
     from wellread.synthesising import synthesise as write_examples
 
-    wanted = Synthesis(source, out or folder_for(source), writer, language, phrasings, honesty, invented, outside, seed)
     key = key_of(writer, key_file)
+    if documents:
+        place, how = out or folder_for(source), {"writer": writer, "language": language, "phrasings": phrasings}
+        _of_documents(source, place, how, questions or (), seed=seed, key=key, dry_run=dry_run, as_json=as_json)
+        return
+    wanted = Synthesis(source, out or folder_for(source), writer, language, phrasings, honesty, invented, outside, seed)
     if dry_run:
-        cost = foresee(wanted, key=key)
-        if as_json:
-            print_json(asdict(cost))
-        else:
-            echo(foreseen_line(cost))
+        _show_cost(foresee(wanted, key=key), as_json=as_json)
         return
     written = write_examples(wanted, key=key, say=note)
     counts = written.counts()
@@ -61,3 +76,37 @@ def synthesise(
         listed = "".join(f"\n  {each.term}: {each.reason}" for each in written.failed)
         note(f"wellread: {len(written.failed)} calls or terms failed; run again to try them again:{listed}")
         raise typer.Exit(1)
+
+
+def _show_cost(cost: Foreseen, *, as_json: bool) -> None:
+    from wellread.synthesising import foreseen_line
+
+    if as_json:
+        print_json(asdict(cost))
+    else:
+        echo(foreseen_line(cost))
+
+
+def _of_documents(
+    source: str, out: Path, how: Mapping[str, object], questions: Sequence[Path], *, seed: int, key: str, dry_run: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Questions about texts with their answers, as items and as chats."""
+    from wellread.comparing_answers import gold_questions
+    from wellread.fought import sections_of
+    from wellread.lessons import ITEMS, closed_chats, foresee, write_chats, written_items
+    from wellread.questions import Fight
+    from wellread.synthesising import EXAMPLES
+    from wellread.texts import found
+
+    settings, texts = Fight.model_validate(how), sections_of(found([source]))
+    if dry_run:
+        _show_cost(foresee(texts, settings, out, seed=seed, key=key), as_json=as_json)
+        return
+    (out / ITEMS).unlink(missing_ok=True)
+    items = written_items(texts, gold_questions(questions), settings, out, seed=seed, key=key, say=note)
+    write_chats(out / EXAMPLES, closed_chats(items))
+    if as_json:
+        print_json({"out": str(out), "examples": len(items), "sections": len(texts)})
+    else:
+        echo(f"examples: {len(items):,} about {len(texts):,} sections\nwrote: {out / EXAMPLES}")

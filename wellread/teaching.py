@@ -133,6 +133,7 @@ def prepare_stage(
     from wellread import weights
     from wellread.tokens.bpe import train_tokenizer
     from wellread.tokens.sample import sample
+    from wellread.training.loss import takes_segments
 
     drawn = stage.random_windows
     size = sum(len(document.text.encode()) for document in corpus.part("train"))
@@ -156,17 +157,24 @@ def prepare_stage(
             say(line)
         if processes.is_first():
             weights.save_tokenizer(tokenizer, tokens / "tokenizer")
-    windows, validation, count = stage_windows(recipe, corpus, stage, tokens, tokenizer, offline=offline, say=say)
+    plain = stage.goldfish == 0 and not isinstance(
+        stage.method, Scratch
+    )  # which count, or cut, what stands side by side
+    share = plain and takes_segments(model, stage.windows.length)
+    windows, validation, count = stage_windows(
+        recipe, corpus, stage, tokens, tokenizer, offline=offline, say=say, share=share
+    )
     return Prepared(model, tokenizer, base, windows, validation, count)
 
 
 def stage_windows(
     recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, offline: bool,
-    say: Callable[[str], None],
+    say: Callable[[str], None], share: bool = False,
 ) -> tuple[Any, Any, int]:  # fmt: skip
     """What a stage reads, what it is validated on, and how many tokens there are to read.
 
-    The book's own windows, windows drawn from a library, or examples; with replay of other text beside them.
+    The book's own windows, windows drawn from a library, or examples; with replay of other text beside them. With
+    `share`, examples of a window share what they all begin with.
     """
     from wellread import weights
     from wellread.tokens.examples import ExampleWindows, prepare_examples
@@ -183,7 +191,7 @@ def stage_windows(
     windows: Any
     validation: Any
     if stage.examples is not None:
-        windows, validation, count = _examples(recipe, corpus, stage, tokens, tokenizer, say=say)
+        windows, validation, count = _examples(recipe, corpus, stage, tokens, tokenizer, say=say, share=share)
     else:
         validation = validation_windows(
             rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows
@@ -199,15 +207,16 @@ def stage_windows(
         documents = _documents(stage.mix.texts)
         chats = [document for document in documents if "messages" in document.metadata]
         texts = [document for document in documents if "messages" not in document.metadata]
-        share = stage.mix.share / 2 if chats and texts else stage.mix.share  # of all windows, for each of the two
+        part = stage.mix.share / 2 if chats and texts else stage.mix.share  # of all windows, for each of the two
         if texts:
             replay = Windows(rows(texts, "mix"), length=length, seed=seed)
-            windows = Mixed(windows, replay, share=share / (1 - share) if chats else share, seed=seed)
+            windows = Mixed(windows, replay, share=part / (1 - part) if chats else part, seed=seed)
         if chats:
             said = ExampleWindows(
-                prepare_examples(chats, tokenizer, tokens / "mix-chats", length=length), length=length, seed=seed
-            )
-            windows = Mixed(windows, said, share=share, seed=seed)
+                prepare_examples(chats, tokenizer, tokens / "mix-chats", length=length),
+                length=length, seed=seed, share=share,
+            )  # fmt: skip
+            windows = Mixed(windows, said, share=part, seed=seed)
     return windows, validation, count
 
 
@@ -221,8 +230,9 @@ def _documents(names: Iterable[str], *, clean: bool = True) -> list[Document]:
 
 
 def _examples(
-    recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *, say: Callable[[str], None]
-) -> tuple[Any, Any, int]:
+    recipe: Recipe, corpus: Corpus, stage: Stage, tokens: Path, tokenizer: Any, *,
+    say: Callable[[str], None], share: bool,
+) -> tuple[Any, Any, int]:  # fmt: skip
     from wellread.tokens.examples import ExampleWindows, prepare_examples, validation_examples
 
     assert stage.examples is not None
@@ -246,8 +256,9 @@ def _examples(
     for line in read["train"].notes:
         say(line)
     length = stage.windows.length
-    windows = ExampleWindows(read["train"], length=length, seed=seed)
-    return windows, validation_examples(read["validation"], length, most=stage.validation_windows), read["train"].tokens
+    windows = ExampleWindows(read["train"], length=length, seed=seed, share=share)
+    validation = validation_examples(read["validation"], length, most=stage.validation_windows, share=share)
+    return windows, validation, read["train"].tokens
 
 
 def _asked(document: Document) -> str:

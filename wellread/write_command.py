@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 
 from wellread import options
-from wellread.options import AsJson, KeyFile, ModelName, Offline, key_of
+from wellread.options import AsJson, KeyFile, ModelName, Offline, key_of, sampling_of
 from wellread.terminal import note, print_json, print_sample
 
 
 def write(
+    context: typer.Context,
     model: ModelName,
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning to continue; `-` reads stdin.")],
     out: Annotated[Path | None, typer.Option(help="Write the text to this file.")] = None,
+    preset: options.Preset = "",
     max_tokens: options.MaxTokens = 200,
     temperature: options.Temperature = 0.8,
     top_p: options.TopP = 0.95,
@@ -37,13 +39,18 @@ def write(
     """Continue a text; of a run's model, say which words stand in its book, and where."""
     from wellread.provenance import trace
     from wellread.storage import write_text
-    from wellread.types import Sampling
-    from wellread.writing import continue_texts
+    from wellread.writing import continue_texts, exported_file
 
     beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
-    sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n, no_recite)
+    sampling = sampling_of(context, preset, no_recite)
     key = key_of(model, key_file)
-    samples = continue_texts(model, [beginning], sampling, dial=dial, run_folder=run_folder, key=key, offline=offline)
+    lighter = exported_file(model, preset) if dial is None else None
+    if lighter is not None:
+        note(f"writing with {lighter}, which was exported beside the run; without --preset, with the run itself")
+    samples = continue_texts(
+        str(lighter or model), [beginning], sampling, dial=dial,
+        run_folder=run_folder or (Path(model) if lighter else None), key=key, offline=offline,
+    )  # fmt: skip
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
         note(f"wrote {out}")

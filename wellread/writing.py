@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from wellread import runs
+from wellread import presets, runs
 from wellread.errors import UsageError
 from wellread.models import corpus_index, open_model, read_name, split_store
+from wellread.storage import read_json
 from wellread.types import Prompt, Sample, Sampling
 
 
@@ -38,3 +39,21 @@ def continue_texts(
             raise UsageError(f"{model} is no run, so nothing says what must not be recited: name a run with --run.")
         index = corpus_index(run)
     return open_model(model, offline=offline, key=key, index=index, to_write=True).generate(prompts, sampling)
+
+
+def exported_file(model: str, preset: str) -> Path | None:
+    """The GGUF file that a preset would rather write with, where MODEL is a run folder, one was exported beside it from
+    its last stage with the dial at 1, and the runtime is here."""
+    from wellread.generation import gguf
+
+    rounding = presets.ROUNDED.get(preset)
+    if rounding is None or not runs.is_run(Path(model)) or not gguf.available():
+        return None
+    last = runs.Stage(runs.open_run(model).last_checkpoint().parent)
+    for folder in (Path(model) / "exports" / f"{to}-{rounding}" for to in ("gguf", "ollama")):
+        record = read_json(folder / "export.json", optional=True) or {}
+        found = sorted(folder.glob("*.gguf"))
+        made = folder.stat().st_mtime if found else 0.0
+        if found and record.get("stage") == last.name and made >= last.checkpoint.stat().st_mtime:
+            return found[0]
+    return None

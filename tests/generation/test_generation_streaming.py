@@ -42,7 +42,9 @@ def asked(sampling: Sampling) -> list[tuple[Prompt, Sampling]]:
     return [(prompt, replace(sampling, seed=place)) for place, prompt in enumerate(PROMPTS)]
 
 
-@pytest.mark.parametrize("sampling", [FREE, replace(FREE, repetition_penalty=1.3, top_k=40), replace(FREE, no_recite=2)])
+@pytest.mark.parametrize(
+    "sampling", [FREE, replace(FREE, repetition_penalty=1.3, top_k=40), replace(FREE, no_recite=2)]
+)
 def test_a_stream_is_what_generate_writes(model: TransformersModel, sampling: Sampling) -> None:
     wanted = asked(sampling)
     alone = [model.generate([prompt], each)[0] for prompt, each in wanted]
@@ -102,7 +104,12 @@ def test_logarithms_are_the_models_own(model: TransformersModel, opened: tuple[A
 
 def test_a_schema_holds_a_stream_too(model: TransformersModel) -> None:
     pytest.importorskip("llguidance")
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
     [sample] = model.generate_json(["the"], replace(FREE, max_tokens=16), schema)
     [(text, finish)] = gathered(model.stream([("the", replace(FREE, max_tokens=16))], schema=schema), 1)
     assert (text, finish) == (sample.completion, "stop")
@@ -178,4 +185,6 @@ def test_half_a_character_at_the_end_is_left_out_and_what_is_none_is_replaced() 
 def test_a_tokenizer_that_tells_no_bytes_streams_the_same_text(model: TransformersModel, monkeypatch: Any) -> None:
     expected = gathered(model.stream([("the cat", GREEDY)]), 1)
     monkeypatch.setattr(model._spelling, "_bytes", None)
-    assert gathered(model.stream([("the cat", GREEDY)]), 1)[0][0].replace("\ufffd", "") == expected[0][0].replace("\ufffd", "")
+    assert gathered(model.stream([("the cat", GREEDY)]), 1)[0][0].replace("\ufffd", "") == expected[0][0].replace(
+        "\ufffd", ""
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from wellread.errors import ModelError
 from wellread.forms import arranged, load_form
 from wellread.generation.extraction import question, quoted, sketch, taught
-from wellread.generation.structured import Where
+from wellread.generation.structured import Grammar, Where
 from wellread.testing import prose, tiny_model
 from wellread.types import Sampling, StructuredModel
 
@@ -197,3 +198,16 @@ def test_a_thousand_random_tokens_never_break_the_form(model: Any) -> None:
         assert len(ids) <= 80
         assert ids[-1] == grammar.end
         check(json.loads(model._spelling.decode(ids[:-1])), SCHEMAS["nested"], SCHEMAS["nested"])
+
+
+def test_a_decoder_of_several_in_a_row_is_understood(model: Any) -> None:
+    """As GGUF files' tokenizers have it in older versions of transformers."""
+    from tokenizers import decoders
+
+    tokenizer = copy.deepcopy(model._tokenizer)
+    tokenizer.backend_tokenizer.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Fuse(), decoders.ByteLevel()]
+    )
+    grammar = Grammar(SCHEMAS["list of objects"], tokenizer, len(tokenizer), tokenizer.eos_token_id)
+    assert grammar.allows('[{"song": 3, "from": 2}]')
+    assert not grammar.allows('[{"song": 30, "from": 2}]')

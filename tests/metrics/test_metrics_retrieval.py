@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from wellread.metrics import RETRIEVAL, measure
+from wellread.metrics import measure
 from wellread.metrics.intervals import difference
 from wellread.metrics.retrieval import places_of, recall, reciprocal_rank
+from wellread.questions import FOUND
 from wellread.types import Chunk, Corpus, Evidence, GoldPassage, GoldQuestion
 
 
@@ -30,7 +31,7 @@ def asked(question: str, *quotes: str, source: str = "") -> GoldQuestion:
 
 
 def values(evidence: Evidence) -> dict[str, float | None]:
-    return {row.name: row.value for row in measure(evidence, RETRIEVAL)}
+    return {row.name: row.value for row in measure(evidence, FOUND)}
 
 
 def test_places_count_from_one_and_decide() -> None:
@@ -52,7 +53,7 @@ def test_recall_and_mrr_of_a_set_asked_once() -> None:
         "retrieval_mrr": (1 + 1 / 3) / 3,
     })  # fmt: skip
     assert found.asked == 3
-    assert {row.n for row in measure(evidence, RETRIEVAL)} == {3}
+    assert {row.n for row in measure(evidence, FOUND)} == {3}
     assert [row.name for row in measure(evidence)][-4:] == list(rows)
 
 
@@ -83,8 +84,8 @@ def test_sections_of_one_source_are_drawn_where_there_are_ten() -> None:
 
 def test_what_cannot_be_measured_says_why() -> None:
     nothing = Evidence("s", Corpus((), {}), gold=[asked("q", "a")])
-    assert {row.note for row in measure(nothing, RETRIEVAL)} == {"nothing is retrieved for it"}
+    assert {row.note for row in measure(nothing, FOUND)} == {"nothing is retrieved for it"}
     blind = Evidence("s", Corpus((), {}), retriever=Fixed({}), gold=[GoldQuestion("1", "q")])
-    assert {row.note for row in measure(blind, RETRIEVAL)} == {"no gold question names a passage"}
+    assert {row.note for row in measure(blind, FOUND)} == {"no gold question names a passage"}
     assert measure(Evidence("s", Corpus((), {})), ())[0].name != "retrieval_recall@1"
     assert not [row for row in measure(Evidence("s", Corpus((), {})), ()) if row.name.startswith("retrieval")]

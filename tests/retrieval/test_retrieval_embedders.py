@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,3 +84,33 @@ def test_e5_reads_french_and_finds_a_translation() -> None:
     french, egg, english = (told @ asked).tolist()
     assert french > egg
     assert english > egg
+
+
+@pytest.mark.slow
+def test_a_model_of_ones_own_reads_questions_with_its_words_before_them(tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    signs = ["[PAD]", "[UNK]", *"abcdefghijklmnopqrstuvwxyz "]
+    tokenizer = Tokenizer(models.WordLevel({sign: place for place, sign in enumerate(signs)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(tmp_path)
+    config = BertConfig(vocab_size=len(signs), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                        intermediate_size=16, max_position_embeddings=64, initializer_range=1.0)  # fmt: skip
+    BertModel(config).save_pretrained(tmp_path)
+    kinds = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    told = {
+        "modules.json": [{"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+                         for number, (path, kind) in enumerate(kinds)],
+        "1_Pooling/config.json": {"word_embedding_dimension": 16, "pooling_mode_mean_tokens": True},
+        "config_sentence_transformers.json": {"prompts": {"query": "ask ", "document": ""}},
+    }  # fmt: skip
+    (tmp_path / "1_Pooling").mkdir()
+    for name, content in told.items():
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    opened = open_embedder(str(tmp_path), offline=True)
+    assert opened is not None
+    [asked], [plain, prefixed] = embed_queries(opened, ["tide"]), embed(opened, ["tide", "ask tide"])
+    assert asked == pytest.approx(prefixed, abs=1e-5)
+    assert asked != pytest.approx(plain, abs=1e-2)

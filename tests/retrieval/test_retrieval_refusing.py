@@ -79,7 +79,7 @@ def test_a_sentence_counts_only_if_it_holds_the_kind_of_words_that_is_asked_for(
 
 def test_nearness_is_measured_where_the_retriever_knows_meaning() -> None:
     shelf = Shelf()
-    shelf.embedder_name, shelf.embedder = "pointing", Pointing()  # type: ignore[attr-defined]
+    shelf.embedder_name, shelf.embedder = "pointing", Pointing()
     assert seen("Is it nine?", shelf).likest == pytest.approx(1.0)
     assert seen("How many pells does the bell cost?", shelf).likest == 0.0
 
@@ -119,7 +119,7 @@ def test_signs_that_say_nothing_are_rated_as_chance() -> None:
 
 
 def test_groups_stay_together_in_the_folds() -> None:
-    rows, known = made(40)
+    rows, _ = made(40)
     # each pair of equal signs has one label at random: only who has seen its twin can know it
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 40).astype(bool).tolist()

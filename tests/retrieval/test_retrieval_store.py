@@ -152,6 +152,14 @@ def test_what_is_no_store_is_refused_in_a_line(tmp_path: Path) -> None:
         pass
 
 
+def test_what_is_left_of_a_store_that_was_killed_as_it_was_made_is_no_store_and_can_be_filled(tmp_path: Path) -> None:
+    (tmp_path / "store" / "chunks.lance" / "_versions").mkdir(parents=True)
+    with pytest.raises(UsageError, match="there is no store"):
+        open_store(tmp_path / "store")
+    fill(tmp_path / "store", [lake(3)])
+    assert len(open_store(tmp_path / "store").search("317", 1)) == 1
+
+
 def test_an_index_that_was_not_finished_is_not_there_and_the_next_one_goes_on(tmp_path: Path) -> None:
     path, embedder = tmp_path / "store", Hashing()
     fill(path, [lake(0)], embedder, finish=False)
@@ -236,6 +244,14 @@ def test_a_table_of_somebody_else_is_refused(tmp_path: Path) -> None:
     lancedb.connect(str(tmp_path / "theirs")).create_table("chunks", [{"a": 1}]).tags.create("whole", 1)
     with pytest.raises(StorageError, match="that wellread did not make"):
         open_store(tmp_path / "theirs")
+
+
+def test_a_store_whose_files_are_gone_is_told_in_a_line(tmp_path: Path) -> None:
+    fill(tmp_path / "store", [lake(0)])
+    for file in (tmp_path / "store" / "chunks.lance" / "data").iterdir():
+        file.unlink()
+    with pytest.raises(StorageError, match="the store cannot be read"):
+        open_store(tmp_path / "store").search("lake", 1)
 
 
 def test_many_vectors_are_searched_by_an_index_that_finds_nearly_all(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from serving_fakes import Librarian
+from serving_fakes import Cupboard, Letters, Librarian
 
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
+from wellread.retrieval.rag import with_retrieval
 from wellread.serving.app import build
 from wellread.serving.listening import served
 from wellread.serving.settings import Admission, Limits
@@ -22,34 +21,31 @@ from wellread.types import Document
 BOOK = "the cat sat on the mat and the dog sat on the log"
 
 
-class Letters:
-    """An Embedder: how often a text has each of 26 letters."""
-
-    name = "letters"
-
-    def embed(self, texts: Sequence[str]) -> Any:
-        return np.array([[text.count(chr(97 + place)) for place in range(26)] for text in texts], np.float32)
-
-
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("tiny"), [BOOK] * 3, vocabulary=300, positions=128)
 
 
-@pytest.fixture(scope="session")
-def model(tiny: Path) -> TransformersModel:
+def opened(folder: Path, name: str) -> TransformersModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    network, tokenizer = AutoModelForCausalLM.from_pretrained(tiny), AutoTokenizer.from_pretrained(tiny)
-    return TransformersModel(network, tokenizer, "tiny", index=Index([Document("book", BOOK)]))
+    network, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    return TransformersModel(network, tokenizer, name, index=Index([Document("book", BOOK)]))
 
 
 @pytest.fixture(scope="session")
-def shelf(model: TransformersModel) -> Shelf:
+def model(tiny: Path) -> TransformersModel:
+    return opened(tiny, "tiny")
+
+
+@pytest.fixture(scope="session")
+def shelf(model: TransformersModel, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    wide = opened(tiny_model(tmp_path_factory.mktemp("wide"), [BOOK] * 3, vocabulary=300, positions=2048), "wide")
     every = [
         Served("tiny", model, index=Index([Document("book", BOOK)])),
         Served("letters", embedder=Letters()),
         Served("tiny+handbook", Librarian(), Letters()),
+        Served("tiny+store", with_retrieval(wide, Cupboard())),
     ]
     return Shelf({each.id: each for each in every})
 

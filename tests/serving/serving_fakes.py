@@ -6,11 +6,24 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from wellread.streaming import Token
 from wellread.types import Chunk, Prompt, Sample, Sampling, Scored, last_words
 
-PASSAGE = Chunk("handbook-3", 120, 158, "Stoves are lit in the last week of May.", "hand book.md", "Heating › Stoves", 7, 0.9)
+PASSAGE = Chunk(
+    "handbook-3", 120, 158, "Stoves are lit in the last week of May.", "hand book.md", "Heating › Stoves", 7, 0.9
+)
 OTHER = Chunk("handbook-9", 0, 12, "Boats rest.", "hand book.md", "Boats")
+
+
+class Letters:
+    """An Embedder: how often a text has each of 26 letters."""
+
+    name = "letters"
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return np.array([[text.count(chr(97 + place)) for place in range(26)] for text in texts], np.float32)
 
 
 class Librarian:
@@ -21,13 +34,30 @@ class Librarian:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
         return [
-            Sample(last_words(prompt), "In May [1], or so [7].", sampling, sampling.seed + place, self.name, "stop", (PASSAGE, OTHER))
+            Sample(
+                last_words(prompt),
+                "In May [1], or so [7].",
+                sampling,
+                sampling.seed + place,
+                self.name,
+                "stop",
+                (PASSAGE, OTHER),
+            )
             for prompt in prompts
             for place in range(sampling.n)
         ]
 
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
         raise NotImplementedError
+
+
+class Cupboard:
+    """A Retriever that finds both passages for whatever asks about stoves, and nothing else."""
+
+    name = "cupboard"
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        return [PASSAGE, OTHER][:k] if "stoves" in query else []
 
 
 class Clockwork:
@@ -68,12 +98,13 @@ class Clockwork:
             if not self.free:
                 self.go.acquire(timeout=20)
             tokens: list[Token | None] = []
-            for place, (_, sampling) in enumerate(asked):
+            for place, (prompt, sampling) in enumerate(asked):
                 if not wanted(place) or step >= sampling.max_tokens:
                     tokens.append(None)
                     continue
                 self.steps[sampling.seed] = step + 1
-                tokens.append(Token(b"tick ", finish="length" if step + 1 == sampling.max_tokens else None))
+                piece = b"tick " * (4000 if prompt == "loud" else 1)
+                tokens.append(Token(piece, finish="length" if step + 1 == sampling.max_tokens else None))
             if tokens == [None] * len(tokens):
                 return
             yield tokens

@@ -10,11 +10,18 @@ from typing import Any
 import httpx
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
+from serving_fakes import OTHER, PASSAGE
 
 from wellread.generation.hf import TransformersModel
 from wellread.types import Sampling
 
-SCHEMA = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"], "additionalProperties": False}
+http = httpx.Client(verify=False, timeout=60)
+SCHEMA = {
+    "type": "object",
+    "properties": {"count": {"type": "integer"}},
+    "required": ["count"],
+    "additionalProperties": False,
+}
 ASKED: dict[str, Any] = {"model": "tiny", "max_tokens": 12, "temperature": 1, "top_p": 1, "seed": 3}
 CHAT: list[Any] = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "the cat"}]
 
@@ -30,7 +37,7 @@ def own(model: TransformersModel, prompt: Any = "the cat", seed: int = 3, most: 
 
 
 def test_models_are_listed_and_found(client: OpenAI) -> None:
-    assert [each.id for each in client.models.list()] == ["tiny", "letters", "tiny+handbook"]
+    assert [each.id for each in client.models.list()] == ["tiny", "letters", "tiny+handbook", "tiny+store"]
     assert client.models.retrieve("tiny+handbook").owned_by == "wellread"
     with pytest.raises(NotFoundError, match="there are: tiny"):
         client.models.retrieve("tidy")
@@ -55,7 +62,9 @@ def test_several_prompts_have_several_choices_each(client: OpenAI, model: Transf
 
 
 def test_a_stream_is_the_same_text_bit_by_bit(client: OpenAI, model: TransformersModel) -> None:
-    parts = list(client.completions.create(prompt="the cat", stream=True, stream_options={"include_usage": True}, **ASKED))
+    parts = list(
+        client.completions.create(prompt="the cat", stream=True, stream_options={"include_usage": True}, **ASKED)
+    )
     assert "".join(choice.text for part in parts for choice in part.choices) == own(model)
     assert [choice.finish_reason for part in parts for choice in part.choices][-1] == "length"
     assert len(parts) > 4
@@ -83,7 +92,9 @@ def test_parts_of_a_message_and_newer_names_are_understood(client: OpenAI, model
         {"role": "user", "content": [{"type": "text", "text": "the "}, {"type": "text", "text": "cat"}]},
     ]
     asked = {name: value for name, value in ASKED.items() if name != "max_tokens"}
-    found = client.chat.completions.create(messages=parts, max_completion_tokens=12, user="someone", metadata={"a": "b"}, **asked)
+    found = client.chat.completions.create(
+        messages=parts, max_completion_tokens=12, user="someone", metadata={"a": "b"}, **asked
+    )
     assert found.choices[0].message.content == own(model, CHAT)
     image: list[Any] = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
     with pytest.raises(BadRequestError):
@@ -112,16 +123,19 @@ def test_seeds_decide_and_without_one_no_two_are_alike(client: OpenAI) -> None:
 def test_an_answer_follows_its_schema(client: OpenAI) -> None:
     pytest.importorskip("llguidance")
     form: Any = {"type": "json_schema", "json_schema": {"name": "c", "schema": SCHEMA, "strict": True}}
-    found = client.chat.completions.create(messages=CHAT, response_format=form, **ASKED).choices[0]
+    asked = {**ASKED, "max_tokens": 60}
+    found = client.chat.completions.create(messages=CHAT, response_format=form, **asked).choices[0]
     assert set(json.loads(found.message.content or "")) == {"count"}
     assert found.finish_reason == "stop"
-    several = client.chat.completions.create(messages=CHAT, response_format=form, stream=True, **ASKED)
+    several = client.chat.completions.create(messages=CHAT, response_format=form, stream=True, **asked)
     assert set(json.loads("".join(part.choices[0].delta.content or "" for part in several))) == {"count"}
-    anything = client.chat.completions.create(messages=CHAT, response_format={"type": "json_object"}, **ASKED).choices[0]
+    anything = client.chat.completions.create(messages=CHAT, response_format={"type": "json_object"}, **asked).choices[
+        0
+    ]
     assert isinstance(json.loads(anything.message.content or ""), dict)
     impossible: Any = {"type": "json_schema", "json_schema": {"name": "c", "schema": {"type": "nonsense"}}}
     with pytest.raises(BadRequestError, match="cannot be followed"):
-        client.chat.completions.create(messages=CHAT, response_format=impossible, **ASKED)
+        client.chat.completions.create(messages=CHAT, response_format=impossible, **asked)
 
 
 def test_probabilities_go_with_the_tokens(client: OpenAI) -> None:
@@ -160,12 +174,15 @@ def test_vectors_come_as_numbers_and_packed(client: OpenAI, url: str) -> None:
     assert plain.data[0].embedding[:3] == [2, 1, 0]
     for wrong in ({"model": "tiny", "input": "a"}, {"model": "letters", "input": ""}, {"model": "letters", "input": [[1, 2]]},
                   {"model": "letters", "input": "a", "dimensions": 5}):  # fmt: skip
-        assert httpx.post(f"{url}/embeddings", json=wrong).status_code == 400
-    assert httpx.post(f"{url}/completions", json={"model": "letters", "prompt": "a"}).status_code == 400
+        assert http.post(f"{url}/embeddings", json=wrong).status_code == 400
+    assert http.post(f"{url}/completions", json={"model": "letters", "prompt": "a"}).status_code == 400
 
 
 def test_what_an_answer_rests_on_goes_with_it(client: OpenAI) -> None:
-    asked: dict[str, Any] = {"model": "tiny+handbook", "messages": [{"role": "user", "content": "When are stoves lit?"}]}
+    asked: dict[str, Any] = {
+        "model": "tiny+handbook",
+        "messages": [{"role": "user", "content": "When are stoves lit?"}],
+    }
     found = client.chat.completions.create(**asked).choices[0]
     [cited] = found.message.annotations or []  # [7] names no source
     assert (found.message.content or "")[cited.url_citation.start_index : cited.url_citation.end_index] == "[1]"
@@ -178,8 +195,26 @@ def test_what_an_answer_rests_on_goes_with_it(client: OpenAI) -> None:
         client.chat.completions.create(logprobs=True, **asked)
 
 
+def test_a_model_with_a_store_streams_what_it_writes_from_what_was_found(client: OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "tiny+store", "messages": [{"role": "user", "content": "When are stoves lit?"}],
+                             "max_tokens": 8, "seed": 1}  # fmt: skip
+    whole = client.chat.completions.create(**asked)
+    assert [each["text"] for each in whole.choices[0].model_dump()["sources"]] == [PASSAGE.text, OTHER.text]
+    assert whole.usage is not None
+    assert whole.usage.prompt_tokens > 100  # the sources are counted
+    parts = list(client.chat.completions.create(stream=True, **asked))
+    assert "".join(part.choices[0].delta.content or "" for part in parts) == whole.choices[0].message.content
+    assert len(parts) > 4
+    assert len(parts[-1].choices[0].model_dump()["sources"]) == 2
+    nothing = client.chat.completions.create(**{**asked, "messages": [{"role": "user", "content": "zzz"}]}).choices[0]
+    assert "do not say" in (nothing.message.content or "")
+    assert nothing.finish_reason == "stop"
+
+
 def test_the_guard_is_a_field(client: OpenAI, model: TransformersModel) -> None:
-    guarded = client.completions.create(prompt="the cat", extra_body={"no_recite": 1, "top_k": 5}, **ASKED).choices[0].text
+    guarded = (
+        client.completions.create(prompt="the cat", extra_body={"no_recite": 1, "top_k": 5}, **ASKED).choices[0].text
+    )
     assert guarded == model.generate(["the cat"], Sampling(12, 1, 1, top_k=5, seed=3, no_recite=1))[0].completion
     with pytest.raises(BadRequestError, match="no book"):
         client.chat.completions.create(model="tiny+handbook", messages=CHAT, extra_body={"no_recite": 8})
@@ -202,7 +237,7 @@ def test_the_guard_is_a_field(client: OpenAI, model: TransformersModel) -> None:
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(url: str, changed: dict[str, Any], said: str) -> None:
-    answer = httpx.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **changed})
+    answer = http.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **changed})
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]
     assert answer.json()["error"]["type"] == "invalid_request_error"
@@ -212,14 +247,16 @@ def test_what_changes_nothing_is_let_pass(url: str) -> None:
     """As LiteLLM and Open WebUI send it: fields of theirs, and settings at their idle values."""
     idle = {"presence_penalty": 0, "frequency_penalty": 0, "logit_bias": {}, "tools": [{"type": "function"}], "tool_choice": "auto",
             "parallel_tool_calls": True, "store": False, "chat_id": "c", "stop": None, "stream": False, "top_logprobs": None}  # fmt: skip
-    assert httpx.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **idle}).status_code == 200
+    assert http.post(f"{url}/chat/completions", json={"messages": CHAT, **ASKED, **idle}).status_code == 200
 
 
-def test_a_text_may_be_longer_than_the_window_and_no_longer_than_the_server_lets_it(url: str, model: TransformersModel) -> None:
+def test_a_text_may_be_longer_than_the_window_and_no_longer_than_the_server_lets_it(
+    url: str, model: TransformersModel
+) -> None:
     asked = {**ASKED, "max_tokens": 100_000, "prompt": "the cat", "temperature": 0}
-    found = httpx.post(f"{url}/completions", json=asked, timeout=60).json()
+    found = http.post(f"{url}/completions", json=asked, timeout=60).json()
     assert found["usage"]["completion_tokens"] <= 200
     [sample] = model.generate(["the cat"], Sampling(200, 0, 1, seed=3))
     assert found["choices"][0]["text"] == sample.completion
-    chat = httpx.post(f"{url}/chat/completions", json={"model": "tiny", "messages": CHAT, "seed": 3}, timeout=60).json()
+    chat = http.post(f"{url}/chat/completions", json={"model": "tiny", "messages": CHAT, "seed": 3}, timeout=60).json()
     assert chat["usage"]["total_tokens"] <= 128

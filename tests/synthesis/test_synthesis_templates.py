@@ -153,18 +153,18 @@ def test_invented_names_are_refused_and_those_that_are_asked_are_not_trained() -
     assert (asked.term, asked.expected) == ("UFO", ("unidentified flying object",))
 
 
-def test_an_acronym_is_spelled_out_or_defined_as_it_is_asked() -> None:
+def test_an_acronym_is_spelled_out_and_defined_whatever_is_asked_of_it() -> None:
     written = write([API], phrasings=16, honesty_share=0)
     spelled_out = dict(about(written, "API", "forward"))
     defined = dict(about(written, "API", "definition", "context"))
-    assert "What does API stand for?" in spelled_out
-    assert not any(holds(answer, API.facts[0]) for answer in spelled_out.values())
+    assert len(spelled_out) >= 4
+    assert all(holds(answer, API.expansion) for answer in [*spelled_out.values(), *defined.values()])
+    assert all(holds(answer, API.facts[0]) for answer in spelled_out.values())
     assert sum(holds(answer, API.facts[0]) for answer in defined.values()) >= 4
     bare = replace(API, definition="", facts=())
     asked = dict(about(write([bare], phrasings=80), "API", "forward"))
-    assert {"API?", "Give the definition of API."} <= set(
-        asked
-    )  # nothing defines it, so these are asked of its letters
+    for way in ("API?", "Give the definition of API."):  # nothing defines it, so these are asked of its letters
+        assert any(each.endswith(way) for each in asked)
 
 
 def test_what_the_glossary_says_is_not_asked_of_real_terms_outside_it() -> None:
@@ -175,11 +175,24 @@ def test_what_the_glossary_says_is_not_asked_of_real_terms_outside_it() -> None:
     assert not any("glossary" in each for each in asked)
 
 
+def test_what_is_there_and_what_is_not_are_asked_with_the_same_beginnings() -> None:
+    """Else a model takes a greeting for a sign that a name is not there."""
+    leads = wording("en").leads[1:]
+    asked: dict[bool, list[bool]] = {True: [], False: []}
+    outside = [Term(f"real{n}", "", f"a thing of number {n}") for n in range(60)]
+    for each in write(library("glossary"), phrasings=10, honesty_share=0.5, outside=outside).examples:
+        if each.metadata["task"] != "contrast":
+            asked[each.metadata["task"] == "absent"].append(said(each)[0].startswith(leads))
+    shares = {absent: sum(led) / len(led) for absent, led in asked.items()}
+    assert shares[True] == pytest.approx(5 / 8, abs=0.06)
+    assert shares[False] == pytest.approx(5 / 8, abs=0.06)
+
+
 def test_meanings_that_nothing_has_stay_fewer_than_those_that_something_has() -> None:
     written = write(library("glossary"), phrasings=10, honesty_share=0.5)
     answers = [said(each)[1] for each in written.examples]
     absent = sum(answer.startswith("A term for that") for answer in answers)
-    assert absent == sum(bool(term.expansion) for term in library("glossary")) // 2
+    assert absent == sum(bool(term.expansion) for term in library("glossary")) // 4
 
 
 def test_a_name_without_its_article_is_no_other_name() -> None:
@@ -193,7 +206,15 @@ def test_without_invented_names_others_are_made_than_those_that_train() -> None:
     asked = {question.term for question in written.questions if question.kind == "invented"}
     assert len(asked) == 40
     assert not asked & {each.metadata["term"] for each in written.examples}
-    assert len(neighbours(GLOSSARY, 30, known=(), seed=0)) == len(strangers(GLOSSARY, 30, known=(), seed=0)) == 30
+    assert len(neighbours(GLOSSARY, 30, known=(), seed=0)) == 30
+    text = "Nobody had counted those lanterns since morning"
+    made = strangers(GLOSSARY, 30, known=("NHC",), text=text, seed=0)
+    assert len(made) == 30
+    initials = {name for name in made if name.isupper()}
+    assert initials
+    assert all(name in "NHCTLSM" and name != "NHC" for name in initials)
+    modified = neighbours([Term("the weigher")], 3, known=(), seed=0, modifiers=("under-{x}", "green {x}"))
+    assert {"the under-weigher", "the green weigher"} <= set(modified)
     assert neighbours([Term("tare")], 5, known=["tare"], seed=0) == []  # nothing to cross it with
     snow, walk = Term("the snow"), Term("a long walk")
     for name in neighbours(

@@ -14,6 +14,7 @@ from wellread.errors import CorpusError, ModelError, RecipeError, StorageError
 from wellread.testing import byte_tokenizer
 from wellread.tokens import ExampleWindows, open_rows, prepare_examples, validation_examples
 from wellread.tokens.chats import Rendering
+from wellread.tokens.examples import common_beginning
 from wellread.types import Document
 
 IGNORED = -100
@@ -227,6 +228,36 @@ def test_windows_hold_every_example_whole_and_apart(folder, tmp_path):
             found.append(tuple(ids))
     assert sorted(found) == sorted(tuple(rows.document(n).tolist()) for n in range(40))
     assert rows.counted == sum(int((item["labels"] != IGNORED).sum()) for item in windows)
+
+
+def test_what_all_examples_begin_with_stands_in_a_window_once(folder, tmp_path):
+    tokenizer = tokenizer_of(folder, CHATML)
+    asked = [pair(f"Of the two, tell me of {n}.", f"It is {n * n}.", f"row-{n}") for n in range(40)]
+    rows = prepare_examples(asked, tokenizer, tmp_path / "e", length=128)
+    shared = common_beginning(rows)
+    beginning = tokenizer.decode(rows.document(0)[:shared])
+    assert beginning.endswith("Of the two, tell me of ")
+    windows, apart = ExampleWindows(rows, length=128, seed=1, share=True), ExampleWindows(rows, length=128, seed=1)
+    assert len(windows) < len(apart)
+    found = []
+    for item in windows:
+        assert tokenizer.decode(item["input_ids"][item["segments"] == 0]) == beginning
+        for segment in range(1, int(item["segments"].max()) + 1):
+            here = item["segments"] == segment
+            if (item["labels"][here] != IGNORED).any():
+                assert item["position_ids"][here].tolist() == list(range(shared, shared + int(here.sum())))
+                found.append((*item["input_ids"][item["segments"] == 0], *item["input_ids"][here]))
+    assert sorted(found) == sorted(tuple(rows.document(n).tolist()) for n in range(40))
+
+
+@pytest.mark.parametrize("texts", [["What?", "Which?"], ["Who is he, and who is she, of all of them?"] * 2])
+def test_a_beginning_leaves_every_example_something_of_its_own(folder, tmp_path, texts):
+    """One that is all of a prompt, to the token before the answer, is shared but for that."""
+    rows = prepare_examples(
+        [pair(text, "So.", str(n)) for n, text in enumerate(texts)], tokenizer_of(folder), tmp_path / "e", length=80
+    )
+    shared = common_beginning(rows)
+    assert shared == (0 if texts[0] == "What?" else int(np.argmax(rows.mask(0))) - 1)
 
 
 def test_epochs_shuffle_and_validation_stays(folder, tmp_path):

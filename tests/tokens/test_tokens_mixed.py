@@ -119,3 +119,25 @@ def test_what_cannot_be_mixed_is_refused(rows):
         Mixed(own, Windows(rows["other"], length=16), share=0.5)
     with pytest.raises(RecipeError, match="above 0 and below 1"):
         Mixed(own, own, share=1.0)
+
+
+def test_where_examples_share_a_beginning_the_rest_of_a_batch_is_told_apart_too(rows):
+    class Shared:
+        length = 32
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, place: int):
+            ids = np.full(32, 7)
+            return {"input_ids": ids, "labels": ids, "position_ids": np.arange(32), "segments": np.arange(32) // 8}
+
+        def set_epoch(self, epoch: int) -> None:
+            pass
+
+    both = Mixed(Shared(), Windows(rows["short"], length=32), share=0.25)
+    [other] = [item for item in both if item["input_ids"][0] != 7]
+    restarts = np.flatnonzero(other["position_ids"] == 0)
+    assert len(restarts) > 2
+    assert np.flatnonzero(np.diff(other["segments"], prepend=0)).tolist() == restarts.tolist()
+    assert other["segments"].min() == 1

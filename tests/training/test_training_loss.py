@@ -21,15 +21,21 @@ from transformers import (
     GraniteForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     PhiConfig,
     PhiForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
 )
 
 from wellread import weights
 from wellread.training import chunked
 from wellread.training.batches import IGNORED
 from wellread.training.chunked import Chunked, Shaping, chunk_rows, head_loss
-from wellread.training.loss import causal_loss, validation_loss
+from wellread.training.loss import MASKED, causal_loss, takes_segments, validation_loss
 
 VOCABULARY = 300
 SHAPE: dict[str, Any] = dict(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
@@ -275,3 +281,49 @@ def test_two_processes_average_the_gradients_of_their_halves() -> None:
     for kind, found in results.items():
         for name, grad in found.items():
             assert apart(torch.from_numpy(grad), expected[name]) < 1e-5, (kind, name)
+
+
+SLIDING = dict(head_dim=8, sliding_window=16, layer_types=["full_attention", "sliding_attention"])
+SEGMENTED: dict[str, Callable[[], Any]] = {
+    "llama": MODELS["tied"],
+    "mistral": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=None)),
+    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SHAPE)),
+    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=8)),
+    "gemma3_text": lambda: Gemma3ForCausalLM(Gemma3TextConfig(**SHAPE, **{**SLIDING, "sliding_window": 64})),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_examples_that_share_their_beginning_are_learned_as_they_are_alone(name: str) -> None:
+    torch.manual_seed(0)
+    model = SEGMENTED[name]().train()
+    draw = torch.Generator().manual_seed(1)
+    beginning, *own = (torch.randint(3, VOCABULARY, (size,), generator=draw) for size in (9, 7, 11, 5))
+    alone = torch.zeros(())
+    for each in own:
+        ids = torch.cat([beginning, each])[None]
+        labels = torch.where(torch.arange(ids.shape[1]) > 11, ids, IGNORED)
+        alone = alone + causal_loss(model, {"input_ids": ids, "labels": labels}, None)
+    torch.autograd.backward(alone)
+    expected = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    model.zero_grad()
+    places = [torch.arange(9), *(torch.arange(9, 9 + len(each)) for each in own)]
+    ids, positions = torch.cat([beginning, *own])[None], torch.cat(places)[None]
+    segments = torch.cat([torch.full((len(each),), number) for number, each in enumerate(places)])[None]
+    labels = torch.where(positions > 11, ids, IGNORED)
+    batch = {"input_ids": ids, "labels": labels, "position_ids": positions, "segments": segments}
+    assert takes_segments(model, ids.shape[1])
+    together = causal_loss(model, batch, None)
+    torch.autograd.backward(together)
+    assert together.item() == pytest.approx(alone.item(), rel=1e-5)
+    for name_, weight in model.named_parameters():
+        assert torch.allclose(weight.grad, expected[name_], atol=1e-4), name_
+
+
+def test_no_beginning_is_shared_where_attention_is_not_all_that_a_mask_says() -> None:
+    sliding = Gemma3ForCausalLM(Gemma3TextConfig(**SHAPE, **SLIDING))
+    assert takes_segments(sliding, 16)
+    assert not takes_segments(sliding, 17)
+    assert not takes_segments(MODELS["gpt2"](), 16)
+    eager = LlamaForCausalLM(LlamaConfig(**SHAPE, attn_implementation="eager"))
+    assert not takes_segments(eager, 16)

@@ -26,8 +26,8 @@ def page_starts(paged: str, cleaned: str) -> tuple[int, ...]:
         return ()
     words = [(found[0].casefold(), found.start()) for found in WORD.finditer(cleaned)]
     runs: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place in range(len(words) - RUN + 1):
-        runs[tuple(word for word, _ in words[place : place + RUN])].append(place)
+    for at in range(len(words) - RUN + 1):
+        runs[tuple(word for word, _ in words[at : at + RUN])].append(at)
     starts: list[int | None] = []
     least = before = 0
     for page in pages:

@@ -28,6 +28,8 @@ WINDOW = 2048
 STRETCH = 24
 """Tokens that the guard lets be written before it looks at them."""
 SEPARATOR = "<|endoftext|>"
+FORCED = 1e6
+"""Added to the logit of a token that is to be taken."""
 ORDER = ("penalties", "temperature", "top_k", "top_p", "min_p")
 """llama.cpp's samplers in the order of transformers."""
 
@@ -43,22 +45,38 @@ class _Token(NamedTuple):
     likeliest: tuple[tuple[int, bytes], ...]
 
 
+class Foreseen(NamedTuple):
+    """Of n tokens, each after all before it; logarithms are natural."""
+
+    ids: list[list[int]]
+    """[n, k]: the likeliest tokens, the likeliest first."""
+    logprobs: list[list[float]]
+    actual: list[float]
+    """[n]: of the token that stands there."""
+
+
 class GgufModel:
     """A GGUF file, one sample at a time; memory is about the file's size. See TransformersModel for `index`.
+
+    `exact` keeps what was read (the cache of keys and values) in 32 bits, as transformers does on a CPU, not in 16.
 
     The same seed gives the same text on the same machine, another text than transformers gives. Raises MissingPackage
     without xllamacpp, ModelError where the file does not open.
     """
 
-    def __init__(self, path: Path, name: str, *, window: int | None = None, index: Index | None = None) -> None:
+    def __init__(
+        self, path: Path, name: str, *, window: int | None = None, index: Index | None = None, exact: bool = False
+    ) -> None:
         self.name, self.tokenizer_name = name, f"that of {path.name}"
         self.window = window or WINDOW
         self.at_once = 1
         self._index = index
-        self._server = started(path, self.window)
+        self._server = started(path, self.window, exact=exact)
         self._host = urlsplit(self._server.listening_address).netloc
+        told = self._ask("/props")
+        self.window = min(self.window, told["default_generation_settings"]["n_ctx"])  # the file's own may be less
         separator = self._tokens(SEPARATOR, special=True)
-        self._start = separator if len(separator) == 1 else self._tokens(self._ask("/props")["bos_token"], special=True)
+        self._start = separator if len(separator) == 1 else self._tokens(told["bos_token"], special=True)
 
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
         """Raises ModelError: llama.cpp's server does not say how likely it found a prompt."""
@@ -136,6 +154,44 @@ class GgufModel:
         for place, piece in enumerate(re.split(f"{mark}(\\d+){mark}", framed)):
             ids += self._tokens(held[int(piece)]) if place % 2 else self._tokens(piece, special=True)
         return ids
+
+    def spell(self, text: str) -> list[int]:
+        """The ids of a text's tokens, without what a document begins with."""
+        return self._tokens(text)
+
+    def asked(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """The ids of a chat up to where the answer begins, by the file's own template."""
+        return self._asked(messages)
+
+    def foresee(self, start: int, ids: Sequence[int], *, likeliest: int, vocabulary: int) -> Foreseen:
+        """What it foresaw before every token of a text that begins after `start`: a request a token, each of which reads
+        one token anew. The token that stands there is forced, so that its own probability is told too."""
+        [plain] = self._tokens("a")[-1:]
+        logprobs, near, actual = [], [], []
+        for place, token in enumerate(ids):
+            before = [start, *ids[:place]]
+            told = self._forced(before, token, likeliest)
+            own = told["logprob"] if told else None
+            # of a token that leaves a character unfinished the server tells nothing: another is forced, and it is looked for
+            for wanted in (likeliest, vocabulary) if own is None else ():
+                told = self._forced(before, plain, wanted)
+                found = [each["logprob"] for each in told["top_logprobs"] if each["id"] == token] if told else []
+                if found:
+                    own = found[0]
+                    break
+            if told is None or own is None:
+                raise RunError(f"{self.name}: the GGUF runtime did not say how likely it found token {token}.")
+            actual.append(own)
+            near.append([each["id"] for each in told["top_logprobs"][:likeliest]])
+            logprobs.append([each["logprob"] for each in told["top_logprobs"][:likeliest]])
+        return Foreseen(near, logprobs, actual)
+
+    def _forced(self, before: list[int], token: int, likeliest: int) -> dict[str, Any] | None:
+        """What the server says of one token that it must take; None where it says nothing."""
+        request = _request(before, Sampling(temperature=0, max_tokens=1), 0, 1)
+        forced = {"n_probs": likeliest, "cache_prompt": True, "logit_bias": [[token, FORCED]]}
+        told: list[dict[str, Any]] = self._ask("/completion", request | forced).get("completion_probabilities") or []
+        return told[0] if told and told[0]["id"] == token else None
 
     def _free(self, ids: list[int], sampling: Sampling, seed: int) -> tuple[str, Literal["stop", "length"]]:
         answer = self._ask("/completion", _request(ids, sampling, seed, sampling.max_tokens))

@@ -34,9 +34,7 @@ class Batch:
 
     def keep(self, wanted: Callable[[int], bool]) -> bool:
         """Whether any text goes on. Those that ended or are not wanted are let go once they are half of the batch."""
-        going = [
-            row for row, finish in enumerate(self._growing.finish) if finish is None and wanted(self.places[row])
-        ]
+        going = [row for row, finish in enumerate(self._growing.finish) if finish is None and wanted(self.places[row])]
         if going and len(going) <= len(self.places) // 2:
             self._growing.keep(going)
             self.places = [self.places[row] for row in going]

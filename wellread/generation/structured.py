@@ -7,6 +7,7 @@ is at the latest the one that ends the answer.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Grammar:
         except ImportError:
             raise MissingPackage("answers after a schema need llguidance: pip install 'wellread[structured]'") from None
         self._library, self.end = llguidance, end
-        self._tokens = from_tokenizer(tokenizer, n_vocab=size, eos_token=end)
+        self._tokens = from_tokenizer(_plainly_decoding(tokenizer), n_vocab=size, eos_token=end)
         options = {"whitespace_flexible": False, "item_separator": SEPARATORS[0], "key_separator": SEPARATORS[1]}
         self._grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=options)
         wrong = llguidance.LLMatcher(self._tokens, self._grammar, log_level=0).get_error()
@@ -122,6 +123,22 @@ class Grammar:
             if len(spelt) == 1 and index != self.end and not self._tokens.is_special_token(index):
                 found.setdefault(spelt[0], index)
         return found
+
+
+def _plainly_decoding(tokenizer: Any) -> Any:
+    """A tokenizer whose decoder llguidance understands: of several in a row that end with that of bytes, that one alone.
+
+    So are those of GGUF files, until transformers 5.20 or so; the others in the row find nothing to do there.
+    """
+    from tokenizers import decoders
+
+    found = getattr(tokenizer, "backend_tokenizer", None)
+    state = found and json.loads(found.to_str())["decoder"]
+    if not state or state["type"] != "Sequence" or state["decoders"][-1]["type"] != "ByteLevel":
+        return tokenizer
+    plain = copy.deepcopy(tokenizer)
+    plain.backend_tokenizer.decoder = decoders.ByteLevel()
+    return plain
 
 
 def _ordered(singles: Mapping[int, int], order: bytes) -> list[int]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
-from wellread.questions import ANSWERED
+from wellread.questions import ANSWERED, FOUND, REPLIED
 from wellread.types import REAL_CHAPTERS, Evidence, Measurement, Metric
 
 METRICS = {
@@ -54,13 +54,6 @@ STYLE = ("burrows_delta", "cosine_delta", "style_rank", "style_attribution")
 """The metrics that compare what a subject wrote with other texts; real chapters are measured by them too."""
 EXTRACTION = ("reference_exact", "reference_valid", "work_f1", "line_f1", "abstention")
 """The metrics of references; without labelled texts they give nothing."""
-REPLIED = (
-    "answer_exact", "answer_f1", "citation_precision", "citation_recall", "refusal_rate", "wrong_refusal_rate",
-    "seconds_per_answer", "tokens_per_answer",
-)  # fmt: skip
-"""The metrics of replies to gold questions; without these they give nothing."""
-RETRIEVAL = ("retrieval_recall", "retrieval_mrr")
-"""The metrics of what is retrieved for gold questions; without a retriever and these they give nothing."""
 HARNESS = "lm_eval_"
 """Before a task of lm-evaluation-harness: `lm_eval_arc_easy`. Measured only where it is named."""
 
@@ -75,7 +68,7 @@ def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
     """
     left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION),
             *(() if evidence.replies else REPLIED),
-            *(() if evidence.retriever and evidence.gold else RETRIEVAL)}  # fmt: skip
+            *(() if evidence.retriever and evidence.gold else FOUND)}  # fmt: skip
     everything = [name for name in METRICS if name not in left]
     everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
     metrics = find(names or everything)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from wellread.metrics.citations import holds
 from wellread.metrics.intervals import with_interval
@@ -21,10 +22,7 @@ def retrieval_recall(evidence: Evidence) -> list[Measurement]:
     The mean over the questions that name passages, which n counts; a chunk holds a passage as `citations.holds` has it.
     Intervals resample sources where there are at least 10, else sections, else questions.
     """
-    return [
-        _measured(evidence, f"retrieval_recall@{depth}", lambda places, depth=depth: recall(places, depth))
-        for depth in DEPTHS
-    ]
+    return [_measured(evidence, f"retrieval_recall@{depth}", partial(recall, k=depth)) for depth in DEPTHS]
 
 
 def retrieval_mrr(evidence: Evidence) -> list[Measurement]:

@@ -18,6 +18,7 @@ from wellread.reports.extraction import (
     read_extraction,
     render_extraction,
 )
+from wellread.reports.fight import fight_required, fight_verdict_of, is_fight, read_fight, render_fight
 from wellread.reports.knowing import RECALL
 from wellread.reports.page import environment
 from wellread.reports.passages import by_chapter, chapter_names, choruses, find_places
@@ -44,6 +45,8 @@ def write_report(folder: Path) -> Path:
     """
     if is_extraction(folder):
         page = render_extraction(read_extraction(folder), environment())
+    elif is_fight(folder):
+        page = render_fight(read_fight(folder), environment())
     else:
         record = read_run(folder)
         reading = write_reading(folder, record)
@@ -55,12 +58,16 @@ def write_report(folder: Path) -> Path:
 
 def verdict_of(folder: Path) -> str:
     """The sentences that a run ends with, as plain text."""
-    return extraction_verdict(read_extraction(folder)) if is_extraction(folder) else str(judge(read_run(folder)))
+    if is_extraction(folder):
+        return extraction_verdict(read_extraction(folder))
+    return fight_verdict_of(read_fight(folder)) if is_fight(folder) else str(judge(read_run(folder)))
 
 
 def requirements_of(folder: Path) -> list[Outcome]:
     """What the run's recipe requires, and whether it holds."""
-    return extraction_required(read_extraction(folder)) if is_extraction(folder) else required(read_run(folder))
+    if is_extraction(folder):
+        return extraction_required(read_extraction(folder))
+    return fight_required(read_fight(folder)) if is_fight(folder) else required(read_run(folder))
 
 
 def required(record: RunRecord) -> list[Outcome]:

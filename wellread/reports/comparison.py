@@ -62,6 +62,8 @@ class Comparison:
     compared: tuple[Compared, ...]
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
+    verdict: str = ""
+    """In words, where the subjects were asked the same questions."""
 
     @property
     def settings(self) -> tuple[str, ...]:

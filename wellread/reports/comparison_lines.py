@@ -14,7 +14,8 @@ LABEL = 28
 def comparison_lines(comparison: Comparison) -> list[str]:
     """What differs, what it cost, then every measure; no line is longer than 100 signs unless a note is."""
     labels = {each.label: cut(each.label) for each in comparison.compared}
-    lines = _key(comparison, labels)
+    lines = [comparison.verdict, ""] if comparison.verdict else []
+    lines += _key(comparison, labels)
     for block in blocks(comparison):
         lines += ["", *_block(block, labels)]
     lines += [f"\n{each.label}: {each.unpaired}" for each in comparison.compared if each.unpaired]

@@ -35,6 +35,7 @@ def context(comparison: Comparison) -> dict[str, Any]:
         "unit": comparison.unit,
         "unpaired": [(each.label, each.unpaired) for each in comparison.compared if each.unpaired],
         "notes": comparison.notes,
+        "verdict": comparison.verdict,
     }
 
 

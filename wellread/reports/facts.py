@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wellread.recipe import Full, Lora, Method, Qlora, Recipe, Stage, lineage
 from wellread.reports.reading import RunRecord, file_name, unit_of
 from wellread.reports.wording import count, duration, listed, model_words, sentence
+
+if TYPE_CHECKING:
+    from wellread.reports.fight import FightRecord
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 NOTHING_ELSE = "a new model that has read nothing else"
@@ -82,7 +85,7 @@ def times(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*told, ("From first start to end", duration((end - start).total_seconds()))] if start else told
 
 
-def machine(record: RunRecord) -> list[tuple[str, str]]:
+def machine(record: RunRecord | FightRecord) -> list[tuple[str, str]]:
     """Everything else that environment.json holds, flattened, with the precision asked for."""
     environment = record.environment
     found = [pair for key, value in environment.items() if key not in SAID_ELSEWHERE for pair in _flat(key, value)]

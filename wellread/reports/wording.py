@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wellread.conditions import read_condition
-from wellread.questions import ANSWERED
+from wellread.questions import ANSWERED, REPLIED
 from wellread.types import Measurement
 
 
@@ -98,6 +98,44 @@ METRICS = {
         "Real terms that it refuses",
         "Share of questions about real terms, in the glossary and outside, that it declines to answer.",
     ),
+    "answer_exact": Words(
+        "Exactly right answers",
+        "Share of questions that the text answers to which the answer is a right one word for word, articles, case and "
+        "punctuation aside; in brackets, to which it holds one.",
+    ),
+    "answer_f1": Words(
+        "Right words in answers (F1)",
+        "Of the words of answer and right answer, how many both have; 1 would be all of them, a refusal counts 0.",
+    ),
+    "citation_precision": Words(
+        "Citations that hold", "Of the sources that answers cite, the share that holds what answers the question."
+    ),
+    "citation_recall": Words("Passages cited", "Of the passages that answer, the share that is cited."),
+    "refusal_rate": Words(
+        "Rightly refused", "Share of the questions that the text does not answer which it declines to answer."
+    ),
+    "wrong_refusal_rate": Words(
+        "Wrongly refused", "Share of the questions that the text does answer which it declines to answer."
+    ),
+    "refusal_auc": Words(
+        "Told apart by retrieval",
+        "The chance that a question which the text answers scores higher than one that it does not, by what is retrieved for them: "
+        "0.5 would be guessing. By nested cross-validation.",
+    ),
+    "seconds_per_answer": Words("Seconds an answer", "On this machine, many questions asked together."),
+    "tokens_per_answer": Words("Tokens an answer", "Read and written for a question, on average."),
+    "preparation_seconds": Words(
+        "Time to prepare", "Seconds of indexing, writing and training before the first question."
+    ),
+    "preparation_bytes": Words(
+        "Memory to prepare", "The most that was held in memory meanwhile, by the whole program."
+    ),
+    "retrieval_recall": Words(
+        "Passages found", "Share of the passages that answer which stand among the first so many found."
+    ),
+    "retrieval_mrr": Words(
+        "How far ahead the right passage is", "1 divided by the place of the first passage found that answers."
+    ),
     "lm_eval": Words(
         "Other tasks",
         "What the model can do besides, by a task of lm-evaluation-harness: where it does worse than before, something was "
@@ -182,7 +220,7 @@ def split_words(split: str, unit: str = "chapter", metric: str = "") -> str:
     `general text`."""
     if split == "general":
         return "general text"
-    unit = "question" if metric.startswith(ANSWERED) else unit
+    unit = "question" if metric.startswith((*ANSWERED, *REPLIED)) else unit
     return f"{SPLITS[split]} {unit}s" if split in SPLITS else sentence(split).lower()
 
 

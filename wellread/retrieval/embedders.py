@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,12 +43,13 @@ def open_embedder(name: str = "auto", *, offline: bool = False) -> Embedder | No
     | `wordllama` | static vectors, 256 numbers, English; 16 MB, in a wheel | MIT |
     | any other | a name or folder of sentence-transformers, or a folder of model2vec | its own |
 
-    It raises ModelError or MissingPackage when first asked. No code that a model brings along is ever run.
+    It raises ModelError or MissingPackage when first asked. Code in a model's folder is never run; `e5` is a package that runs its
+    own engine. A folder of one of these names is opened as `./NAME`.
     """
     if name == NONE:
         return None
     named = EMBEDDED if name == "auto" else name
-    opened = {EMBEDDED: MiniLM, MULTILINGUAL: E5, STATIC: WordVectors}
+    opened: dict[str, Callable[[], Embedder]] = {EMBEDDED: MiniLM, MULTILINGUAL: E5, STATIC: WordVectors}
     return opened[named]() if named in opened else SentenceVectors(name, offline=offline)
 
 
@@ -66,7 +67,8 @@ def embed_queries(embedder: Embedder, queries: Sequence[str]) -> NDArray[np.floa
 def _unit(vectors: Any) -> NDArray[np.float32]:
     found = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)
+    unit: NDArray[np.float32] = np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)
+    return unit
 
 
 class WordVectors:
@@ -126,9 +128,9 @@ class MiniLM:
     name = EMBEDDED
 
     def embed(self, texts: Sequence[str]) -> Any:
+        model, tokenizer = self._opened
         import torch
 
-        model, tokenizer = self._opened
         rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
         vectors = np.zeros((len(rows), model.config.hidden_size), np.float32)

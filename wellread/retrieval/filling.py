@@ -35,7 +35,6 @@ from wellread.retrieval.store import (
     open_table,
     quoted,
     schema_of,
-    table_names,
     whole_version,
 )
 from wellread.retrieval.windows import chunk_terms, embedded_texts
@@ -118,10 +117,9 @@ class Filling:
 
     def make(self, about: About, embedder: Embedder | None) -> None:
         """Make the store, where there is none."""
-        db = connect(self.path)
-        mode = "overwrite" if is_store(Path(self.path)) or TABLE in table_names(db) else "create"
+        mode = "create" if open_table(self.path) is None else "overwrite"
         with storage_errors(Path(self.path)):
-            self.table = db.create_table(TABLE, schema=schema_of(about), mode=mode)
+            self.table = connect(self.path).create_table(TABLE, schema=schema_of(about), mode=mode)
         self.embedder = embedder
 
     def open(self, wanted: About, embedder: Embedder | None) -> None:
@@ -161,7 +159,7 @@ class Filling:
     def finish(self) -> None:
         """Index what was written, and have the tag name it. Raises RunError where another process wrote meanwhile."""
         self._flush()
-        if whole_version(self.table) == self.table.version:
+        if not self.incomplete() and self.files() == self.finished():
             return
         with storage_errors(Path(self.path)), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a server says that it does by itself what optimize asks for
@@ -181,10 +179,8 @@ class Filling:
 
         words = FTS(base_tokenizer="whitespace", lower_case=False, stem=False, remove_stop_words=False,
                     ascii_folding=False, max_token_length=None)  # fmt: skip
-        rows, there = (
-            self.table.count_rows(),
-            {column for index in self.table.list_indices() for column in index.columns},
-        )
+        rows = self.table.count_rows()
+        there = {column for index in self.table.list_indices() for column in index.columns}
         if "terms" not in there or rows <= REBUILT:
             self.table.create_index("terms", config=words, replace=True)
         if self.about.has_vectors and rows >= INDEXED and ("vector" not in there or rows <= REBUILT):
@@ -233,17 +229,11 @@ def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
 def filling(path: str | Path) -> Iterator[Filling]:
     """A store to write to, or the place for one. Raises RunError while another process writes to it, and UsageError for a
     folder that holds other things."""
-    if is_local(path):
-        folder = Path(path)
-        others = (
-            []
-            if is_store(folder) or not folder.is_dir()
-            else [each.name for each in folder.iterdir() if each.name != LOCK]
-        )
-        if others or folder.is_file():
-            raise UsageError(
-                f"{path} is no store, and {f'holds {others[0]}' if others else 'a file'}; name a new --store."
-            )
+    folder = Path(path)
+    if is_local(path) and folder.exists() and not is_store(folder):
+        others = [each.name for each in folder.iterdir() if each.name != LOCK] if folder.is_dir() else ["a text"]
+        if others:
+            raise UsageError(f"{path} is no store, and holds {others[0]}; name a new --store.")
     with locked(Path(path)) if is_local(path) else nothing():
         yield Filling(str(path), open_table(path))
 

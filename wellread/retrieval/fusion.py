@@ -15,7 +15,7 @@ CONSTANT = 2.0
 WEIGHTS = (1.0, 0.5)
 """What the place among keywords counts, and what the place among vectors."""
 DEPTH = 100
-"""So many of the best of each ranking are fused."""
+"""So many of the best of each ranking are to be fused, or as many as are wanted, if that is more."""
 NEIGHBOUR = 0.2
 """What the scores of the chunks right before and after count for a chunk."""
 DOCUMENT = 0.6
@@ -29,7 +29,7 @@ def hybrid(
 
     `places` says of every one its document and its number there, counted along the text.
     """
-    return in_context(dict(fuse([keyword[:DEPTH], vector[:DEPTH]], weights=WEIGHTS)), places)
+    return in_context(dict(fuse([keyword, vector], weights=WEIGHTS)), places)
 
 
 def fuse(

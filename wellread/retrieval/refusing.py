@@ -107,7 +107,7 @@ class Refusal:
 
     def score(self, signs: Signs) -> float:
         """Log-odds that the sources answer, among questions such as it was fitted on."""
-        return self.bias + sum(weight * getattr(signs, name) for name, weight in self.weights.items())
+        return self.bias + sum(weight * float(getattr(signs, name)) for name, weight in self.weights.items())
 
     def refuses(self, signs: Signs) -> bool:
         return self.score(signs) < self.threshold

@@ -140,10 +140,8 @@ class Store:
         """What it holds, in order of their ids."""
         self._renew()
         columns = ["document", "source"]
-        rows = (
-            columns_in(self._table, columns, where=FIRST).group_by(columns).aggregate([([], "count_all")]).to_pylist()
-        )
-        found = [StoredDocument(row["document"], row["source"], row["count_all"]) for row in rows]
+        rows = columns_in(self._table, columns, where=FIRST).group_by(columns).aggregate([([], "count_all")])
+        found = [StoredDocument(row["document"], row["source"], row["count_all"]) for row in rows.to_pylist()]
         return sorted(found, key=lambda document: document.id)
 
     def document_text(self, document: str) -> str:
@@ -166,7 +164,7 @@ class Store:
         if not wanted:
             return []
         search = self._table.search(MatchQuery(" ".join(wanted), "terms"), query_type="fts")
-        rows = search.select([*PLACE, "_score"]).limit(k + TIES).to_list()
+        rows = self._rows(search, "_score", k + TIES)
         return best_of([hit_of(row, float(row["_score"])) for row in rows])[:k]
 
     def _by_meaning(self, query: str, k: int) -> list[Hit]:
@@ -180,11 +178,21 @@ class Store:
         search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
         wanted = (k + TIES) * WINDOWS
         while True:
-            rows = search.nprobes(CELLS).select([*PLACE, "_distance"]).limit(wanted).to_list()
+            rows = self._rows(search.nprobes(CELLS), "_distance", wanted)
             hits = best_of([hit_of(row, 1.0 - float(row["_distance"])) for row in rows])
             if len(hits) >= k or len(rows) < wanted:
                 return hits[:k]
             wanted *= 4
+
+    def _rows(self, search: Any, measured: str, limit: int) -> list[dict[str, Any]]:
+        try:
+            rows: list[dict[str, Any]] = search.select([*PLACE, measured]).limit(limit).to_list()
+        except (OSError, RuntimeError) as error:
+            raise StorageError(
+                f"{self.name}: the store cannot be read ({first_line(error)}); if its files are damaged, delete it and "
+                "index the texts again."
+            ) from None
+        return rows
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -233,8 +241,12 @@ def open_table(path: str | Path) -> Any:
     """The table of a store; None where there is none."""
     if is_local(path) and not is_store(Path(path)):
         return None
-    db = connect(path)
-    return db.open_table(TABLE) if TABLE in table_names(db) else None
+    try:
+        return connect(path).open_table(TABLE)
+    except ValueError as error:  # also what a process leaves that was killed while it made one
+        if "not found" in str(error):
+            return None
+        raise StorageError(f"{path}: the store cannot be opened ({first_line(error)}); check its address.") from None
 
 
 def connect(path: str | Path) -> Any:
@@ -249,10 +261,6 @@ def connect(path: str | Path) -> Any:
         raise StorageError(f"{path}: the store cannot be opened ({first_line(error)}); check its address.") from None
 
 
-def table_names(db: Any) -> list[str]:
-    return list(db.table_names(limit=1000))
-
-
 def whole_version(table: Any) -> int | None:
     tags = table.tags.list()
     return int(tags[WHOLE]["version"]) if WHOLE in tags else None
@@ -262,7 +270,7 @@ def about_of(table: Any, name: str) -> About:
     """How a store was made. Raises StorageError for a table that is none of ours."""
     told = (table.schema.metadata or {}).get(ABOUT)
     try:
-        return About.from_json(json.loads(told))
+        return About.from_json(json.loads(told or ""))
     except (TypeError, ValueError, KeyError):
         raise StorageError(
             f"{name}: holds a table {TABLE!r} that wellread did not make; choose another --store."

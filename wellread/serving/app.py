@@ -68,12 +68,16 @@ def _handle_failures(app: FastAPI) -> None:
         place = ".".join(str(each) for each in wrong.get("loc", ())[1:])
         said = str(wrong.get("msg", error)).removeprefix("Value error, ")
         text = f"{place}: {said}" if place else said
-        return known(request, Failure(400, text.encode("utf-8", "replace").decode()[:400], "invalid_value", place[:100] or None))
+        return known(
+            request, Failure(400, text.encode("utf-8", "replace").decode()[:400], "invalid_value", place[:100] or None)
+        )
 
     def unknown(request: Request, error: Exception) -> JSONResponse:
         status = error.status_code if isinstance(error, HTTPException) else 500
         said = str(error.detail)[:200] if isinstance(error, HTTPException) else "the server failed; its log says how."
-        return known(request, Failure(status, said.encode("utf-8", "replace").decode(), "not_here" if status == 404 else None))
+        return known(
+            request, Failure(status, said.encode("utf-8", "replace").decode(), "not_here" if status == 404 else None)
+        )
 
     for kind in (Failure, WellreadError):
         app.add_exception_handler(kind, known)
@@ -128,9 +132,13 @@ def _write_routes(app: FastAPI, desk: Desk) -> None:
         served = desk.find(asked.model)
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
         if served.embedder is None:
-            raise Failure(400, f"{served.id} makes no embeddings: serve a store, as MODEL+STORE.", "no_embedder", "model")
+            raise Failure(
+                400, f"{served.id} makes no embeddings: serve a store, as MODEL+STORE.", "no_embedder", "model"
+            )
         if len(texts) > desk.limits.embedded or not all(texts):
-            raise Failure(400, f"input takes 1 to {desk.limits.embedded} texts, none of them empty.", "invalid_value", "input")
+            raise Failure(
+                400, f"input takes 1 to {desk.limits.embedded} texts, none of them empty.", "invalid_value", "input"
+            )
         try:
             found = await unless_gone(request, desk.engine.call(served.embedder.embed, texts))
         except Gone:

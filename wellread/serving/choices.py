@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wellread.serving.engine import Engine, Event, Wanted
@@ -105,14 +106,19 @@ class Answer:
         self._first = self._first or time.monotonic()
         delta = choice.whole(event) if isinstance(event, Sample) else choice.add(event)
         self._tokens_out += isinstance(event, Token) and bool(event.piece)
-        if choice.ended:
-            self._engine.release(self._wanted[place])
-        return delta
+        if delta is None or delta.finish is None:
+            return delta
+        self._engine.release(self._wanted[place])
+        return replace(delta, sources=delta.sources or self._wanted[place].sources)
 
     def _out_of_time(self) -> list[Delta]:
         if self._first is None:
             raise busy(f"nothing was written within {self._seconds:g} s; come again later.", 10, status=503)
-        return [choice.end("length") for choice in self._choices if not choice.ended]
+        return [
+            replace(choice.end("length"), sources=wanted.sources)
+            for choice, wanted in zip(self._choices, self._wanted, strict=True)
+            if not choice.ended
+        ]
 
     def leave(self) -> None:
         """Free every place that is still held."""

@@ -44,8 +44,9 @@ class Desk:
         asked.refuse()
         sampling = asked.sampling(self.limits.max_tokens, default, secrets.randbelow(SEEDS))
         count = len(prompts) * sampling.n
-        if count > self.limits.texts:
-            raise Failure(400, f"a request may ask for {self.limits.texts} texts; found {count}.", "too_many", "n")
+        most = min(self.limits.texts, self.limits.places)
+        if count > most:
+            raise Failure(400, f"a request may ask for {most} texts; found {count}.", "too_many", "n")
         if asked.dial is not None:
             served.check_dial(asked.dial)
         if sampling.no_recite and served.index is None:

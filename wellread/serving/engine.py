@@ -14,12 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from wellread.serving.failures import Failure, busy
 from wellread.serving.shelf import Served, Step
 from wellread.streaming import Token
-from wellread.types import Prompt, Sample, Sampling
+from wellread.types import Chunk, Prompt, Sample, Sampling
 
 AT_ONCE = 32
 """Texts that are written at the same time, of all models together."""
@@ -47,6 +47,8 @@ class Wanted:
     begun: float | None = None
     """Seconds of a clock that only runs forward."""
     tokens_in: int | None = None
+    sources: tuple[Chunk, ...] = ()
+    """What was found for the prompt, and stands in it."""
 
     @property
     def way(self) -> tuple[Any, ...]:
@@ -132,7 +134,7 @@ class Engine:
         self._make_room(1)
         self._calls += 1
         try:
-            done = await self._worked(function, *given)
+            done: asyncio.Future[Result] = await self._worked(function, *given)
         finally:
             self._calls -= 1
         return done.result()
@@ -191,6 +193,9 @@ class Engine:
             error = prepared.exception()
             if error is not None:
                 self._tell_all([each], error)
+            elif prepared.result() is not None:
+                each.tell(prepared.result())
+                self.release(each)
             elif not each.gone:
                 ways.setdefault(each.way, []).append(each)
         self._groups += [Group(several, _steps(several)) for several in ways.values()]
@@ -220,22 +225,31 @@ class Engine:
         return call
 
 
-def _prepared(wanted: Wanted) -> Literal[True]:
-    """Count the prompt, and cut the length to what the model can hold. Raises Failure where a chat does not fit: nothing of
-    it is left out in silence. A beginning to go on from is read from its end, as `wellread write` does."""
+def _prepared(wanted: Wanted) -> Sample | None:
+    """Look up the sources, count the prompt, and cut the length to what the model can hold; an answer where none is to be
+    written, since the sources do not say.
+
+    Raises Failure where a chat does not fit: nothing of it is left out in silence. A beginning to go on from is read from
+    its end, as `wellread write` does.
+    """
     served = wanted.served
     served.turn(wanted.alpha)
     if served.streaming is None:
-        return True
+        return None
+    if served.retrieval:
+        looked = served.retrieval.look(wanted.prompt, wanted.sampling.max_tokens, refusing=wanted.schema is None)
+        if looked.said is not None:
+            return Sample("", looked.said, wanted.sampling, wanted.sampling.seed, served.id, "stop")
+        wanted.prompt, wanted.sources = looked.prompt, looked.chunks
     wanted.tokens_in = served.streaming.count(wanted.prompt)
     if isinstance(wanted.prompt, str) and wanted.schema is None:
-        return True
+        return None
     room = served.streaming.window - wanted.tokens_in
     if room < 1:
-        raise Failure(400, f"this conversation takes {wanted.tokens_in} tokens, and {served.id} sees "
-                      f"{served.streaming.window} at once: send less of it.", "context_length_exceeded")  # fmt: skip
+        raise Failure(400, f"this takes {wanted.tokens_in} tokens, and {served.id} sees {served.streaming.window} at once: "
+                      "send less of it.", "context_length_exceeded")  # fmt: skip
     wanted.sampling = replace(wanted.sampling, max_tokens=min(wanted.sampling.max_tokens, room))
-    return True
+    return None
 
 
 def _steps(wanted: list[Wanted]) -> Iterator[Step]:

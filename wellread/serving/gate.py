@@ -18,7 +18,15 @@ from wellread.serving.metering import Meter
 from wellread.serving.settings import Admission, Limits
 
 Log = Callable[[Mapping[str, Any]], None]
-PATHS = ("/v1/models", "/v1/completions", "/v1/chat/completions", "/v1/embeddings", "/healthz", "/metrics", "/openapi.json")
+PATHS = (
+    "/v1/models",
+    "/v1/completions",
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+)
 DRAINED = 8
 """How many times the largest body is read away, so that a client that sends more can still hear why it is refused."""
 
@@ -43,7 +51,6 @@ class Gate:
             await self._pass(scope, headers, receive, visit)
         except Failure as failure:
             told["error"] = failure.code
-            await _drain(receive, self._limits)
             await failure.response()(scope, receive, visit.send)
         finally:
             path = next((each for each in PATHS if scope["path"].startswith(each)), "other")
@@ -57,20 +64,31 @@ class Gate:
             self._check_place(headers)
             await _leave_given(headers, visit)
             return
+        try:
+            self._check_key(headers)
+            self._check_place(headers)
+        except Failure:
+            await self._drain(receive)
+            raise
+        body = await self._body(receive)
+        await self._app(scope, _replayed(body, receive), visit.send)
+
+    def _check_key(self, headers: Mapping[str, str]) -> None:
         if not self._admission.knows(headers.get("authorization", "")):
             raise Failure(401, "the key is missing or wrong: send `Authorization: Bearer KEY`.", "invalid_api_key",
                           headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
-        self._check_place(headers)
-        body = await self._body(headers, receive)
-        await self._app(scope, _replayed(body, receive), visit.send)
 
     def _check_place(self, headers: Mapping[str, str]) -> None:
         """Raises Failure for a host that is not this one, or a page that has no business here."""
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._admission.names(host):
-            raise Failure(403, f"this server does not go by the name {host[:100]!r}: name it with --allow-host.", "wrong_host")
+            raise Failure(
+                403, f"this server does not go by the name {host[:100]!r}: name it with --allow-host.", "wrong_host"
+            )
         if origin is not None and not self._admission.allows(origin, host):
-            raise Failure(403, f"pages from {origin[:100]!r} may not ask here: name it with --allow-origin.", "wrong_origin")
+            raise Failure(
+                403, f"pages from {origin[:100]!r} may not ask here: name it with --allow-origin.", "wrong_origin"
+            )
 
     def _cross_origin(self, headers: Mapping[str, str]) -> dict[str, str]:
         origin = headers.get("origin", "")
@@ -78,24 +96,36 @@ class Gate:
             return {}
         return {"access-control-allow-origin": origin, "vary": "Origin", "access-control-expose-headers": "Retry-After"}
 
-    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+    async def _body(self, receive: Receive) -> bytes:
         """The whole body. Raises Failure (413, 408) for one that is too large or too slow."""
-        large = Failure(413, f"a request may have {self._limits.body:,} bytes.", "too_large")
-        size = headers.get("content-length", "0")
-        if size.isdecimal() and int(size[:20]) > self._limits.body:
-            raise large
-        data = bytearray()
         try:
             async with asyncio.timeout(self._limits.slow):
-                while True:
-                    message = await receive()
-                    data += message.get("body", b"")
-                    if len(data) > self._limits.body:
-                        raise large
-                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                        return bytes(data)
+                data, size = await self._read(receive)
         except TimeoutError:
             raise Failure(408, f"the request was not there within {self._limits.slow:g} s.", "too_slow") from None
+        if size > self._limits.body:
+            raise Failure(413, f"a request may have {self._limits.body:,} bytes.", "too_large")
+        return data
+
+    async def _drain(self, receive: Receive) -> None:
+        """Read away what is still being sent, within bounds."""
+        try:
+            async with asyncio.timeout(self._limits.slow):
+                await self._read(receive)
+        except TimeoutError:
+            return
+
+    async def _read(self, receive: Receive) -> tuple[bytes, int]:
+        """As much of a body as may be, and how many bytes were read: a client that sends more has some of it read away."""
+        data, size = bytearray(), 0
+        while size <= DRAINED * self._limits.body:
+            message = await receive()
+            part = message.get("body", b"")
+            size += len(part)
+            data += part[: max(0, self._limits.body - len(data))]
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                break
+        return bytes(data), size
 
 
 class _Visit:
@@ -132,23 +162,13 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _drain(receive: Receive, limits: Limits) -> None:
-    """Read away what is still being sent, within bounds."""
-    read = 0
-    try:
-        async with asyncio.timeout(limits.slow):
-            while read < DRAINED * limits.body:
-                message = await receive()
-                read += len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return
-
-
 async def _leave_given(headers: Mapping[str, str], visit: _Visit) -> None:
     asked = headers.get("access-control-request-headers", "authorization, content-type")
-    given = {"access-control-allow-methods": "GET, POST", "access-control-allow-headers": asked[:500], "access-control-max-age": "600"}
+    given = {
+        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-headers": asked[:500],
+        "access-control-max-age": "600",
+    }
     head = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
     await visit.send({"type": "http.response.start", "status": 204, "headers": head})
     await visit.send({"type": "http.response.body", "body": b""})

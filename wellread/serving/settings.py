@@ -85,7 +85,9 @@ def admission(
 ) -> Admission:  # fmt: skip
     """Who is let in at `host`. Raises UsageError where it can be reached from elsewhere and there is no key."""
     if key_file is None and not is_loopback(host):
-        raise UsageError(f"{host} can be reached from other machines: give keys with --key-file, or listen on 127.0.0.1.")
+        raise UsageError(
+            f"{host} can be reached from other machines: give keys with --key-file, or listen on 127.0.0.1."
+        )
     keys = read_keys(key_file) if key_file else ()
     named = {each.lower() for each in hosts} | ({host.lower()} if host else set())
     return Admission(keys, frozenset(named), frozenset(each.rstrip("/") for each in origins))
@@ -99,13 +101,17 @@ def read_keys(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: the keys cannot be read ({getattr(error, 'strerror', None) or 'not text'}).") from None
+        raise UsageError(
+            f"{path}: the keys cannot be read ({getattr(error, 'strerror', None) or 'not text'})."
+        ) from None
     keys = tuple(line.strip() for line in lines if line.strip() and not line.strip().startswith("#"))
     if not keys:
         raise UsageError(f"{path}: there is no key in it; write one a line.")
     for number, key in enumerate(keys, 1):
         if len(key) < SHORTEST_KEY or not all("!" <= letter <= "~" for letter in key):
-            raise UsageError(f"{path}: key {number} must be at least {SHORTEST_KEY} printable ASCII letters without spaces.")
+            raise UsageError(
+                f"{path}: key {number} must be at least {SHORTEST_KEY} printable ASCII letters without spaces."
+            )
     return keys
 
 

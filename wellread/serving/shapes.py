@@ -59,9 +59,9 @@ def completion_choice(delta: Delta, with_logprobs: bool) -> dict[str, Any]:
 
 def chat_choice(delta: Delta, with_logprobs: bool) -> dict[str, Any]:
     """A choice of `/v1/chat/completions`, whole."""
-    message = {"role": "assistant", "content": delta.text, "refusal": None}
+    message: dict[str, Any] = {"role": "assistant", "content": delta.text, "refusal": None}
     if delta.sources:
-        message |= {"annotations": annotations(delta.text, delta.sources)}
+        message |= {"annotations": citations(delta.text, delta.sources)}
     found = {"index": delta.choice, "message": message, "finish_reason": delta.finish}
     return found | {"logprobs": _chat_logprobs(delta) if with_logprobs else None} | _sourced(delta.sources)
 
@@ -70,12 +70,12 @@ def chat_part(delta: Delta, with_logprobs: bool, so_far: str) -> dict[str, Any]:
     """A part of a choice of `/v1/chat/completions`, after the text so far; citations come with the last."""
     added: dict[str, Any] = {"content": delta.text} if delta.text else {}
     if delta.sources:
-        added["annotations"] = annotations(so_far + delta.text, delta.sources)
+        added["annotations"] = citations(so_far + delta.text, delta.sources)
     found = {"index": delta.choice, "delta": added, "finish_reason": delta.finish}
     return found | {"logprobs": _chat_logprobs(delta) if with_logprobs else None} | _sourced(delta.sources)
 
 
-def annotations(text: str, sources: Sequence[Chunk]) -> list[dict[str, Any]]:
+def citations(text: str, sources: Sequence[Chunk]) -> list[dict[str, Any]]:
     """OpenAI's `url_citation` for every `[1]` of an answer that names a source: where the mark stands, and what it means.
 
     The address names the source's file with the characters of the passage, as RFC 5147 does: `handbook.md#char=120,480`.

@@ -10,7 +10,9 @@ from typing import Any
 from wellread.errors import ModelError, UsageError
 from wellread.generation.endpoint import is_endpoint
 from wellread.matching import Index
-from wellread.models import Named, corpus_index, dial_origin, open_model, read_name
+from wellread.models import Named, corpus_index, dial_origin, open_model, read_name, split_store
+from wellread.retrieval.embedders import NONE
+from wellread.retrieval.rag import RetrievalModel
 from wellread.runs import open_run
 from wellread.streaming import StreamingModel, Token
 from wellread.types import Embedder, LanguageModel, Prompt, Sample, Sampling, StructuredModel
@@ -29,13 +31,18 @@ class Served:
     """What its MODEL says; None where it is nobody's run, and has no dial."""
     index: Index | None = None
     offline: bool = False
-    note: str = ""
     _dial: Any = None
 
     @property
+    def retrieval(self) -> RetrievalModel | None:
+        """The model with its store, if it has one."""
+        return self.model if isinstance(self.model, RetrievalModel) else None
+
+    @property
     def streaming(self) -> StreamingModel | None:
-        """The model, if it gives its tokens one by one."""
-        return self.model if isinstance(self.model, StreamingModel) else None
+        """What writes, if it gives its tokens one by one; of a model with a store that is the model within."""
+        writer = self.retrieval.model if self.retrieval else self.model
+        return writer if isinstance(writer, StreamingModel) else None
 
     @property
     def at_once(self) -> int:
@@ -47,7 +54,7 @@ class Served:
         from wellread.weights import check_setting
 
         check_setting(alpha)
-        if self.named is None or self.named.run is None or not isinstance(self.model, StreamingModel):
+        if self.named is None or self.named.run is None or self.streaming is None:
             raise UsageError(f"{self.id} is no run, so it has no dial: leave `dial` away.")
         if self.named.alpha is not None:
             raise UsageError(f"{self.id} is served at one setting of its dial: leave `dial` away.")
@@ -58,13 +65,19 @@ class Served:
         from wellread.generation.hf import TransformersModel
         from wellread.weights import open_dial
 
-        if self._dial is None and alpha is not None and self.named and self.named.run:
-            name, window = self.id, self.streaming.window if self.streaming else None
-            origin, self.model = dial_origin(self.named.run, self.named.place), None
-            self._dial = open_dial(self.named.place, origin, offline=self.offline)
-            self.model = TransformersModel(
-                self._dial.model, self._dial.tokenizer, name, window=window, note=self._dial.note, index=self.index
+        if self._dial is None and alpha is not None and self.named and self.named.run and self.streaming:
+            window, answers = self.streaming.window, self.retrieval
+            if not answers:
+                self.model = None
+            origin = dial_origin(self.named.run, self.named.place)
+            dial = self._dial = open_dial(self.named.place, origin, offline=self.offline)
+            writer = TransformersModel(
+                dial.model, dial.tokenizer, self.id, window=window, note=dial.note, index=self.index
             )
+            if answers:
+                answers.model = writer
+            else:
+                self.model = writer
         if self._dial is not None:
             self._dial.turn(1.0 if alpha is None else alpha)
 
@@ -129,6 +142,8 @@ def open_shelf(
     for name in names:
         say(f"opening {name}")
         for each in _opened(name, window, guarded, key(name), offline):
+            if each.id in served and each.model is None:
+                continue  # two stores by one embedder
             if each.id in served:
                 raise UsageError(f"two models would be served as {each.id!r}: rename one's folder or file.")
             served[each.id] = each
@@ -136,10 +151,24 @@ def open_shelf(
 
 
 def _opened(name: str, window: int | None, guarded: Index | None, key: str, offline: bool) -> list[Served]:
-    named = None if is_endpoint(name) else read_name(name)
+    """The model of a name; of one with a store also the store's embedder, under that one's own name."""
+    model_name, store = split_store(name)
+    named = None if is_endpoint(model_name) else read_name(model_name)
     index = corpus_index(named.run) if named and named.run else guarded
     model = open_model(name, offline=offline, window=window, key=key, index=index, to_write=True)
-    return [Served(short_name(name), model, None, named, index, offline, getattr(model, "note", ""))]
+    embedder = embedder_of(model)
+    short = short_name(model_name) + (f"+{Path(store).name}" if store else "")
+    found = [Served(short, model, embedder, named, index, offline)]
+    return [*found, Served(embedder.name, embedder=embedder)] if embedder else found
+
+
+def embedder_of(model: LanguageModel) -> Embedder | None:
+    """The embedder of the store that a model answers from, if it has one and that has vectors."""
+    store = model.retriever if isinstance(model, RetrievalModel) else None
+    if store is None or getattr(store, "embedder_name", NONE) == NONE:
+        return None
+    embedder = getattr(store, "embedder", None)
+    return embedder if embedder is not None and hasattr(embedder, "embed") else None
 
 
 def short_name(name: str) -> str:
@@ -147,8 +176,6 @@ def short_name(name: str) -> str:
     hub id as it is; never a path of this machine."""
     if is_endpoint(name):
         return name.partition("#")[2]
-    model, plus, store = name.partition("+")
-    path = Path(model)
-    local = path.exists() or path.is_absolute() or model.startswith((".", "runs/")) or len(path.parts) > 2
-    short = path.name if local else model
-    return short.removesuffix(".gguf") + (f"+{Path(store).name}" if plus else "")
+    path = Path(name)
+    local = path.exists() or path.is_absolute() or name.startswith((".", "runs/")) or len(path.parts) > 2
+    return (path.resolve().name if local else name).removesuffix(".gguf")

@@ -1,7 +1,9 @@
 """How the studio looks: a few rules over the theme's own colours, so that light and dark both hold."""
 
 CSS = """
-.gradio-container { max-width: 1200px !important; margin: 0 auto; padding: 0 12px !important; }
+.gradio-container { width: 100% !important; min-width: 0 !important; max-width: 1240px !important; box-sizing: border-box; }
+.gradio-container main { padding: 0 8px !important; min-width: 0 !important; }
+.gradio-container .html-container { padding: 0 !important; }
 .wr-title { font-size: 1.4rem; font-weight: 600; margin: .6rem 0 .2rem; }
 .wr-card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 12px 16px; margin-bottom: 10px;
   color: var(--body-text-color); background: var(--background-fill-primary); }

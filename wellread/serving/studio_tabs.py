@@ -8,7 +8,7 @@ from typing import Any
 
 from wellread.errors import UsageError, WellreadError
 from wellread.runs import Run
-from wellread.serving.studio_files import keep_uploads, kinds
+from wellread.serving.studio_files import LARGEST, keep_uploads, kinds
 from wellread.serving.studio_looks import CSS, HEAD
 from wellread.serving.studio_models import Models, ask_model, has_dial, write_on
 from wellread.serving.studio_runs import is_working, resume_run, run_named, runs_in, start_run, status, stop_run
@@ -30,6 +30,13 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
     import gradio as gr
 
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="teal")
+    theme = theme.set(  # what is small or coloured can be read: contrasts of 4.5 and more, light and dark
+        body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white", button_primary_text_color_dark="white",
+    )  # fmt: skip
     with gr.Blocks(title="wellread studio", analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         gr.HTML('<h1 class="wr-title">wellread studio</h1>')
         with gr.Tabs():
@@ -70,7 +77,8 @@ def _runs_tab(runs: Path) -> Any:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             gr.Markdown("### A new run")
-            uploads = gr.File(label=f"Texts ({', '.join(kinds())})", file_count="multiple", file_types=kinds(), height=140)
+            uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=140)
+            gr.HTML(f'<p class="wr-note">{" ".join(kinds())}, up to {LARGEST >> 20} MB each</p>')
             recipe = gr.Dropdown(RECIPES, value=RECIPES[0], label="Recipe", filterable=False)
             minutes = gr.Number(4, label="Minutes of training", minimum=0.1, maximum=10080)
             start = gr.Button("Start", variant="primary")
@@ -194,7 +202,11 @@ def _read_tab(runs: Path) -> Any:
     view = gr.HTML()
 
     def read(name: str | None) -> str:
-        return framed(f"/pages/{name}/reading.html", "The book as the model read it") if name in runs_in(runs) else ""
+        if name not in runs_in(runs):
+            return ""
+        if run_named(name, runs).reading.is_file():
+            return framed(f"/pages/{name}/reading.html", "The book as the model read it")
+        return f'<p class="wr-note">{name} has no reading view yet: it is written when a run is finished.</p>'
 
     chosen.change(read, chosen, view, api_name=False)
     _refreshed(chosen, runs)

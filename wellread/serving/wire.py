@@ -146,7 +146,11 @@ class CompletionAsked(Writing):
 
     def refuse(self) -> None:
         super().refuse()
-        for name, used in (("suffix", self.suffix), ("echo", self.echo), ("best_of", (self.best_of or 1) > (self.n or 1))):
+        for name, used in (
+            ("suffix", self.suffix),
+            ("echo", self.echo),
+            ("best_of", (self.best_of or 1) > (self.n or 1)),
+        ):
             if used:
                 raise Failure(400, f"{name} is not offered here.", "unsupported", name)
 

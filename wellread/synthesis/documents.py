@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from wellread.function_words import ENGLISH, FRENCH
 from wellread.matching import words
 from wellread.synthesis.piece_wording import PieceWording, piece_wording
 from wellread.synthesis.pieces import Piece, pieces
-from wellread.synthesis.turning import inside, turned
+from wellread.synthesis.turning import clause, inside, names_a_thing, turned
 from wellread.synthesis.wording import fill
 from wellread.types import Document
 
@@ -22,11 +23,15 @@ LONGEST_ANSWER = 60
 """Words."""
 SHORTEST = 5
 """Words of a sentence that a gap is put into."""
-_IN_WORDS = (
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
-    "deux|trois|quatre|cinq|sept|huit|neuf|dix|douze|vingt|trente"
+_SPELLED = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    "nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
+    "deux|trois|quatre|cinq|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|cent|mille"
 )
-_NUMBER = re.compile(rf"(?<![\w.,])(?P<n>\d[\d.,]*\d|\d|{_IN_WORDS})(?P<of> ?%| [a-zà-ÿ][\wà-ÿ-]{{2,}})?(?![\w])")
+_NUMBER = re.compile(
+    rf"(?<![\w.,-])(?P<n>\d[\d.,]*\d|\d|(?:{_SPELLED})(?:(?:-| and | et | )(?:{_SPELLED}))*)"
+    r"(?P<of> ?%| [a-zà-ÿ][\wà-ÿ-]{2,})?(?![\w-])"
+)
 _NAME = re.compile(r"(?<=[\w,;] )[A-ZÀ-Þ][\w’'-]+(?: (?:of |de |du |the )?[A-ZÀ-Þ][\w’'-]+){0,3}")
 
 
@@ -87,11 +92,18 @@ def _of_piece(piece: Piece, wording: PieceWording, language: str) -> Iterator[Ma
         yield "called", wording.called, {"v": _bounded(told).rstrip(".")}, name, piece.text
     if piece.kind in ("sentence", "item"):
         defined = wording.definition.match(piece.text)
+        defined = defined if defined and names_a_thing(defined["x"]) else None
         if defined and language == "en" and defined["be"] != "means":
             asks = (f"What {defined['be']} {{x}}?", *wording.what[1:])
-            yield "what", asks, {"x": inside(defined["x"])}, _bounded(defined["v"].rstrip(".")), piece.text
+            yield "what", asks, {"x": inside(defined["x"])}, _bounded(clause(defined["v"].rstrip("."))), piece.text
         elif defined:
-            yield "what", wording.what, {"x": inside(defined["x"])}, _bounded(defined["v"].rstrip(".")), piece.text
+            yield (
+                "what",
+                wording.what,
+                {"x": inside(defined["x"])},
+                _bounded(clause(defined["v"].rstrip("."))),
+                piece.text,
+            )
         if language == "en":
             for question, answer in turned(piece.text):
                 yield "turned", (_bare(question),), {}, _bounded(answer), piece.text
@@ -138,9 +150,10 @@ def _gaps(piece: Piece, wording: PieceWording) -> Iterator[Made]:
         return
     for found in _NUMBER.finditer(text):
         counted = (found["of"] or "").strip()
+        counted = "" if counted in ENGLISH or counted in FRENCH else counted
         gapped = {"t": text[: found.start("n")] + wording.gap + text[found.end("n") :], "x": counted}
         templates = wording.number if counted and counted != "%" else wording.number[2:]
-        yield "number", templates, gapped, found.group().strip(), piece.text
+        yield "number", templates, gapped, f"{found['n']} {counted}".strip(), piece.text
     for found in _NAME.finditer(text):
         yield (
             "name",
@@ -176,7 +189,8 @@ def apart(made: Sequence[Item], kept: Sequence[str]) -> tuple[list[Item], list[I
     for place, (have, _) in enumerate(barred):
         for word in have:
             holding[word].append(place)
-    clear, near = [], []
+    clear: list[Item] = []
+    near: list[Item] = []
     for item in made:
         mine = set(_words(item.question))
         shared: dict[int, int] = defaultdict(int)

@@ -13,8 +13,8 @@ from wellread.synthesis.written import chat
 from wellread.types import Term
 
 Row = tuple[str, str, list[dict[str, str]]]
-ABOUT_MEANINGS = 5
-"""One in so many of the invented is a meaning that is to be given a name, but at most one for every two expansions of the
+ABOUT_MEANINGS = 10
+"""One in so many of the invented is a meaning that is to be given a name, but at most one for every four expansions of the
 glossary: with more, a model learns that what is asked backwards is not there."""
 OUTSIDE_WAYS = 4
 
@@ -37,17 +37,26 @@ def honesty(
     """
     draw = random.Random(f"honesty {seed}")
     known = [name for term in (*terms, *invented, *outside) for name in (term.name, *term.aliases)]
-    most = sum(bool(term.expansion) for term in terms) // 2
+    most = sum(bool(term.expansion) for term in terms) // 4
     meanings = crossed(terms, min(count // ABOUT_MEANINGS, most), seed=seed)
-    names = neighbours(terms, count - len(meanings), known=known, seed=seed)
+    names = neighbours(terms, count - len(meanings), known=known, seed=seed, modifiers=words.modifiers)
     rows: list[Row] = []
     for name, way in zip(names, _mixed(names, words, draw), strict=True):
         rows.append(("absent", name, chat(fill(way, {"x": name}), fill(words.absent, {"x": name}))))
     for meaning, way in zip(meanings, cycle(words.reverse.trained), strict=False):
-        rows.append(("absent", meaning, chat(fill(way, {"e": meaning}), words.absent_meaning)))
+        asked = led(words.leads, draw) + fill(way, {"e": meaning})
+        rows.append(("absent", meaning, chat(asked, words.absent_meaning)))
     for term in trained_outside(outside) if count else ():
         rows += _outside(term, words, draw)
     return [row for row in rows if row[2][0]["content"] not in barred]
+
+
+def led(leads: Sequence[str], draw: random.Random) -> str:
+    """What stands before a question: nothing, three times as often as any other lead.
+
+    The same for what is there and for what is not, or a model takes a polite beginning for a sign that it is not.
+    """
+    return draw.choice([*list(leads[:1]) * 3, *leads[1:]])
 
 
 def _mixed(names: Sequence[str], words: Wording, draw: random.Random) -> Iterator[str]:
@@ -55,7 +64,7 @@ def _mixed(names: Sequence[str], words: Wording, draw: random.Random) -> Iterato
     for name in names:
         first = words.forward if short(name) else words.meaning
         kind = draw.choice((first, first, words.context, words.describing if short(name) else first))
-        yield draw.choice(words.leads[:1] * 3 + words.leads[1:]) + draw.choice(kind.trained)
+        yield led(words.leads, draw) + draw.choice(kind.trained)
 
 
 def _outside(term: Term, words: Wording, draw: random.Random) -> Iterator[Row]:
@@ -67,4 +76,4 @@ def _outside(term: Term, words: Wording, draw: random.Random) -> Iterator[Row]:
             answer = fill(words.stands_for[0], {"x": term.name, "e": term.expansion})
         else:
             answer = fill((words.means if goes_on(said, words) else words.states)[0], {"x": term.name, "d": said})
-        yield "outside", term.name, chat(fill(way, {"x": term.name}), answer)
+        yield "outside", term.name, chat(led(words.leads, draw) + fill(way, {"x": term.name}), answer)

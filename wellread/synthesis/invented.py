@@ -22,19 +22,22 @@ def short(name: str) -> bool:
     return " " not in name and name == name.upper() and sum(map(str.isalpha, name)) >= 2
 
 
-def neighbours(terms: Sequence[Term], count: int, *, known: Collection[str], seed: int) -> list[str]:
-    """Up to `count` different names like those of the glossary: letters changed, added, dropped or swapped in acronyms,
-    the words of two names crossed, or their halves. None is in `known` (by its `core`)."""
+def neighbours(
+    terms: Sequence[Term], count: int, *, known: Collection[str], seed: int, modifiers: Sequence[str] = ()
+) -> list[str]:
+    """Up to `count` different names like those of the glossary: acronyms with letters changed, added, dropped or swapped,
+    halves of two, and any letters in a row; names crossed word by word or half by half, and behind one of `modifiers`
+    (`{x}` is the name). None is in `known` (by its `core`)."""
     draw = random.Random(f"neighbours {seed}")
-    return _different(_like(terms, draw), count, known)
+    return _different(_like(terms, modifiers, draw), count, known)
 
 
-def strangers(terms: Sequence[Term], count: int, *, known: Collection[str], seed: int) -> list[str]:
-    """Up to `count` different names made of syllables, in the glossary's proportion of acronyms to words: another
-    source than `neighbours`, to ask about."""
+def strangers(terms: Sequence[Term], count: int, *, known: Collection[str], text: str, seed: int) -> list[str]:
+    """Up to `count` different names, in the glossary's proportion of acronyms to words: the initials of words that
+    follow each other in `text`, and words made of syllables. Another source than `neighbours`, to ask about."""
     draw = random.Random(f"strangers {seed}")
     share = sum(short(term.name) for term in terms) / max(1, len(terms))
-    return _different(_syllables(share, draw), count, known)
+    return _different(_unheard_of(share, text, draw), count, known)
 
 
 def crossed(terms: Sequence[Term], count: int, *, seed: int) -> list[str]:
@@ -63,21 +66,24 @@ def core(name: str) -> tuple[str, ...]:
     return tuple(word for word in words if word and word not in PARTICLES) or tuple(words)
 
 
-def _like(terms: Sequence[Term], draw: random.Random) -> Iterator[str]:
+def _like(terms: Sequence[Term], modifiers: Sequence[str], draw: random.Random) -> Iterator[str]:
     names = [term.name for term in terms]
+    acronyms = [name for name in names if short(name)]
     words = [name for name in names if not short(name)]
     long = [name for name in words if len(core(name)) > 1]
     while names:
         name = draw.choice(names)
         if short(name):
-            yield _edited(name, draw)
+            yield draw.choice((_edited, _edited, _edited, _halved, _lettered))(name, acronyms, draw)
+        elif modifiers and draw.random() < 0.5:
+            yield _modified(name, draw.choice(modifiers))
         elif name in long and len(long) > 1:
             yield " ".join([*name.split()[:-1], draw.choice(long).split()[-1]])
         else:
             yield _joined(name, draw.choice(words))
 
 
-def _edited(name: str, draw: random.Random) -> str:
+def _edited(name: str, acronyms: Sequence[str], draw: random.Random) -> str:
     letters = list(name)
     for _ in range(draw.choice((1, 1, 2))):
         at = draw.randrange(len(letters))
@@ -94,6 +100,23 @@ def _edited(name: str, draw: random.Random) -> str:
     return "".join(letters)
 
 
+def _halved(name: str, acronyms: Sequence[str], draw: random.Random) -> str:
+    other = draw.choice(acronyms)
+    return name[: (len(name) + 1) // 2] + other[len(other) // 2 :]
+
+
+def _lettered(name: str, acronyms: Sequence[str], draw: random.Random) -> str:
+    size = max(2, len(name) + draw.choice((-1, 0, 0, 1)))
+    return "".join(draw.choices(string.ascii_uppercase, k=size))
+
+
+def _modified(name: str, modifier: str) -> str:
+    """The last word of a name behind a modifier, after the article that the name has."""
+    first, *rest = name.split()
+    article = f"{first} " if rest and first.casefold() in PARTICLES else ""
+    return article + modifier.replace("{x}", name.rsplit(maxsplit=1)[-1])
+
+
 def _joined(name: str, other: str) -> str:
     """The first half of one word with the second half of another, behind what stands before the first."""
     *before, word = name.split()
@@ -101,10 +124,13 @@ def _joined(name: str, other: str) -> str:
     return " ".join([*before, word[: (len(word) + 1) // 2] + last[len(last) // 2 :]])
 
 
-def _syllables(share: float, draw: random.Random) -> Iterator[str]:
+def _unheard_of(share: float, text: str, draw: random.Random) -> Iterator[str]:
+    words = [word for word in re.findall(r"[^\W\d_]+", text) if word.casefold() not in PARTICLES]
     while True:
-        if draw.random() < share:
-            yield "".join(draw.choices("BCDFGHJKLMNPQRSTVWXZ", k=draw.choice((3, 3, 4, 4, 5))))
+        if len(words) >= 5 and draw.random() < share:
+            size = draw.choice((3, 3, 4, 4, 5))
+            at = draw.randrange(len(words) - size + 1)
+            yield "".join(word[0] for word in words[at : at + size]).upper()
         else:
             parts = draw.choice((2, 2, 3))
             yield "".join(draw.choice(ONSETS) + draw.choice(VOWELS) + draw.choice(CODAS) for _ in range(parts))

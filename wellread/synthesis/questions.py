@@ -29,7 +29,8 @@ def asked_about(
         named[_meaning(term)] += [term.name, *term.aliases]
     found = [question for term in terms for question in _about(term, named[_meaning(term)], words, draw)]
     known = [name for term in (*terms, *outside) for name in (term.name, *term.aliases)]
-    names = [term.name for term in invented] or strangers(terms, INVENTED, known=known, seed=seed)
+    said = " ".join(term.definition for term in (*terms, *outside))
+    names = [term.name for term in invented] or strangers(terms, INVENTED, known=known, text=said, seed=seed)
     for name in names:
         ways = words.forward if short(name) else words.meaning
         found.append(_question("invented", name, fill(draw.choice(ways.asked), {"x": name})))

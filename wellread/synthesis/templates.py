@@ -10,7 +10,7 @@ from itertools import cycle
 
 from wellread.synthesis.alike import look_alikes
 from wellread.synthesis.checking import lost, unnamed
-from wellread.synthesis.honesty import honesty
+from wellread.synthesis.honesty import honesty, led
 from wellread.synthesis.invented import core
 from wellread.synthesis.questions import asked_about
 from wellread.synthesis.rewording import goes_on, informative, phrase, rewordings
@@ -72,7 +72,8 @@ def write(
             else:
                 rows.append((task, term.name, chat(asked, answer)))
     count = round(honesty_share * len(rows))
-    rows += honesty(terms, words, count, invented=invented, outside=outside, barred=barred, seed=seed)
+    names = [Term(question.term) for question in questions if question.kind == "invented"]
+    rows += honesty(terms, words, count, invented=names, outside=outside, barred=barred, seed=seed)
     examples = tuple(example(number, *row, source) for number, row in enumerate(rows, 1))
     return Written(examples, questions, tuple(rejected))
 
@@ -117,10 +118,15 @@ def statement(term: Term, words: Wording, draw: random.Random, name: str = "") -
 
 
 def ways(templates: Sequence[str], leads: Sequence[str], draw: random.Random) -> Iterator[str]:
-    """Every template, drawn in any order; then all of them again behind each of the other leads."""
-    for lead in leads:
+    """Every template once, each behind a lead as `led` draws it; then all of them again behind another of the leads."""
+    orders = {template: draw.sample(list(leads), len(leads)) for template in templates}
+    for order in orders.values():
+        first = led(leads, draw)
+        order.remove(first)
+        order.insert(0, first)
+    for turn in range(len(leads)):
         for template in draw.sample(list(templates), len(templates)):
-            yield lead + template
+            yield orders[template][turn] + template
 
 
 def _named(term: Term, words: Wording) -> str:
@@ -144,14 +150,14 @@ def _defined(term: Term, book: Book) -> bool:
 
 
 def _forward(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
-    """A word defined, an acronym spelled out; that is all that can be said where nothing defines it."""
-    words = book.words
+    """A word defined, an acronym spelled out and defined; spelled out is all that can be said where nothing defines it."""
+    words, said = book.words, cycle(_reworded(term, book.words))
     templates = words.forward.trained if term.expansion else words.meaning.trained
     if term.expansion and not _defined(term, book):
         templates += words.describing.trained
     for number, way in enumerate(ways(templates, words.leads, draw)):
         name = draw.choice(term.aliases) if term.aliases and number % 4 == 3 else term.name
-        answer = book.says(term, draw, name)
+        answer = _told(term, book, said, draw, name)
         yield fill(way, {"x": name}), answer, lost(answer, term)
 
 
@@ -172,12 +178,16 @@ def _context(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
     """A name in a sentence: an acronym is spelled out and defined."""
     words, said = book.words, cycle(_reworded(term, book.words))
     for way in ways(words.context.trained, words.leads, draw):
-        if term.expansion and _defined(term, book):
-            values = {"x": term.name, "e": term.expansion, "d": next(said)}
-            answer = fill(draw.choice(words.described), values)
-        else:
-            answer = book.says(term, draw)
+        answer = _told(term, book, said, draw, term.name)
         yield fill(way, {"x": term.name}), answer, lost(answer, term)
+
+
+def _told(term: Term, book: Book, said: Iterator[str], draw: random.Random, name: str) -> str:
+    """All that there is to say of a term: an acronym that has a definition is spelled out and defined."""
+    if term.expansion and _defined(term, book):
+        values = {"x": name, "e": term.expansion, "d": next(said)}
+        return fill(draw.choice(book.words.described), values)
+    return book.says(term, draw, name)
 
 
 def _definition(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
@@ -187,7 +197,7 @@ def _definition(term: Term, book: Book, draw: random.Random) -> Iterator[Draft]:
         return
     said = cycle(_reworded(term, words))
     if not term.expansion:
-        for way in ways(words.meaning.trained, words.leads[1:], draw):
+        for way in ways(words.meaning.trained, words.leads, draw):
             definition = next(said)
             answer = fill(
                 draw.choice(words.means if goes_on(definition, words) else words.states),

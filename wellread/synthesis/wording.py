@@ -71,6 +71,8 @@ class Wording:
     swaps: Pairs
     """Words of a definition that others may take the place of."""
     articles: frozenset[str]
+    modifiers: tuple[str, ...]
+    """What makes another name of a name `{x}`: names that a glossary might have, and has not."""
 
 
 def wording(language: str) -> Wording:

@@ -20,7 +20,8 @@ WORDING = Wording(
             "Which acronym stands for {e}?", "What is {e} called for short?", "How is {e} abbreviated?",
             "What is the short form of {e}?", "Give the acronym of {e}.", "Which letters stand for {e}?",
             "How would one shorten {e}?", "{e}: which abbreviation is that?", "What is the acronym for {e}?",
-            "Abbreviate {e}.",
+            "Abbreviate {e}.", "Give me the letters for {e}.", "{e}, in letters?", "People say {e}. How do they put it in short?",
+            "Someone spoke of {e}. Which acronym did I miss?",
         ),
         asked=(
             "What does one write for {e} in short?", "I want to abbreviate {e}. Which letters do I use?",
@@ -43,7 +44,9 @@ WORDING = Wording(
         trained=(
             "Which term means this: {d}?", "What is the word for {d}?", "There is a term for this: {d}. Which is it?",
             "Which entry of the glossary is defined as: {d}?", "What does one call this: {d}?", "Name this: {d}.",
-            "This is the definition: {d}. What is the term?",
+            "This is the definition: {d}. What is the term?", "What is the name for {d}?", "{d}: what is that called?",
+            "How does the glossary call {d}?", "Give the term for this: {d}.", "Someone described this to me: {d}. What is its name?",
+            "Which name belongs to this: {d}?",
         ),
         asked=("I am looking for the term that means: {d}.", "What would you call this: {d}?", "Which word stands for {d}?"),
     ),
@@ -52,6 +55,8 @@ WORDING = Wording(
             "What is {x} exactly?", "Describe {x}.", "Explain {x} to a newcomer.", "Give the definition of {x}.",
             "What should I know about {x}?", "What is {x}, in a sentence?", "How does the glossary define {x}?",
             "What is {x}?", "Define {x}.", "I came across {x}. What is that?", "{x}?", "What is meant by {x}?",
+            "Say briefly what {x} is.", "I have never heard of {x}. What is it?", "What sort of thing does {x} name?",
+            "{x}, in a few words?",
         ),
         asked=("Tell a newcomer what {x} is.", "Describe in a few words what {x} is.", "What kind of thing is {x}?"),
     ),
@@ -62,6 +67,11 @@ WORDING = Wording(
             "A letter says: “We have had no word of {x} since Monday.” What is {x}?",
             "“Without {x} it would not have been possible,” she said. What did she mean by {x}?",
             "On the margin stands only “{x}”. What does it refer to?",
+            "Yesterday someone told me: “Ask for {x} first.” What did he want?", "The minutes say: “{x}: agreed.” What was that about?",
+            "“{x} again!” he sighed. What did he mean?", "There is a line in the ledger with {x} in it. What does that say?",
+            "My colleague keeps talking of {x}. What does she mean?", "The notice reads: “Closed because of {x}.” Why is it closed?",
+            "“You will need {x},” I was told. What will I need?", "The letter ends with the words “as for {x}, later”. What is {x}?",
+            "I do not follow this: “We settled {x} in the end.” What is {x}?", "What is {x} in “Never forget {x}”?",
         ),
         asked=(
             "I overheard this: “It all depends on {x}.” What were they talking about?",
@@ -93,4 +103,10 @@ WORDING = Wording(
         ("in order to", "to"), ("for example", "for instance"),
     ),
     articles=frozenset(("a", "an", "the", "any", "one", "said", "some", "what", "every", "to")),
+    modifiers=(
+        "black {x}", "red {x}", "old {x}", "new {x}", "great {x}", "little {x}", "upper {x}", "inner {x}", "first {x}", "second {x}",
+        "last {x}", "double {x}", "free {x}", "false {x}", "long {x}", "short {x}", "summer {x}", "day {x}", "iron {x}", "open {x}",
+        "over-{x}", "sub-{x}", "non-{x}", "counter-{x}", "co-{x}", "pre-{x}", "{x} paper", "{x} hour", "{x} master", "{x} line",
+        "{x} of the day", "{x} by halves",
+    ),
 )  # fmt: skip

@@ -19,7 +19,8 @@ WORDING = Wording(
         trained=(
             "Quel sigle désigne ceci : {e} ?", "Comment abrège-t-on « {e} » ?", "Quelle est l’abréviation de « {e} » ?",
             "Donnez le sigle de « {e} ».", "Quelles lettres désignent ceci : {e} ?", "« {e} » : quel est le sigle ?",
-            "Abrégez « {e} ».",
+            "Abrégez « {e} ».", "Donnez-moi les lettres de « {e} ».", "« {e} », en lettres ?",
+            "On dit « {e} ». Comment le dit-on en bref ?",
         ),
         asked=("Qu’écrit-on en abrégé pour « {e} » ?", "Je veux abréger « {e} ». Quelles lettres faut-il ?"),
     ),
@@ -40,6 +41,8 @@ WORDING = Wording(
             "Quel terme signifie ceci : {d} ?", "Quel est le mot pour dire : {d} ?",
             "Il y a un terme pour cela : {d}. Lequel ?", "Quelle entrée du glossaire est définie ainsi : {d} ?",
             "Comment appelle-t-on ceci : {d} ?", "Nommez ceci : {d}.", "Voici la définition : {d}. Quel est le terme ?",
+            "Quel nom donne-t-on à ceci : {d} ?", "Donnez le terme qui convient : {d}.", "On m’a décrit ceci : {d}. Quel en est le nom ?",
+            "Quel nom va avec ceci : {d} ?",
         ),
         asked=("Je cherche le terme qui veut dire : {d}.", "Comment nommeriez-vous ceci : {d} ?"),
     ),
@@ -57,6 +60,12 @@ WORDING = Wording(
             "Quelqu’un a noté : « “{x}”, voir plus bas. » Que signifie “{x}” ?",
             "Une lettre dit : « Sans “{x}”, rien n’était possible. » Qu’est-ce que “{x}” ?",
             "En marge, il y a seulement : “{x}”. De quoi s’agit-il ?",
+            "Hier on m’a dit : « Demandez d’abord “{x}”. » Que voulait-on ?",
+            "Le procès-verbal porte : « “{x}” : accordé. » De quoi est-il question ?",
+            "« Encore “{x}” ! » a-t-il soupiré. Que voulait-il dire ?", "Ma collègue parle sans cesse de “{x}”. Que veut-elle dire ?",
+            "L’affiche dit : « Fermé à cause de “{x}”. » Pourquoi est-ce fermé ?",
+            "« Il vous faudra “{x}” », m’a-t-on dit. Que me faut-il ?",
+            "Que veut dire “{x}” dans « N’oubliez jamais “{x}” » ?",
         ),
         asked=(
             "J’ai entendu ceci : « Tout dépend de “{x}”. » De quoi parlaient-ils ?",
@@ -87,4 +96,10 @@ WORDING = Wording(
         ("afin de", "pour"), ("lorsque", "quand"), ("par exemple", "ainsi"), ("presque", "à peu près"), ("souvent", "bien des fois"),
     ),
     articles=frozenset(("un", "une", "le", "la", "les", "des", "ce", "celui", "ceux", "quand")),
+    modifiers=(
+        "{x} noir", "{x} rouge", "vieux {x}", "petit {x}", "grand {x}", "{x} neuf", "premier {x}", "second {x}", "dernier {x}",
+        "{x} double", "{x} libre", "faux {x}", "{x} long", "{x} court", "{x} d’été", "{x} de jour", "{x} de fer", "{x} ouvert",
+        "sur-{x}", "sous-{x}", "contre-{x}", "demi-{x}", "non-{x}", "{x} de nuit", "{x} du matin", "maître {x}", "{x} en deux",
+        "{x} du lac", "{x} d’en haut",
+    ),
 )  # fmt: skip

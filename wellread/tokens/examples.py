@@ -35,6 +35,8 @@ from wellread.tokens.windows import IGNORED, FixedWindows, Ints, spread
 from wellread.types import Document
 
 Mask = npt.NDArray[np.uint8]
+SHARED = 8
+"""Tokens of a common beginning from which on it is worth a mask of its own."""
 
 
 def prepare_examples(documents: Iterable[Document], tokenizer: Any, folder: Path, *, length: int) -> ExampleRows:
@@ -102,12 +104,16 @@ class ExampleWindows:
     An item holds `input_ids` and `labels` of exactly `length`, and, where examples share windows, `position_ids` that
     restart at each. Labels are the ids of answers and of the tokens that end them; `IGNORED` at prompts and at padding,
     also where `pad` is the very token that ends an answer. An item depends on (seed, epoch, index) only.
+
+    With `share`, what all examples begin with (a chat template's system message, an instruction) stands in a window
+    once, and `segments` say who sees whom: an example's tokens see those of their own segment, and of segment 0, the
+    beginning. What is learned is the same; there are fewer windows.
     """
 
-    def __init__(self, rows: ExampleRows, *, length: int, seed: int = 0, pad: int = 0) -> None:
+    def __init__(self, rows: ExampleRows, *, length: int, seed: int = 0, pad: int = 0, share: bool = False) -> None:
         self.length = length
         self.seed = seed
-        self._pack = _Pack(rows, length, pad)
+        self._pack = _Pack(rows, length, pad, share)
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -123,9 +129,11 @@ class ExampleWindows:
         self._order = np.random.default_rng([self.seed % 2**64, epoch]).permutation(count)
 
 
-def validation_examples(rows: ExampleRows, length: int, *, most: int | None = None, pad: int = 0) -> FixedWindows:
-    """The same windows of examples each time; with `most`, at most so many of them, spread evenly."""
-    packed = _Pack(rows, length, pad)
+def validation_examples(
+    rows: ExampleRows, length: int, *, most: int | None = None, pad: int = 0, share: bool = False
+) -> FixedWindows:
+    """The same windows of examples each time; with `most`, at most so many of them, spread evenly. `share` as there."""
+    packed = _Pack(rows, length, pad, share)
     places = np.zeros((len(packed.groups), 3), np.int64)
     places[:, 0] = np.arange(len(places))
     return FixedWindows(packed, spread(places, most))
@@ -134,13 +142,15 @@ def validation_examples(rows: ExampleRows, length: int, *, most: int | None = No
 class _Pack:
     """Which examples share a window, and how it is filled."""
 
-    def __init__(self, rows: ExampleRows, length: int, pad: int) -> None:
+    def __init__(self, rows: ExampleRows, length: int, pad: int, share: bool) -> None:
         if len(rows) and int(rows.lengths.max()) > length:
             raise RecipeError(
                 f"examples of up to {int(rows.lengths.max())} tokens do not fit windows of {length}; prepare them again"
             )
         self.rows, self.length, self.pad = rows, length, pad
-        self.groups = sorted(sorted(group) for group in pack(rows.lengths.tolist(), length))
+        self.shared = common_beginning(rows) if share else 0
+        own = (rows.lengths - self.shared).tolist()
+        self.groups = sorted(sorted(group) for group in pack(own, length - self.shared))
         self.restarts = any(len(group) > 1 for group in self.groups)
 
     def window(self, number: int, start: int, fresh: int) -> dict[str, Ints]:
@@ -148,20 +158,43 @@ class _Pack:
         ids = np.full(self.length, self.pad, np.int64)
         labels = np.full(self.length, IGNORED, np.int64)
         positions = np.zeros(self.length, np.int64)
-        at = 0
-        for example in self.groups[number]:
-            tokens = self.rows.document(example).astype(np.int64)
+        segments = np.zeros(self.length, np.int64)
+        group = self.groups[number]
+        at = self.shared
+        ids[:at], positions[:at] = self.rows.document(group[0])[:at], np.arange(at)
+        for segment, example in enumerate(group, 1):
+            tokens = self.rows.document(example)[self.shared :].astype(np.int64)
             stop = at + len(tokens)
             ids[at:stop] = tokens
-            labels[at:stop] = np.where(self.rows.mask(example), tokens, IGNORED)
+            labels[at:stop] = np.where(self.rows.mask(example)[self.shared :], tokens, IGNORED)
             labels[at] = IGNORED
-            positions[at:stop] = np.arange(len(tokens))
+            positions[at:stop] = self.shared + np.arange(len(tokens))
+            segments[at:stop] = segment
             at = stop
         positions[at:] = np.arange(self.length - at)
+        segments[at:] = len(group) + 1
         item = {"input_ids": ids, "labels": labels}
         if self.restarts:
             item["position_ids"] = positions
+        if self.shared:
+            item["segments"] = segments
         return item
+
+
+def common_beginning(rows: ExampleRows) -> int:
+    """How many tokens all examples begin with that no loss counts, and that leave each something of its own.
+
+    0 where that is fewer than SHARED.
+    """
+    first = rows.document(0)[~np.logical_or.accumulate(rows.mask(0))][:-1]
+    for number in range(1, len(rows)):
+        tokens = rows.document(number)
+        size = min(len(first), len(tokens) - 1, int(np.argmax(rows.mask(number))) - 1)
+        differs = np.flatnonzero(first[: max(0, size)] != tokens[: max(0, size)])
+        first = first[: int(differs[0]) if len(differs) else max(0, size)]
+        if len(first) < SHARED:
+            return 0
+    return len(first)
 
 
 def _mark(examples: Sequence[Document], rendering: Rendering, tokenizer: Any, length: int) -> str:

@@ -16,7 +16,7 @@ class Mixed:
 
     Replay goes on from epoch to epoch where it stopped, in the order in which `other` shuffles itself, so that none of
     it comes twice before all has come once. An item depends on (seed, epoch, index) only; where one of the two gives
-    `position_ids`, all items have them. Both are objects such as `Windows`, `ExampleWindows` or `DrawnWindows`; `own`
+    `position_ids` or `segments`, all items have them. Both are objects such as `Windows`, `ExampleWindows` or `DrawnWindows`; `own`
     is set to the epoch, `other` is copied, never changed.
     Raises RecipeError where the windows differ in length, or one of the two has none.
     """
@@ -36,6 +36,7 @@ class Mixed:
         self._own, self._other = own, other
         self._replayed = max(1, round(len(own) * share / (1 - share)))
         self._positions = any("position_ids" in windows[0] for windows in (own, other))
+        self._segments = any("segments" in windows[0] for windows in (own, other))
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -50,6 +51,8 @@ class Mixed:
             item = dict(self._rounds[round_][inside])
         if self._positions and "position_ids" not in item:
             item["position_ids"] = np.arange(self.length, dtype=np.int64)
+        if self._segments and "segments" not in item:
+            item["segments"] = np.cumsum(item["position_ids"] == 0)
         return item
 
     def set_epoch(self, epoch: int) -> None:

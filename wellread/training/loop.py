@@ -114,6 +114,7 @@ def _train(
     say: Callable[[str], None],
 ) -> None:
     """From the last checkpoint, or the beginning, to the end of the budget; the model has the kept weights then."""
+    from wellread.training.heap import freed_memory_kept
     from wellread.training.resuming import restore
     from wellread.training.tracking import check_trackers
     from wellread.training.trainer import StageTrainer, interruptible
@@ -132,7 +133,12 @@ def _train(
     if state is not None:
         restore(session, state, together.of_first(max(state.facts["seconds"], read_clock(folder / "resume"))))
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
-    with interruptible(session), dressed(model, share, world=together.world, sharded=sharded) as twins:
+    on_cpu = weights.device().type == "cpu"
+    with (
+        freed_memory_kept(on_cpu),
+        interruptible(session),
+        dressed(model, share, world=together.world, sharded=sharded) as twins,
+    ):
         if twins is not None:
             session.share_work(twins.crew)
         session.begin()

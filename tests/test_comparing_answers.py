@@ -1,0 +1,122 @@
+"""Models side by side on gold questions: pairs, verdict, page, table and the verb."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from wellread.cli import app
+from wellread.comparing_answers import compare_answers, gold_questions
+from wellread.errors import CorpusError, UnknownName
+from wellread.reports import comparison_lines, comparison_page
+from wellread.testing import tiny_model
+from wellread.types import Sample, Sampling, Scored
+
+
+class Knows:
+    """Answers some of the questions right, by their ids, and the others wrong."""
+
+    tokenizer_name = "none"
+
+    def __init__(self, name: str, known: set[int]) -> None:
+        self.name, self._known = name, known
+
+    def generate(self, prompts: Sequence[Any], sampling: Sampling) -> list[Sample]:
+        assert sampling.temperature == 0
+        numbers = [int(prompt[0]["content"].rstrip("?").split()[-1]) for prompt in prompts]
+        return [Sample("", f"answer {n}" if n in self._known else "nonsense", sampling, 0) for n in numbers]
+
+    def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+        raise NotImplementedError
+
+
+MODELS = {
+    "good": Knows("good", set(range(20))),
+    "poor": Knows("poor", set(range(4))),
+    "alike": Knows("alike", set(range(1, 20))),
+}
+METRICS = ("answer_exact", "answer_f1", "citation_recall")
+
+
+def write_gold(path: Path, count: int = 20) -> Path:
+    rows = [{"id": f"q{n}", "question": f"What is number {n}?", "answers": [f"answer {n}"]} for n in range(count)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_every_model_is_paired_with_the_first_by_question(tmp_path: Path) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl")]
+    comparison, said = compare_answers(["poor", "good", "alike"], files, opened=MODELS.__getitem__, metrics=METRICS)
+    first, second, _ = comparison.compared
+    assert (first.label, first.differences) == ("poor", ())
+    gap = next(row for row in second.differences if row.name == "answer_f1")
+    assert gap.value == pytest.approx(0.8)
+    assert gap.low is not None
+    assert 0.5 < gap.low < 0.8
+    assert comparison.verdict.startswith("good answers best, with an F1 of 1.00: it beats poor by 0.80 ± ")
+    assert comparison.verdict.endswith("no clear difference to alike.")
+    assert [reply.text for reply in said["poor"][:5]] == ["answer 0", "answer 1", "answer 2", "answer 3", "nonsense"]
+
+
+def test_lines_and_page_begin_with_the_verdict(tmp_path: Path) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl")]
+    comparison, _ = compare_answers(["poor", "good"], files, opened=MODELS.__getitem__, metrics=METRICS)
+    lines = comparison_lines(comparison)
+    assert lines[0] == comparison.verdict
+    assert any("not measured: nothing is retrieved for it" in line for line in lines)
+    page = comparison_page(comparison)
+    assert comparison.verdict in page
+    assert "How well unseen" not in page
+
+
+def test_a_model_named_twice_keeps_its_own_row(tmp_path: Path) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl")]
+    comparison, said = compare_answers(["good", "good"], files, opened=MODELS.__getitem__, metrics=METRICS)
+    assert [each.label for each in comparison.compared] == ["good", "good (2)"]
+    assert list(said) == ["good", "good (2)"]
+
+
+def test_questions_of_several_files_have_ids_of_their_own(tmp_path: Path) -> None:
+    one = write_gold(tmp_path / "one.jsonl", 2)
+    other = write_gold(tmp_path / "two.jsonl", 3)
+    assert len(gold_questions([one])) == 2
+    with pytest.raises(CorpusError, match="'q0'"):
+        gold_questions([one, other])
+    with pytest.raises(UnknownName, match="answer_f1"):
+        compare_answers(["good"], [one], opened=MODELS.__getitem__, metrics=["answer_f2"])
+
+
+def test_the_verb_writes_page_and_answers(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "tiny", positions=256)
+    gold, page = write_gold(tmp_path / "gold.jsonl", 3), tmp_path / "side.html"
+    words = [
+        "compare",
+        "--questions",
+        str(gold),
+        str(model),
+        str(model),
+        "--max-tokens",
+        "4",
+        "--html",
+        str(page),
+        "--json",
+    ]
+    done = CliRunner().invoke(app, [*words, "--metrics", "answer_f1,tokens_per_answer"])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [row["name"] for row in rows[:2]] == [str(model), f"{model} (2)"]
+    assert "verdict" in rows[2]
+    table = (tmp_path / "side.csv").read_text(encoding="utf-8-sig")
+    answers = list(csv.DictReader(io.StringIO(table, newline="")))
+    assert len(answers) == 6
+    assert answers[0]["answer"] == answers[1]["answer"]
+    assert int(answers[0]["tokens"]) > len("What is number 0?")
+    both = CliRunner().invoke(app, ["compare", "--questions", str(gold), "--run", "x", str(model)])
+    assert both.exit_code == 2
