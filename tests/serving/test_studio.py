@@ -19,7 +19,17 @@ from wellread.runs import Run
 from wellread.serving import studio_runs
 from wellread.serving.studio_door import Door, door_admission, read_password
 from wellread.serving.studio_files import keep_upload, keep_uploads, safe_name
-from wellread.serving.studio_runs import Point, Status, duration_left, resume_run, run_named, runs_in, start_run, status, stop_run
+from wellread.serving.studio_runs import (
+    Point,
+    Status,
+    duration_left,
+    resume_run,
+    run_named,
+    runs_in,
+    start_run,
+    status,
+    stop_run,
+)
 from wellread.serving.studio_shown import answered, curve, followed, framed, marked, written
 from wellread.serving.studio_stores import store_named, stores_in
 from wellread.types import Chunk, Sample, Sampling
@@ -44,7 +54,10 @@ def test_an_upload_lies_once_below_the_folder(tmp_path: Path) -> None:
     assert len(list((tmp_path / "uploads").iterdir())) == 2
 
 
-@pytest.mark.parametrize(("name", "size", "said"), [("a.exe", 5, "found .exe"), ("a", 5, "no ending"), ("a.txt", 0, "0 bytes"), ("a.txt", 11, "11 bytes")])
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [("a.exe", 5, "found .exe"), ("a", 5, "no ending"), ("a.txt", 0, "0 bytes"), ("a.txt", 11, "11 bytes")],
+)
 def test_uploads_of_other_kinds_and_sizes_are_refused(tmp_path: Path, name: str, size: int, said: str) -> None:
     (tmp_path / name).write_bytes(b"x" * size)
     with pytest.raises(UsageError, match=said):
@@ -84,7 +97,16 @@ def test_a_run_is_started_stopped_and_resumed_in_a_process_of_its_own(tmp_path: 
     assert (this.name, other.name) == ("novel-book", "novel-book-2")
     assert set(runs_in(runs)) == {"novel-book", "novel-book-2"}
     words = json.loads((this.path / "studio.json").read_text())["words"]
-    assert words == ["run", "novel", str(book.resolve()), "--minutes", "2", "--quick", "--out", str(this.path.resolve())]
+    assert words == [
+        "run",
+        "novel",
+        str(book.resolve()),
+        "--minutes",
+        "2",
+        "--quick",
+        "--out",
+        str(this.path.resolve()),
+    ]
     wait_for(lambda: status(this).said)
     assert status(this).state == "working"
     with pytest.raises(RunError, match="already"):
@@ -116,7 +138,9 @@ def test_a_run_that_fails_says_why(tmp_path: Path, book: Path, monkeypatch: pyte
     assert (status(this).state, status(this).doing) == ("failed", "the book is too short.")
 
 
-@pytest.mark.parametrize(("recipe", "minutes"), [("../novel", 1.0), ("novel", 0.0), ("novel", 1e9), ("novel", float("nan"))])
+@pytest.mark.parametrize(
+    ("recipe", "minutes"), [("../novel", 1.0), ("novel", 0.0), ("novel", 1e9), ("novel", float("nan"))]
+)
 def test_what_is_no_run_is_not_started(tmp_path: Path, book: Path, recipe: str, minutes: float) -> None:
     with pytest.raises(UsageError):
         start_run(recipe, [book], tmp_path / "runs", minutes=minutes)
@@ -144,7 +168,10 @@ def test_bits_and_time_left_are_read_from_the_folder(tmp_path: Path) -> None:
     first, second = status(Run(tmp_path)).points
     assert first.bits == pytest.approx(0.5)
     assert (second.step, second.minutes, second.loss) == (8, 0.5, 3.5)
-    assert duration_left(load_recipe("novel"), "imprint", rows[1], now=30.0) == (pytest.approx(0.25), pytest.approx(180.0))
+    assert duration_left(load_recipe("novel"), "imprint", rows[1], now=30.0) == (
+        pytest.approx(0.25),
+        pytest.approx(180.0),
+    )
     steps = load_recipe("novel", ["stages.imprint.budget={steps: 32}"])
     assert duration_left(steps, "imprint", rows[1], now=0.0) == (pytest.approx(0.25), pytest.approx(90.0))
     assert duration_left(steps, "another", rows[1], now=0.0) is None
@@ -155,7 +182,9 @@ def test_matches_are_coloured_and_everything_is_escaped() -> None:
     assert shown.count("<mark") == 1 and "&lt;b&gt;" in shown and "<b>" not in shown
     assert '<mark title="ch. &quot;1&quot;"><span class="wr-prompt">ca</span>t s</mark>' in shown
     match = {"start": 2, "end": 9, "words": 8, "section": "One", "document": "d", "offset": 1200}
-    assert "8 words from One, character 1,200" in written("T", {"prompt": "a ", "completion": "cat sat down", "matches": [match]})
+    assert "8 words from One, character 1,200" in written(
+        "T", {"prompt": "a ", "completion": "cat sat down", "matches": [match]}
+    )
     alone = written("T", {"prompt": "a ", "completion": "b", "matches": [], "longest": {**match, "words": 3}})
     assert "longest has 3" in alone and "<mark" not in alone
     assert "No word" in written("T", {"prompt": "a ", "completion": "b", "matches": [], "longest": None})
@@ -172,7 +201,10 @@ def test_citations_open_the_passage_in_its_place() -> None:
 
 
 def test_a_run_is_told_with_its_curves() -> None:
-    points = tuple(Point("s", step, step / 60, loss=3 - step / 10, bits=2.0 - step / 100 if step % 5 == 0 else None) for step in range(11))
+    points = tuple(
+        Point("s", step, step / 60, loss=3 - step / 10, bits=2.0 - step / 100 if step % 5 == 0 else None)
+        for step in range(11)
+    )
     shown = followed(Status("run-1", "working", "training", points, 0.5, 30.0, (("base", "It ", "<was>"),)))
     assert "50%" in shown and "30 s of training left" in shown and "&lt;was&gt;" in shown
     assert shown.count("<svg") == 2 and "2.00 at step 0, 1.90 at step 10" in shown
@@ -181,7 +213,7 @@ def test_a_run_is_told_with_its_curves() -> None:
 
 
 def test_frames_reach_nothing_else() -> None:
-    assert 'sandbox="allow-scripts"' in framed('/a"b', "t") and '/a&quot;b' in framed('/a"b', "t")
+    assert 'sandbox="allow-scripts"' in framed('/a"b', "t") and "/a&quot;b" in framed('/a"b', "t")
 
 
 def test_a_password_is_asked_for_beyond_this_machine(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def read_password(file: Path) -> str:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: the password cannot be read ({getattr(error, 'strerror', None) or 'not text'}).") from None
+        raise UsageError(
+            f"{file}: the password cannot be read ({getattr(error, 'strerror', None) or 'not text'})."
+        ) from None
     if not lines or not lines[0].strip():
         raise UsageError(f"{file}: its first line is empty; write the password there.")
     return lines[0].strip()

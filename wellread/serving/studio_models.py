@@ -55,7 +55,9 @@ def has_dial(this: Run) -> bool:
     return True
 
 
-def write_on(models: Models, this: Run, prompt: str, sampling: Sampling, dial: float | None) -> Iterator[dict[str, Any]]:
+def write_on(
+    models: Models, this: Run, prompt: str, sampling: Sampling, dial: float | None
+) -> Iterator[dict[str, Any]]:
     """The text as it grows, as rows of prompt and completion; last the whole, with its matches in the run's book.
 
     `dial` is None for the model as it was trained. Closing it ends the writing.
@@ -76,7 +78,9 @@ def write_on(models: Models, this: Run, prompt: str, sampling: Sampling, dial: f
         yield row
 
 
-def ask_model(models: Models, this: Run | None, store: Path | None, question: str, sampling: Sampling, *, k: int = 5) -> Told:
+def ask_model(
+    models: Models, this: Run | None, store: Path | None, question: str, sampling: Sampling, *, k: int = 5
+) -> Told:
     """An answer by heart, or from a store; by the run's model, or the embedded base where no run is named."""
     if not question.strip():
         raise UsageError("the question is empty.")

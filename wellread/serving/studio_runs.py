@@ -7,6 +7,7 @@ every run holds, the folder has `studio.json` (the words of the command, the pro
 from __future__ import annotations
 
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from wellread.serving.studio_files import safe_name
 from wellread.storage import read_json, storage_errors, stream_rows, write_json
 
 State = Literal["working", "finished", "stopped", "failed"]
+_FAILED = re.compile(r"wellread: (?!interrupted)|[\w.]*(Error|Exception)\b")
+"""How the last line of a run begins that did not end well: an error told in a line, or one that nobody foresaw."""
 SAID = 6
 """Last lines of what a run said that are shown."""
 
@@ -131,9 +134,13 @@ def status(this: Run) -> Status:
             doing = "training" if share < 1 else "trained; writing and measuring now"
         return Status(this.name, "working", doing, tuple(points), share, left, samples, said)
     if ended:
-        return Status(this.name, "finished", "finished: its certificate is below", tuple(points), None, None, samples, said, True)
-    if note.is_file() and not asked_to_stop and said and said[-1].startswith("wellread: ") and "interrupted" not in said[-1]:
-        return Status(this.name, "failed", said[-1].removeprefix("wellread: "), tuple(points), None, None, samples, said)
+        return Status(
+            this.name, "finished", "finished: its certificate is below", tuple(points), None, None, samples, said, True
+        )
+    if note.is_file() and not asked_to_stop and said and _FAILED.match(said[-1]):
+        return Status(
+            this.name, "failed", said[-1].removeprefix("wellread: "), tuple(points), None, None, samples, said
+        )
     return Status(this.name, "stopped", "stopped; it goes on where it was", tuple(points), None, None, samples, said)
 
 
@@ -249,7 +256,10 @@ def _samples(this: Run) -> list[tuple[str, str, str]]:
     found = []
     for stage in this.stages():
         rows = list(stream_rows(stage.samples)) if stage.samples.is_file() else []
-        found += [("base" if stage.path.name.startswith("00") else stage.name, row["prompt"], row["completion"]) for row in rows[:1]]
+        found += [
+            ("base" if stage.path.name.startswith("00") else stage.name, row["prompt"], row["completion"])
+            for row in rows[:1]
+        ]
     return found
 
 

@@ -13,7 +13,7 @@ from wellread.plans import duration
 from wellread.replying import Told
 from wellread.reports.curves import smoothed, ticks
 from wellread.retrieval.prompt import label
-from wellread.serving.studio_runs import Point, Status
+from wellread.serving.studio_runs import Status
 from wellread.types import Chunk
 
 AROUND = 500
@@ -67,7 +67,9 @@ def answered(title: str, told: Told, document_text: Callable[[str], str]) -> str
     shown += escape(answer[at:])
     passages = [_passage(number, chunk, told, document_text) for number, chunk in enumerate(told.sample.sources, 1)]
     nearest = [_passage(number, chunk, told, document_text) for number, chunk in enumerate(told.nearest[:3], 1)]
-    further = ("<p>Passages that were read; open one to see it in its place:</p>" if passages else "") + "".join(passages)
+    further = ("<p>Passages that were read; open one to see it in its place:</p>" if passages else "") + "".join(
+        passages
+    )
     if told.refused and nearest:
         further = "<p>Nearest to the question, and no answer to it:</p>" + "".join(nearest)
     notes = [told.note] if told.note else []
@@ -112,12 +114,18 @@ def followed(status: Status) -> str:
     points = [point for point in status.points if point.stage == stage]
     losses = [(point.step, point.loss) for point in points if point.loss is not None]
     bits = [(point.step, point.bits) for point in points if point.bits is not None]
-    charts = curve("Loss", "nats per token, training", losses, smooth=True) + curve("Validation", "bits per byte, about", bits)
+    charts = curve("Loss", "nats per token, training", losses, smooth=True) + curve(
+        "Validation", "bits per byte, about", bits
+    )
     samples = "".join(
         f'<details class="wr-passage" open><summary>{escape(subject)} writes</summary>{marked(prompt + text, [], len(prompt))}</details>'
         for subject, prompt, text in status.samples[-2:]
     )
-    said = f'<details class="wr-passage"><summary>What it said</summary><pre>{escape(chr(10).join(status.said))}</pre></details>' if status.said else ""
+    said = (
+        f'<details class="wr-passage"><summary>What it said</summary><pre>{escape(chr(10).join(status.said))}</pre></details>'
+        if status.said
+        else ""
+    )
     return f'<section class="wr-card">{head}<div class="wr-charts">{charts}</div>{samples}{said}</section>'
 
 

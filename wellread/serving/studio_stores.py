@@ -14,7 +14,11 @@ from wellread.serving.studio_files import safe_name
 def stores_in(runs: Path) -> list[str]:
     """Names of the finished stores that were made here."""
     folder = runs / "stores"
-    return sorted(each.name for each in folder.iterdir() if is_store(each) and is_finished(each)) if folder.is_dir() else []
+    return (
+        sorted(each.name for each in folder.iterdir() if is_store(each) and is_finished(each))
+        if folder.is_dir()
+        else []
+    )
 
 
 def store_named(name: str | None, runs: Path) -> Path:

@@ -29,7 +29,9 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
     """The page, and how it looks."""
     import gradio as gr
 
-    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="teal")
+    theme = gr.themes.Base(
+        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="teal"
+    )
     theme = theme.set(  # what is small or coloured can be read: contrasts of 4.5 and more, light and dark
         body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
         block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_400",
@@ -119,7 +121,9 @@ def _runs_tab(runs: Path) -> Any:
             raise told(error) from None
 
     shown = [state, certificate]
-    start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(follow, chosen, shown, api_name=False)
+    start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(
+        follow, chosen, shown, api_name=False
+    )
     stop.click(stopped, chosen, None, api_name="stop").then(follow, chosen, shown, api_name=False)
     resume.click(resumed, chosen, None, api_name="resume").then(follow, chosen, shown, api_name=False)
     chosen.change(follow, chosen, shown, api_name="follow")
@@ -156,7 +160,9 @@ def _write_tab(runs: Path, models: Models) -> Any:
             chosen = gr.Dropdown([], label="Run", filterable=False)
             prompt = gr.Textbox(label="Beginning", lines=4, placeholder="It was the last evening of October when")
             dial = gr.Slider(0, 1.2, value=1, step=0.1, label="Dial", info="0: as before tuning; 1: as tuned")
-            guard = gr.Slider(0, 30, value=0, step=1, label="Guard", info="at most so many words in a row from the book; 0: no guard")
+            guard = gr.Slider(
+                0, 30, value=0, step=1, label="Guard", info="at most so many words in a row from the book; 0: no guard"
+            )
             beside = gr.Checkbox(True, label="The base beside it")
             with gr.Accordion("Sampling", open=False):
                 tokens = gr.Slider(10, 800, value=120, step=10, label="Tokens")
@@ -173,12 +179,21 @@ def _write_tab(runs: Path, models: Models) -> Any:
         name: str | None, prompt: str, dial: float, guard: int, beside: bool, tokens: int, temperature: float, top_p: float,
         penalty: float, seed: int,
     ) -> Iterator[tuple[str, str]]:  # fmt: skip
-        sampling = Sampling(int(tokens), temperature, top_p, repetition_penalty=penalty, seed=int(seed or 0), no_recite=int(guard))
+        sampling = Sampling(
+            int(tokens), temperature, top_p, repetition_penalty=penalty, seed=int(seed or 0), no_recite=int(guard)
+        )
         try:
             this = run_named(name, runs)
             turned = has_dial(this)
-            title, left, right = (f"Tuned, dial at {dial:g}" if turned else "Trained from scratch: it has no dial"), "", ""
-            yield written(title, {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"), ""
+            title, left, right = (
+                (f"Tuned, dial at {dial:g}" if turned else "Trained from scratch: it has no dial"),
+                "",
+                "",
+            )
+            yield (
+                written(title, {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"),
+                "",
+            )
             for row in write_on(models, this, prompt, sampling, dial if turned else None):
                 left = written(title, row, "" if "matches" in row else "writing …")
                 yield left, right
