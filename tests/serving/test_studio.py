@@ -48,7 +48,9 @@ def test_an_upload_lies_once_below_the_folder(tmp_path: Path) -> None:
     given = tmp_path / "A b.TXT"
     given.write_text("once")
     first, second = (keep_upload(given, tmp_path / "uploads") for _ in range(2))
-    assert first == second and first.name == "a-b.txt" and first.read_text() == "once"
+    assert first == second
+    assert first.name == "a-b.txt"
+    assert first.read_text() == "once"
     given.write_text("other")
     assert keep_upload(given, tmp_path / "uploads") != first
     assert len(list((tmp_path / "uploads").iterdir())) == 2
@@ -179,14 +181,17 @@ def test_bits_and_time_left_are_read_from_the_folder(tmp_path: Path) -> None:
 
 def test_matches_are_coloured_and_everything_is_escaped() -> None:
     shown = marked("<b>a cat sat down", [(5, 10, 'ch. "1"')], own=7)
-    assert shown.count("<mark") == 1 and "&lt;b&gt;" in shown and "<b>" not in shown
+    assert shown.count("<mark") == 1
+    assert "&lt;b&gt;" in shown
+    assert "<b>" not in shown
     assert '<mark title="ch. &quot;1&quot;"><span class="wr-prompt">ca</span>t s</mark>' in shown
     match = {"start": 2, "end": 9, "words": 8, "section": "One", "document": "d", "offset": 1200}
     assert "8 words from One, character 1,200" in written(
         "T", {"prompt": "a ", "completion": "cat sat down", "matches": [match]}
     )
     alone = written("T", {"prompt": "a ", "completion": "b", "matches": [], "longest": {**match, "words": 3}})
-    assert "longest has 3" in alone and "<mark" not in alone
+    assert "longest has 3" in alone
+    assert "<mark" not in alone
     assert "No word" in written("T", {"prompt": "a ", "completion": "b", "matches": [], "longest": None})
 
 
@@ -196,8 +201,12 @@ def test_citations_open_the_passage_in_its_place() -> None:
     sample = Sample("When?", "Stoves are lit in May [1].", Sampling(), 0, sources=(chunk,))
     told = Told("When?", sample, cite(sample.completion, [chunk]))
     shown = answered("From it", told, lambda document: text)
-    assert "<details" in shown and ">Stoves are lit in May.</mark>" in shown and "&lt;i&gt;" in shown
-    assert shown.count("… ") >= 1 and "[1]" in shown and ", cited" in shown
+    assert "<details" in shown
+    assert ">Stoves are lit in May.</mark>" in shown
+    assert "&lt;i&gt;" in shown
+    assert shown.count("… ") >= 1
+    assert "[1]" in shown
+    assert ", cited" in shown
 
 
 def test_a_run_is_told_with_its_curves() -> None:
@@ -206,14 +215,19 @@ def test_a_run_is_told_with_its_curves() -> None:
         for step in range(11)
     )
     shown = followed(Status("run-1", "working", "training", points, 0.5, 30.0, (("base", "It ", "<was>"),)))
-    assert "50%" in shown and "30 s of training left" in shown and "&lt;was&gt;" in shown
-    assert shown.count("<svg") == 2 and "2.00 at step 0, 1.90 at step 10" in shown
+    assert "50%" in shown
+    assert "30 s of training left" in shown
+    assert "&lt;was&gt;" in shown
+    assert shown.count("<svg") == 2
+    assert "2.00 at step 0, 1.90 at step 10" in shown
     assert "not measured yet" in curve("Loss", "nats", [])
-    assert "<svg" not in curve("Loss", "nats", [(1, 2.0)]) and "<svg" in curve("Loss", "nats", [(1, 2.0), (2, 2.0)])
+    assert "<svg" not in curve("Loss", "nats", [(1, 2.0)])
+    assert "<svg" in curve("Loss", "nats", [(1, 2.0), (2, 2.0)])
 
 
 def test_frames_reach_nothing_else() -> None:
-    assert 'sandbox="allow-scripts"' in framed('/a"b', "t") and "/a&quot;b" in framed('/a"b', "t")
+    assert 'sandbox="allow-scripts"' in framed('/a"b', "t")
+    assert "/a&quot;b" in framed('/a"b', "t")
 
 
 def test_a_password_is_asked_for_beyond_this_machine(tmp_path: Path) -> None:
@@ -264,14 +278,16 @@ def test_the_studio_is_served_and_starts_a_run(tmp_path: Path, book: Path, sleep
     with served(build_studio(runs, door_admission("127.0.0.1", ""))) as base:
         url = base.removesuffix("/v1")
         front = httpx.get(f"{url}/", timeout=60)
-        assert front.status_code == 200 and "connect-src 'self'" in front.headers["content-security-policy"]
+        assert front.status_code == 200
+        assert "connect-src 'self'" in front.headers["content-security-policy"]
         assert httpx.get(f"{url}/", headers={"Origin": "http://evil.example"}).status_code == 403
         assert httpx.get(f"{url}/pages/..%2f/report.html").status_code == 404
         client = Client(url, verbose=False)
         client.predict([handle_file(str(book))], "novel", 1, api_name="/start")
         this = run_named("novel-book", runs)
         page = httpx.get(f"{url}/pages/novel-book/report.html")
-        assert page.status_code == 404 and "sandbox" in page.headers["content-security-policy"]
+        assert page.status_code == 404
+        assert "sandbox" in page.headers["content-security-policy"]
         client.predict("novel-book", api_name="/stop")
         wait_for(lambda: status(this).state == "stopped")
         with pytest.raises(Exception, match="list of choices"):

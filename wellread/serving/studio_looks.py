@@ -8,10 +8,13 @@ CSS = """
 .wr-card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 12px 16px; margin-bottom: 10px;
   color: var(--body-text-color); background: var(--background-fill-primary); }
 .wr-card h3 { font-size: 1rem; font-weight: 600; margin: 0 0 .5rem; }
-.wr-text { white-space: pre-wrap; overflow-wrap: anywhere; font-family: Georgia, 'Times New Roman', serif; font-size: 1.05rem; line-height: 1.6; }
+.wr-text { white-space: pre-wrap; overflow-wrap: anywhere;
+  font-family: Georgia, 'Times New Roman', serif; font-size: 1.05rem; line-height: 1.6; }
 .wr-prompt { color: var(--body-text-color-subdued); }
 .wr-text mark { background: #ffd98a; color: #1c1400; border-radius: 2px; padding: 0 1px; text-decoration: underline; }
 .wr-text mark .wr-prompt { color: inherit; }
+.wr-beside { flex-wrap: wrap !important; }
+.wr-beside > * { flex: 1 1 280px !important; min-width: min(280px, 100%) !important; }
 .wr-note { color: var(--body-text-color-subdued); font-size: .9rem; margin: .6rem 0 0; }
 .wr-number { color: var(--link-text-color); font-family: system-ui, sans-serif; font-size: .85em; }
 .wr-state progress { width: 100%; }

@@ -69,7 +69,8 @@ def write_on(
         if dial is not None:
             served.check_dial(dial)
         served.turn(dial)
-        assert served.model is not None and served.index is not None, "a run has a model and a book"
+        assert served.model is not None, "a run has a model"
+        assert served.index is not None, "a run has a book"
         completion = ""
         for piece in texts(served.model, prompt, sampling):
             completion += piece

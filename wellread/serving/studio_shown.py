@@ -65,7 +65,11 @@ def answered(title: str, told: Told, document_text: Callable[[str], str]) -> str
         shown += escape(answer[at : each.start] + each.text) + marks
         at = each.end
     shown += escape(answer[at:])
-    passages = [_passage(number, chunk, told, document_text) for number, chunk in enumerate(told.sample.sources, 1)]
+    cited = {c.number for c in told.cited.citations}
+    passages = [
+        _passage(number, chunk, told, document_text)
+        for number, chunk in sorted(enumerate(told.sample.sources, 1), key=lambda each: (each[0] not in cited, each[0]))
+    ]
     nearest = [_passage(number, chunk, told, document_text) for number, chunk in enumerate(told.nearest[:3], 1)]
     further = ("<p>Passages that were read; open one to see it in its place:</p>" if passages else "") + "".join(
         passages
@@ -107,7 +111,8 @@ def followed(status: Status) -> str:
     head = f'<p class="wr-state wr-{status.state}"><strong>{escape(status.name)}</strong>: {escape(status.doing)}'
     if status.share is not None and status.state == "working":
         left = f", {duration(status.seconds_left)} of training left" if status.seconds_left is not None else ""
-        head += f' ({status.share:.0%}{left})</p><progress value="{status.share:.3f}" max="1" aria-label="training">{status.share:.0%}</progress>'
+        bar = f'<progress value="{status.share:.3f}" max="1" aria-label="training">{status.share:.0%}</progress>'
+        head += f" ({status.share:.0%}{left})</p>{bar}"
     else:
         head += "</p>"
     stage = status.points[-1].stage if status.points else ""

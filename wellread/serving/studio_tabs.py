@@ -172,7 +172,7 @@ def _write_tab(runs: Path, models: Models) -> Any:
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
             with gr.Row():
                 go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop")
-        with gr.Column(scale=2, min_width=300), gr.Row():
+        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
             tuned, base = gr.HTML(min_height=80), gr.HTML(min_height=80)
 
     def write(
@@ -242,7 +242,7 @@ def _ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
             question = gr.Textbox(label="Question", lines=2)
             beside = gr.Checkbox(True, label="By heart beside it")
             go = gr.Button("Ask", variant="primary")
-        with gr.Column(scale=2, min_width=300), gr.Row():
+        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
             sourced, closed = gr.HTML(min_height=80), gr.HTML(min_height=80)
 
     def made(files: list[str] | None, name: str) -> Any:
@@ -288,6 +288,9 @@ def _compare_tab(runs: Path) -> tuple[Any, Any]:
         known = runs_in(runs)
         if a not in known or b not in known or a == b:
             raise told(UsageError("choose two runs that are not the same."))
+        for name in (a, b):
+            if not run_named(name, runs).measurements.is_file():
+                raise told(UsageError(f"{name} is not finished, so there is nothing to compare yet."))
         return framed(f"/compare.html?a={a}&b={b}", f"{a} beside {b}")
 
     go.click(compared, [first, second], view, api_name=False)
