@@ -49,7 +49,11 @@ def keep_upload(upload: str | Path, folder: Path, *, largest: int = LARGEST) -> 
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
         name = safe_name(given.name)
         place = folder / f"{name}-{digest}"
-        fill_once(place, lambda made: shutil.copyfile(given, made / f"{name}{ending}"))
+
+        def fill(made: Path) -> None:
+            shutil.copyfile(given, made / f"{name}{ending}")
+
+        fill_once(place, fill)
     return place / f"{name}{ending}"
 
 
