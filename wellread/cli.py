@@ -39,6 +39,7 @@ from wellread.options import (
 )
 from wellread.references_command import extract, resolve
 from wellread.serve_command import serve
+from wellread.studio_command import studio
 from wellread.synthesise_command import synthesise
 from wellread.terminal import echo, listed, measurement_lines, note, print_json, prose, watching
 from wellread.write_command import write
@@ -219,6 +220,7 @@ app.command()(index)
 app.command()(extract)
 app.command()(resolve)
 app.command()(serve)
+app.command()(studio)
 
 
 app.command()(compare)

@@ -1,0 +1,306 @@
+"""A folder of runs in, the Gradio page over it out: five tabs, wired to the plain functions that do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wellread.errors import UsageError, WellreadError
+from wellread.runs import Run
+from wellread.serving.studio_files import LARGEST, keep_uploads, kinds
+from wellread.serving.studio_looks import CSS, HEAD
+from wellread.serving.studio_models import Models, ask_model, has_dial, write_on
+from wellread.serving.studio_runs import is_working, resume_run, run_named, runs_in, start_run, status, stop_run
+from wellread.serving.studio_shown import answered, followed, framed, written
+from wellread.serving.studio_stores import keep_store, store_named, stores_in
+from wellread.types import Sampling
+
+RECIPES = ["novel", "novel-from-scratch", "novel-full", "novel-curriculum"]
+"""Those that teach any text; the others want a glossary, a canon or a large GPU."""
+EVERY = 2.0
+"""Seconds between two looks at a run."""
+ONE_AT_A_TIME = {"concurrency_id": "model", "concurrency_limit": 1}
+NO_RUN = "No run yet. Upload a text and start one."
+BASE = "the untouched base"
+
+
+def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
+    """The page, and how it looks."""
+    import gradio as gr
+
+    theme = gr.themes.Base(
+        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="teal"
+    )
+    theme = theme.set(  # what is small or coloured can be read: contrasts of 4.5 and more, light and dark
+        body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white", button_primary_text_color_dark="white",
+    )  # fmt: skip
+    with gr.Blocks(title="wellread studio", analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
+        gr.HTML('<h1 class="wr-title">wellread studio</h1>')
+        with gr.Tabs():
+            with gr.Tab("Runs"):
+                following = _runs_tab(runs)
+            with gr.Tab("Write"):
+                writing = _write_tab(runs, models)
+            with gr.Tab("Read"):
+                reading = _read_tab(runs)
+            with gr.Tab("Ask"):
+                asking, store = _ask_tab(runs, models)
+            with gr.Tab("Compare"):
+                first, second = _compare_tab(runs)
+
+        def listed() -> list[Any]:
+            names, stores = runs_in(runs), stores_in(runs)
+            latest = names[0] if names else None
+            chosen = [gr.Dropdown(choices=names, value=latest) for _ in range(3)]
+            return [*chosen, gr.Dropdown(choices=[BASE, *names], value=BASE),
+                    gr.Dropdown(choices=stores, value=stores[0] if stores else None),
+                    gr.Dropdown(choices=names, value=latest),
+                    gr.Dropdown(choices=names, value=names[1] if len(names) > 1 else None)]  # fmt: skip
+
+        blocks.load(listed, None, [following, writing, reading, asking, store, first, second], api_name=False)
+    return blocks, {"theme": theme, "css": CSS, "head": HEAD}
+
+
+def told(error: WellreadError) -> Exception:
+    """What the page shows of an error that a visitor can mend."""
+    import gradio as gr
+
+    return gr.Error(str(error), print_exception=False, duration=None)
+
+
+def _runs_tab(runs: Path) -> Any:
+    import gradio as gr
+
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            gr.Markdown("### A new run")
+            uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=140)
+            gr.HTML(f'<p class="wr-note">{" ".join(kinds())}, up to {LARGEST >> 20} MB each</p>')
+            recipe = gr.Dropdown(RECIPES, value=RECIPES[0], label="Recipe", filterable=False)
+            minutes = gr.Number(4, label="Minutes of training", minimum=0.1, maximum=10080)
+            start = gr.Button("Start", variant="primary")
+        with gr.Column(scale=2, min_width=300):
+            chosen = gr.Dropdown([], label="Run", filterable=False)
+            with gr.Row():
+                stop, resume = gr.Button("Stop"), gr.Button("Resume")
+            state = gr.HTML(f'<p class="wr-note">{NO_RUN}</p>')
+    certificate = gr.HTML()
+    timer = gr.Timer(EVERY)
+
+    def follow(name: str | None) -> tuple[str, str]:
+        if not name:
+            return f'<p class="wr-note">{NO_RUN}</p>', ""
+        try:
+            now = status(run_named(name, runs))
+        except WellreadError as error:
+            raise told(error) from None
+        return followed(now), framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
+
+    def started(files: list[str] | None, recipe: str, minutes: float) -> Any:
+        try:
+            this = start_run(recipe, keep_uploads(files, runs / "uploads"), runs, minutes=float(minutes or 0))
+        except WellreadError as error:
+            raise told(error) from None
+        return gr.Dropdown(choices=runs_in(runs), value=this.name)
+
+    def stopped(name: str | None) -> None:
+        try:
+            stop_run(run_named(name, runs))
+        except WellreadError as error:
+            raise told(error) from None
+
+    def resumed(name: str | None) -> None:
+        try:
+            resume_run(run_named(name, runs))
+        except WellreadError as error:
+            raise told(error) from None
+
+    shown = [state, certificate]
+    start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(
+        follow, chosen, shown, api_name=False
+    )
+    stop.click(stopped, chosen, None, api_name="stop").then(follow, chosen, shown, api_name=False)
+    resume.click(resumed, chosen, None, api_name="resume").then(follow, chosen, shown, api_name=False)
+    chosen.change(follow, chosen, shown, api_name="follow")
+    _refreshed(chosen, runs)
+
+    def again(name: str | None) -> tuple[Any, Any]:
+        """What changes while a run works; a certificate that is open stays as it is, wherever its reader is."""
+        if not name or not _just_working(name, runs):
+            return gr.skip(), gr.skip()
+        return follow(name)
+
+    timer.tick(again, chosen, shown, api_name=False, show_progress="hidden")
+    return chosen
+
+
+def _just_working(name: str, runs: Path) -> bool:
+    """Whether a run works, or has ended since the last look."""
+    import time
+
+    try:
+        this = run_named(name, runs)
+    except UsageError:
+        return False
+    files = (this.report, this.path / "studio.log", this.path / "studio.json")
+    changed = max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
+    return is_working(this) or time.time() - changed < 4 * EVERY
+
+
+def _write_tab(runs: Path, models: Models) -> Any:
+    import gradio as gr
+
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            chosen = gr.Dropdown([], label="Run", filterable=False)
+            prompt = gr.Textbox(label="Beginning", lines=4, placeholder="It was the last evening of October when")
+            dial = gr.Slider(0, 1.2, value=1, step=0.1, label="Dial", info="0: as before tuning; 1: as tuned")
+            guard = gr.Slider(
+                0, 30, value=0, step=1, label="Guard", info="at most so many words in a row from the book; 0: no guard"
+            )
+            beside = gr.Checkbox(True, label="The base beside it")
+            with gr.Accordion("Sampling", open=False):
+                tokens = gr.Slider(10, 800, value=120, step=10, label="Tokens")
+                temperature = gr.Slider(0, 2, value=0.8, step=0.05, label="Temperature")
+                top_p = gr.Slider(0.05, 1, value=0.95, step=0.05, label="Top-p")
+                penalty = gr.Slider(1, 2, value=1, step=0.05, label="Repetition penalty")
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+            with gr.Row():
+                go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop")
+        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
+            tuned, base = gr.HTML(min_height=80), gr.HTML(min_height=80)
+
+    def write(
+        name: str | None, prompt: str, dial: float, guard: int, beside: bool, tokens: int, temperature: float, top_p: float,
+        penalty: float, seed: int,
+    ) -> Iterator[tuple[str, str]]:  # fmt: skip
+        sampling = Sampling(
+            int(tokens), temperature, top_p, repetition_penalty=penalty, seed=int(seed or 0), no_recite=int(guard)
+        )
+        try:
+            this = run_named(name, runs)
+            turned = has_dial(this)
+            title, left, right = (
+                (f"Tuned, dial at {dial:g}" if turned else "Trained from scratch: it has no dial"),
+                "",
+                "",
+            )
+            yield (
+                written(title, {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"),
+                "",
+            )
+            for row in write_on(models, this, prompt, sampling, dial if turned else None):
+                left = written(title, row, "" if "matches" in row else "writing …")
+                yield left, right
+            for row in write_on(models, this, prompt, sampling, 0.0) if turned and beside else ():
+                right = written("Base, dial at 0", row, "" if "matches" in row else "writing …")
+                yield left, right
+        except WellreadError as error:
+            raise told(error) from None
+
+    given = [chosen, prompt, dial, guard, beside, tokens, temperature, top_p, penalty, seed]
+    writes = go.click(write, given, [tuned, base], api_name="write", show_progress="hidden", **ONE_AT_A_TIME)
+    halt.click(None, None, None, cancels=[writes])
+    _refreshed(chosen, runs)
+    return chosen
+
+
+def _read_tab(runs: Path) -> Any:
+    import gradio as gr
+
+    chosen = gr.Dropdown([], label="Run", filterable=False)
+    view = gr.HTML()
+
+    def read(name: str | None) -> str:
+        if name not in runs_in(runs):
+            return ""
+        if run_named(name, runs).reading.is_file():
+            return framed(f"/pages/{name}/reading.html", "The book as the model read it")
+        return f'<p class="wr-note">{name} has no reading view yet: it is written when a run is finished.</p>'
+
+    chosen.change(read, chosen, view, api_name=False)
+    _refreshed(chosen, runs)
+    return chosen
+
+
+def _ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
+    import gradio as gr
+
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            store = gr.Dropdown([], label="Store", filterable=False)
+            with gr.Accordion("A new store", open=False):
+                uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=120)
+                name = gr.Textbox(label="Name", placeholder="my documents", max_lines=1)
+                make = gr.Button("Make the store")
+            chosen = gr.Dropdown([BASE], value=BASE, label="Model", filterable=False)
+            question = gr.Textbox(label="Question", lines=2)
+            beside = gr.Checkbox(True, label="By heart beside it")
+            go = gr.Button("Ask", variant="primary")
+        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
+            sourced, closed = gr.HTML(min_height=80), gr.HTML(min_height=80)
+
+    def made(files: list[str] | None, name: str) -> Any:
+        try:
+            place = keep_store(name, keep_uploads(files, runs / "uploads"), runs)
+        except WellreadError as error:
+            raise told(error) from None
+        return gr.Dropdown(choices=stores_in(runs), value=place.name)
+
+    def ask(store: str | None, name: str | None, question: str, beside: bool) -> Iterator[tuple[str, str]]:
+        from wellread.retrieval.store import open_store
+
+        sampling = Sampling(150, 0.0, 1.0)
+        try:
+            place = store_named(store, runs)
+            this: Run | None = None if name in (None, BASE) else run_named(name, runs)
+            waits = '<p class="wr-note">looking it up, and reading …</p>'
+            yield waits, ""
+            text = open_store(place).document_text
+            left = answered(f"From {place.name}", ask_model(models, this, place, question, sampling), text)
+            yield left, '<p class="wr-note">remembering …</p>' if beside else ""
+            if beside:
+                yield left, answered("By heart", ask_model(models, this, None, question, sampling), text)
+        except WellreadError as error:
+            raise told(error) from None
+
+    make.click(made, [uploads, name], store, api_name=False)
+    given = [store, chosen, question, beside]
+    go.click(ask, given, [sourced, closed], api_name="ask", show_progress="hidden", **ONE_AT_A_TIME)
+    chosen.focus(lambda: gr.Dropdown(choices=[BASE, *runs_in(runs)]), None, chosen, api_name=False)
+    store.focus(lambda: gr.Dropdown(choices=stores_in(runs)), None, store, api_name=False)
+    return chosen, store
+
+
+def _compare_tab(runs: Path) -> tuple[Any, Any]:
+    import gradio as gr
+
+    with gr.Row():
+        first, second = (gr.Dropdown([], label=label, filterable=False) for label in ("First", "Second"))
+    go, view = gr.Button("Compare", variant="primary"), gr.HTML()
+
+    def compared(a: str | None, b: str | None) -> str:
+        known = runs_in(runs)
+        if a not in known or b not in known or a == b:
+            raise told(UsageError("choose two runs that are not the same."))
+        for name in (a, b):
+            if not run_named(name, runs).measurements.is_file():
+                raise told(UsageError(f"{name} is not finished, so there is nothing to compare yet."))
+        return framed(f"/compare.html?a={a}&b={b}", f"{a} beside {b}")
+
+    go.click(compared, [first, second], view, api_name=False)
+    for each in (first, second):
+        _refreshed(each, runs)
+    return first, second
+
+
+def _refreshed(chosen: Any, runs: Path) -> None:
+    """A list of runs that is read anew whenever it is opened."""
+    import gradio as gr
+
+    chosen.focus(lambda: gr.Dropdown(choices=runs_in(runs)), None, chosen, api_name=False, show_progress="hidden")
