@@ -23,16 +23,17 @@ AROUND = 500
 def marked(text: str, spans: Sequence[tuple[int, int, str]], own: int = 0) -> str:
     """The text, its first `own` characters (the prompt) set apart, and each span of it (start, end, where it stands in the
     book; in order, apart from one another) coloured."""
-    cuts, at = [], 0
+    cuts: list[tuple[int, int, str | None]] = []
+    at = 0
     for start, end, place in spans:
         cuts += [(at, start, None), (start, end, place)]
         at = end
     cuts.append((at, len(text), None))
     shown = ""
-    for start, end, place in cuts:
+    for start, end, stands in cuts:
         before, after = text[start : max(start, min(end, own))], text[max(start, min(end, own)) : end]
         inner = (f'<span class="wr-prompt">{escape(before)}</span>' if before else "") + escape(after)
-        shown += inner if place is None else f'<mark title="{escape(place, quote=True)}">{inner}</mark>'
+        shown += inner if stands is None else f'<mark title="{escape(stands, quote=True)}">{inner}</mark>'
     return f'<div class="wr-text" lang="">{shown}</div>'
 
 

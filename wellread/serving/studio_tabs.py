@@ -20,7 +20,7 @@ RECIPES = ["novel", "novel-from-scratch", "novel-full", "novel-curriculum"]
 """Those that teach any text; the others want a glossary, a canon or a large GPU."""
 EVERY = 2.0
 """Seconds between two looks at a run."""
-ONE_AT_A_TIME = {"concurrency_id": "model", "concurrency_limit": 1}
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 NO_RUN = "No run yet. Upload a text and start one."
 BASE = "the untouched base"
 
@@ -62,7 +62,7 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
                     gr.Dropdown(choices=names, value=latest),
                     gr.Dropdown(choices=names, value=names[1] if len(names) > 1 else None)]  # fmt: skip
 
-        blocks.load(listed, None, [following, writing, reading, asking, store, first, second], api_name=False)
+        blocks.load(listed, None, [following, writing, reading, asking, store, first, second], api_visibility="private")
     return blocks, {"theme": theme, "css": CSS, "head": HEAD}
 
 
@@ -122,10 +122,10 @@ def _runs_tab(runs: Path) -> Any:
 
     shown = [state, certificate]
     start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(
-        follow, chosen, shown, api_name=False
+        follow, chosen, shown, api_visibility="private"
     )
-    stop.click(stopped, chosen, None, api_name="stop").then(follow, chosen, shown, api_name=False)
-    resume.click(resumed, chosen, None, api_name="resume").then(follow, chosen, shown, api_name=False)
+    stop.click(stopped, chosen, None, api_name="stop").then(follow, chosen, shown, api_visibility="private")
+    resume.click(resumed, chosen, None, api_name="resume").then(follow, chosen, shown, api_visibility="private")
     chosen.change(follow, chosen, shown, api_name="follow")
     _refreshed(chosen, runs)
 
@@ -135,7 +135,7 @@ def _runs_tab(runs: Path) -> Any:
             return gr.skip(), gr.skip()
         return follow(name)
 
-    timer.tick(again, chosen, shown, api_name=False, show_progress="hidden")
+    timer.tick(again, chosen, shown, api_visibility="private", show_progress="hidden")
     return chosen
 
 
@@ -223,7 +223,7 @@ def _read_tab(runs: Path) -> Any:
             return framed(f"/pages/{name}/reading.html", "The book as the model read it")
         return f'<p class="wr-note">{name} has no reading view yet: it is written when a run is finished.</p>'
 
-    chosen.change(read, chosen, view, api_name=False)
+    chosen.change(read, chosen, view, api_visibility="private")
     _refreshed(chosen, runs)
     return chosen
 
@@ -269,11 +269,11 @@ def _ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
         except WellreadError as error:
             raise told(error) from None
 
-    make.click(made, [uploads, name], store, api_name=False)
+    make.click(made, [uploads, name], store, api_visibility="private")
     given = [store, chosen, question, beside]
     go.click(ask, given, [sourced, closed], api_name="ask", show_progress="hidden", **ONE_AT_A_TIME)
-    chosen.focus(lambda: gr.Dropdown(choices=[BASE, *runs_in(runs)]), None, chosen, api_name=False)
-    store.focus(lambda: gr.Dropdown(choices=stores_in(runs)), None, store, api_name=False)
+    chosen.focus(lambda: gr.Dropdown(choices=[BASE, *runs_in(runs)]), None, chosen, api_visibility="private")
+    store.focus(lambda: gr.Dropdown(choices=stores_in(runs)), None, store, api_visibility="private")
     return chosen, store
 
 
@@ -293,7 +293,7 @@ def _compare_tab(runs: Path) -> tuple[Any, Any]:
                 raise told(UsageError(f"{name} is not finished, so there is nothing to compare yet."))
         return framed(f"/compare.html?a={a}&b={b}", f"{a} beside {b}")
 
-    go.click(compared, [first, second], view, api_name=False)
+    go.click(compared, [first, second], view, api_visibility="private")
     for each in (first, second):
         _refreshed(each, runs)
     return first, second
@@ -303,4 +303,4 @@ def _refreshed(chosen: Any, runs: Path) -> None:
     """A list of runs that is read anew whenever it is opened."""
     import gradio as gr
 
-    chosen.focus(lambda: gr.Dropdown(choices=runs_in(runs)), None, chosen, api_name=False, show_progress="hidden")
+    chosen.focus(lambda: gr.Dropdown(choices=runs_in(runs)), None, chosen, api_visibility="private", show_progress="hidden")
