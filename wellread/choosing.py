@@ -1,9 +1,10 @@
 """Candidates for a passage in, the one most like the book out; and whether, and from where on, a text goes round in circles.
 
-The style is the cosine Delta over function words (metrics/stylometry.py) between the chapter so far with the candidate
-and the book's training part: the whole is compared, for of a single passage of some hundred words the Delta is mostly
-chance (Eder 2015, "Does size matter?"). Circles are told by distinct 4-grams: of all runs of four words the share that
-is different from every other.
+The style is the cosine Delta over the most frequent words (metrics/stylometry.py) between the chapter so far with the
+candidate and the book's training part: the whole is compared, for of a single passage of some hundred words the Delta is
+mostly chance (Eder 2015, "Does size matter?"). Not over function words alone: chosen by these, chapters get more of them
+than the book has, and less of everything else (benchmarks/chapters.py). Circles are told by distinct 4-grams: of all runs
+of four words the share that is different from every other.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from itertools import groupby
 
 import numpy as np
 
-from wellread.function_words import LISTS, language
+from wellread.function_words import language
 from wellread.matching import words
-from wellread.metrics.stylometry import Space, cosine, frequencies, most_frequent, space
+from wellread.metrics.stylometry import MOST_FREQUENT, Space, cosine, frequencies, most_frequent, space
 from wellread.types import Corpus, Document
 
 GRAM = 4
@@ -27,8 +28,6 @@ CIRCLE = 20
 """Words within which half of the 4-grams must have been there before, for a loop to begin."""
 FEWEST_TEXTS = 3
 STRETCH = 1_000
-COMMON = 150
-"""Words compared in a language without a list of function words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +83,8 @@ def yardstick_of(corpus: Corpus, others: Sequence[Document] = ()) -> Yardstick:
     tongue = language(counts)
     texts = [Counter(word for each in several for word in spoken(each.text)) for several in _by_source(others)]
     texts = [text for text in texts if text and language(text) == tongue]
-    chosen = LISTS.get(tongue) or most_frequent([counts], COMMON)
-    named = "function words" if tongue in LISTS else f"{COMMON} most frequent words"
+    chosen = most_frequent([counts, *texts], MOST_FREQUENT)
+    named = f"the {len(chosen)} most frequent words"
     held = [document for document in corpus.part("held_out") or corpus.documents]
     own = tuple(tuple(spoken(document.text)) for document in held)
     if len(texts) + 1 >= FEWEST_TEXTS:
@@ -99,9 +98,7 @@ def yardstick_of(corpus: Corpus, others: Sequence[Document] = ()) -> Yardstick:
     )
 
 
-def _within(
-    stretches: Sequence[Mapping[str, int]], counts: Mapping[str, int], chosen: Sequence[str] | frozenset[str]
-) -> Space:
+def _within(stretches: Sequence[Mapping[str, int]], counts: Mapping[str, int], chosen: Sequence[str]) -> Space:
     """A space with the book's own deviations and no mean, in which the book itself does not lie at the origin."""
     kept = tuple(sorted(word for word in chosen if counts.get(word)))
     if len(stretches) < 2:
