@@ -52,6 +52,10 @@ class Yardstick:
         """The mean share of distinct 4-grams in as many words of the held-out chapters: longer texts repeat more."""
         return float(np.mean([distinct(chapter[:length]) for chapter in self.own])) if self.own else 1.0
 
+    def own_style(self, length: int) -> float:
+        """The mean distance of as many words of the held-out chapters: shorter texts lie further off."""
+        return float(np.mean([self.style(chapter[:length]) for chapter in self.own])) if self.own else 0.0
+
     def least_distinct(self, length: int) -> float:
         return LEAST_SHARE * self.own_distinct(length)
 
@@ -59,16 +63,18 @@ class Yardstick:
         """Which candidate goes on best after `before`.
 
         Those that say at least half as much as the longest and do not go round in circles count first; of these, the
-        nearest to the book's style. Where all go in circles, the one that does so least.
+        nearest to the book's style, where to be nearer than held-out chapters are is no merit: of several such, the one
+        with the fewest repetitions. Where all go in circles, the one that does so least.
         """
         longest = max(map(len, candidates))
-        if longest == 0:
+        if longest == 0 or len(candidates) == 1:
             return 0
         said = [place for place, each in enumerate(candidates) if 2 * len(each) >= longest]
         whole = {place: [*before, *candidates[place]] for place in said}
         straight = [place for place in said if distinct(whole[place]) >= self.least_distinct(len(whole[place]))]
         if straight:
-            return min(straight, key=lambda place: self.style(whole[place]))
+            near = self.own_style(len(whole[straight[0]]))
+            return min(straight, key=lambda place: (max(self.style(whole[place]), near), -distinct(whole[place])))
         return max(said, key=lambda place: distinct(whole[place]))
 
 
