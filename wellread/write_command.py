@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wellread import options
 from wellread.options import AsJson, KeyFile, ModelName, Offline, key_of, sampling_of
-from wellread.terminal import note, print_json, print_sample
+from wellread.terminal import note, print_json, print_sample, watching
+
+if TYPE_CHECKING:
+    from wellread.chaptering import Wish
+    from wellread.types import Sampling
 
 
 def write(
     context: typer.Context,
     model: ModelName,
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning to continue; `-` reads stdin.")],
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="[PROMPT]", help="The beginning to continue; `-` reads stdin.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the text to this file.")] = None,
     preset: options.Preset = "",
     max_tokens: options.MaxTokens = 200,
@@ -32,23 +38,46 @@ def write(
     run_folder: Annotated[
         Path | None, typer.Option("--run", help="The run whose corpus is not to be recited, where MODEL is none.")
     ] = None,
+    chapters: Annotated[
+        int, typer.Option(min=0, help="Write so many chapters that go on from the book's last page, or from PROMPT.")
+    ] = 0,
+    words: Annotated[
+        int, typer.Option(min=0, help="Of a chapter; default: the median of the book's, at most 1,500.")
+    ] = 0,
+    best_of: Annotated[
+        int, typer.Option(min=1, max=32, help="Candidates for each passage of a chapter, chosen by the book's style.")
+    ] = 1,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="End the chapters with where their words stand in the book.")
+    ] = False,
+    title: Annotated[str, typer.Option(help="Of the book that the chapters go on with; default: its own.")] = "",
     key_file: KeyFile = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Continue a text; of a run's model, say which words stand in its book, and where."""
+    """Continue a text, or a book by whole chapters; of a run's model, say which words stand in its book, and where."""
+    from wellread.chaptering import Wish
+    from wellread.errors import UsageError
     from wellread.provenance import trace
     from wellread.storage import write_text
     from wellread.writing import continue_texts, exported_file
 
     beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
+    if beginning is None and not chapters:
+        raise UsageError("there is nothing to continue: give a PROMPT, or --chapters N to go on with a run's book.")
+    if not chapters and (words or best_of > 1 or notes or title):
+        raise UsageError("--words, --best-of, --notes and --title are for chapters: add --chapters N.")
     sampling = sampling_of(context, preset, no_recite)
     key = key_of(model, key_file)
+    if chapters:
+        wish = Wish(chapters, words or None, best_of, beginning or "", notes, title)
+        _write_chapters(model, wish, sampling, out, dial, run_folder, key, offline, as_json)
+        return
     lighter = exported_file(model, preset) if dial is None else None
     if lighter is not None:
         note(f"writing with {lighter}, which was exported beside the run; without --preset, with the run itself")
     samples = continue_texts(
-        str(lighter or model), [beginning], sampling, dial=dial,
+        str(lighter or model), [beginning or ""], sampling, dial=dial,
         run_folder=run_folder or (Path(model) if lighter else None), key=key, offline=offline,
     )  # fmt: skip
     if out is not None:
@@ -59,3 +88,25 @@ def write(
             print_json(row)
         else:
             print_sample(row, text=out is None)
+
+
+def _write_chapters(
+    model: str, wish: Wish, sampling: Sampling, out: Path | None, dial: float | None, run_folder: Path | None,
+    key: str, offline: bool, as_json: bool,
+) -> None:  # fmt: skip
+    from wellread.chaptering import write_chapters
+    from wellread.errors import UsageError
+
+    if out is None:
+        raise UsageError("chapters are written to a file: add --out next.epub (or .md, .txt).")
+    with watching() as watch:
+        rows = write_chapters(
+            model, wish, sampling, out, dial=dial, run_folder=run_folder, key=key, offline=offline, watch=watch
+        )
+    note(f"wrote {out}")
+    for row in rows:
+        if as_json:
+            print_json(row)
+        else:
+            note(f"{row['label']}:")
+            print_sample(row, text=False)

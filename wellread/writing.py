@@ -7,9 +7,10 @@ from pathlib import Path
 
 from wellread import presets, runs
 from wellread.errors import UsageError
+from wellread.matching import Index
 from wellread.models import corpus_index, open_model, read_name, split_store
 from wellread.storage import read_json
-from wellread.types import Prompt, Sample, Sampling
+from wellread.types import LanguageModel, Prompt, Sample, Sampling
 
 
 def continue_texts(
@@ -27,18 +28,25 @@ def continue_texts(
     `sampling.no_recite` guards the corpus of `run_folder`, or of the run that MODEL is. Raises UsageError where it is
     none and none is given, or where the name has a dial setting already.
     """
-    if dial is not None:
-        if read_name(model).alpha is not None:
-            raise UsageError(f"{model} names a dial setting already: leave --dial away.")
-        alone, store = split_store(model)
-        model = f"{alone}@{dial:g}+{store}" if store else f"{model}@{dial:g}"
     index = None
     if sampling.no_recite:
         run = runs.open_run(run_folder) if run_folder else read_name(model).run
         if run is None:
             raise UsageError(f"{model} is no run, so nothing says what must not be recited: name a run with --run.")
         index = corpus_index(run)
-    return open_model(model, offline=offline, key=key, index=index, to_write=True).generate(prompts, sampling)
+    return open_writer(model, index=index, dial=dial, key=key, offline=offline).generate(prompts, sampling)
+
+
+def open_writer(
+    model: str, *, index: Index | None = None, dial: float | None = None, key: str = "", offline: bool = False
+) -> LanguageModel:
+    """MODEL at a dial setting, ready to write. Raises UsageError where the name has a setting already."""
+    if dial is not None:
+        if read_name(model).alpha is not None:
+            raise UsageError(f"{model} names a dial setting already: leave --dial away.")
+        alone, store = split_store(model)
+        model = f"{alone}@{dial:g}+{store}" if store else f"{model}@{dial:g}"
+    return open_model(model, offline=offline, key=key, index=index, to_write=True)
 
 
 def exported_file(model: str, preset: str) -> Path | None:

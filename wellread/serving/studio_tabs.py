@@ -70,7 +70,8 @@ def told(error: WellreadError) -> Exception:
     """What the page shows of an error that a visitor can mend."""
     import gradio as gr
 
-    return gr.Error(str(error), print_exception=False, duration=None)
+    shown: Exception = gr.Error(str(error), print_exception=False, duration=None)
+    return shown
 
 
 def _runs_tab(runs: Path) -> Any:
@@ -303,4 +304,6 @@ def _refreshed(chosen: Any, runs: Path) -> None:
     """A list of runs that is read anew whenever it is opened."""
     import gradio as gr
 
-    chosen.focus(lambda: gr.Dropdown(choices=runs_in(runs)), None, chosen, api_visibility="private", show_progress="hidden")
+    chosen.focus(
+        lambda: gr.Dropdown(choices=runs_in(runs)), None, chosen, api_visibility="private", show_progress="hidden"
+    )
