@@ -211,3 +211,12 @@ def test_presets_give_way_to_flags(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert (own.max_tokens, own.top_p) == (9, 0.9)
     done = CliRunner().invoke(cli.app, ["write", str(run.path), "Once", "--preset", "novell"])
     assert "did you mean 'novel'" in str(done.exception)
+
+
+@pytest.mark.parametrize("ending", [".gguf", ".md", ".json"])
+def test_a_gguf_file_takes_no_file_s_place_that_was_not_exported(run: Run, tmp_path: Path, ending: str) -> None:
+    mine = tmp_path / f"book{ending}"
+    mine.write_text('{"mine": 1}', encoding="utf-8")
+    with pytest.raises(UsageError, match=f"book{ending} is there already"):
+        export_run(str(run.path), "gguf", out=tmp_path / "book.gguf")
+    assert mine.read_text(encoding="utf-8") == '{"mine": 1}'

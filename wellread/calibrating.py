@@ -30,7 +30,11 @@ def fitted(store: Store, questions: Sequence[GoldQuestion], *, wrong: float = WR
     """The refusal that fits a store and its questions, not yet kept."""
     seen = [signs(each.question, store.retrieve(each.question, FOUND), store) for each in questions]
     return fit_refusal(
-        seen, [bool(each.answers) for each in questions], embedder=store.embedder_name, wrong=wrong, seed=seed
+        seen,
+        [bool(each.answers or each.passages) for each in questions],
+        embedder=store.embedder_name,
+        wrong=wrong,
+        seed=seed,
     )
 
 

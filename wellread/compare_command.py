@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from wellread.reports.comparison import Comparison
     from wellread.types import LanguageModel, Measurement
 
-ANSWERS = "answers.csv"
-"""Where answers to gold questions go where no page is drawn."""
-
 
 def compare(
     names: Annotated[
@@ -48,7 +45,7 @@ def compare(
         raise UsageError("compare takes a text, a run or questions: leave two of --text, --run and --questions away.")
     chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
     if questions:
-        table = html.with_suffix(".csv") if html is not None else Path(ANSWERS)
+        table = html.with_suffix(".csv") if html is not None else None
         comparison = _on_questions(names, questions, chosen, table, max_tokens, key_file=key_file, offline=offline)
     else:
         comparison = _measured(names, chosen, text or (), run_folder, offline=offline)
@@ -90,7 +87,7 @@ def _measured(
 
 
 def _on_questions(
-    names: Sequence[str], files: Sequence[Path], metrics: Sequence[str], table: Path, max_tokens: int, *,
+    names: Sequence[str], files: Sequence[Path], metrics: Sequence[str], table: Path | None, max_tokens: int, *,
     key_file: Path | None, offline: bool,
 ) -> Comparison:  # fmt: skip
     """The models on gold questions; their answers stand in `table`."""
@@ -107,6 +104,7 @@ def _on_questions(
             names, files, opened=opened, metrics=metrics, settings=Answering(max_tokens=max_tokens), offline=offline,
             watch=watch,
         )  # fmt: skip
-    write_replies_table(table, said)
-    note(f"wrote {table}")
+    if table is not None:
+        write_replies_table(table, said)
+        note(f"wrote {table}")
     return comparison

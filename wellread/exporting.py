@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wellread import exporters, runs, storage, weights
-from wellread.errors import RunError, UsageError
+from wellread.errors import RunError, UsageError, WellreadError
 from wellread.exporters.card import Card, Licensed, Measured, card_text
 from wellread.exporters.parity import Foreseen, Parity, Passage, compare, foresee
 from wellread.gathering import SILENT, Watch
@@ -159,8 +159,21 @@ def _refuse_taken(target: Path, to: str) -> None:
     if target.suffix == ".gguf":
         if to != "gguf":
             raise UsageError(f"--out {target}: --to {to} writes a folder; name one.")
+        beside = [target.with_suffix(ending) for ending in (".gguf", ".md", ".json")]
+        taken = [path for path in beside if path.exists()]
+        if taken and not _exported(beside[-1]):
+            raise UsageError(f"{taken[0]} is there already, and was not exported; name another place with --out.")
     elif target.is_file() or (target.is_dir() and any(target.iterdir()) and not (target / RECORD).is_file()):
         raise UsageError(f"{target} is there already, and was not exported; name another place with --out.")
+
+
+def _exported(record: Path) -> bool:
+    """Whether a file is the record of a GGUF file that was exported."""
+    try:
+        told = storage.read_json(record, optional=True)
+    except WellreadError:
+        return False
+    return isinstance(told, dict) and told.get("to") == "gguf"
 
 
 @contextmanager
@@ -174,8 +187,9 @@ def _place(target: Path) -> Iterator[Path]:
     with storage.storage_errors(target), storage.new_folder(whole) as folder:
         yield folder
     [file] = whole.glob("*.gguf")
-    for written, ending in ((whole / "README.md", ".md"), (whole / RECORD, ".json"), (file, ".gguf")):
-        written.replace(target.with_suffix(ending))
+    with storage.storage_errors(target):
+        for written, ending in ((whole / "README.md", ".md"), (whole / RECORD, ".json"), (file, ".gguf")):
+            written.replace(target.with_suffix(ending))
     shutil.rmtree(whole, ignore_errors=True)
 
 

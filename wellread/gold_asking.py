@@ -15,7 +15,7 @@ from wellread.metrics.answer_match import exact, f1, normalised
 from wellread.metrics.refusals import refuses
 from wellread.questions import Answering
 from wellread.retrieval.citing import cite, without_marks
-from wellread.retrieval.prompt import build_prompt
+from wellread.retrieval.prompt import build_prompt, refusal
 from wellread.retrieval.prompt import declines as declined
 from wellread.storage import read_rows, write_rows, write_text
 from wellread.types import Answer, Chunk, GoldQuestion, LanguageModel, Prompt, Question, Reply, Sample, Sampling
@@ -70,8 +70,10 @@ def _reply(
         cite(text, sample.sources, question=question.question, language=question.language) if sample.sources else None
     )
     read, written = _tokens(model, question, sample, prompt)
+    plain = without_marks(text).strip()
+    right = bool(plain) and exact(plain, question.answers, question.language)  # "none" may be what is right
     return Reply(
-        question, without_marks(text).strip(), declines(text), sample.sources if retrieves else None,
+        question, plain, declines(text) and not right, sample.sources if retrieves else None,
         tuple(dict.fromkeys(each.chunk for each in cited.citations)) if cited else (),
         max((chunk.score for chunk in sample.sources), default=None), seconds, read, written, ended == "length",
     )  # fmt: skip
@@ -104,7 +106,7 @@ def as_answers(found: Sequence[Reply]) -> list[Answer]:
     """The replies to answerable questions, as embedders, cross-encoders and judges read answers."""
     return [
         Answer(Question(each.question.id, each.question.question, each.question.answers, "forward", each.question.id),
-               each.text, "held_out", "length" if each.cut else "stop")
+               refusal(each.question.language) if each.refused else each.text, "held_out", "length" if each.cut else "stop")
         for each in found if each.question.answers
     ]  # fmt: skip
 

@@ -25,7 +25,7 @@ GIBIBYTE = 2**30
 def refused_of(fought: Fought, store: Any) -> list[bool]:
     """Of every question whether retrieval refuses it, by signs weighed without it; empty where nothing is refused, or too
     few questions of either kind are there to learn it from."""
-    answered = [bool(each.answers) for each in fought.gold]
+    answered = [bool(each.answers or each.passages) for each in fought.gold]
     if not fought.settings.threshold or min(sum(answered), len(answered) - sum(answered)) < LEAST:
         return []
     path = fought.run.path / "refusal.json"

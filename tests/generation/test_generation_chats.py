@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from wellread.generation.chats import chat_ids, steering, unsaid
+from wellread.errors import ModelError
+from wellread.generation.chats import PRIVATE, chat_ids, steering, unsaid
 from wellread.generation.hf import TransformersModel
 from wellread.generation.spelling import Spelling
 from wellread.types import Sampling
@@ -113,3 +114,8 @@ def test_the_gguf_runtime_reads_a_hostile_chat_as_transformers_does() -> None:
         plain = model._tokens(text)
         assert any(hostile[at : at + len(plain)] == plain for at in range(len(hostile)))
     assert model.count([{"role": "user", "content": "x"}]) == len(honest)
+
+
+def test_a_chat_of_all_private_characters_is_refused() -> None:
+    with pytest.raises(ModelError, match="private character"):
+        unsaid([{"role": "user", "content": "".join(map(chr, PRIVATE))}])

@@ -172,3 +172,8 @@ def test_a_long_prompt_keeps_its_end_and_room_for_the_answer(model: Transformers
     assert model._context(long, 20) == ids[-44:]
     assert model._context("the", 20)[0] == model._start
     assert len(model.generate([long], replace(FREE, max_tokens=80))) == 1
+
+
+def test_next_to_no_temperature_draws_the_likeliest() -> None:
+    logits, seen = torch.tensor([[1.0, 3.0, 2.0]]), torch.zeros(1, 3, dtype=torch.bool)
+    assert draw(logits, seen, Sampling(temperature=1e-38), torch.tensor([0.99])).tolist() == [1]

@@ -11,6 +11,7 @@ import pytest
 from wellread.errors import RunError, UnknownName
 from wellread.synthesis import documents_by_model
 from wellread.synthesis.documents import Item, apart, items
+from wellread.synthesis.piece_wording import piece_wording
 from wellread.synthesis.pieces import pieces, sentences
 from wellread.synthesis.turning import turned
 from wellread.types import Document
@@ -190,3 +191,11 @@ def test_long_documents_are_asked_about_in_passages() -> None:
     found = documents_by_model.passages([Document("d", text, section="Lamps")])
     assert len(found) > 3
     assert all(len(each.text.split()) <= documents_by_model.WORDS for each in found)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_no_lead_hides_a_question_that_is_to_be_asked_later(language: str) -> None:
+    asked = "What is the Upright Sounding Bar?"
+    for lead in piece_wording(language).leads:
+        made = Item("what", lead.replace("{b}", "The Winter Way, a handbook") + asked, "a bar", "", "", "", "a bar")
+        assert apart([made], [asked]) == ([], [made])

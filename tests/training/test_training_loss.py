@@ -327,3 +327,9 @@ def test_no_beginning_is_shared_where_attention_is_not_all_that_a_mask_says() ->
     assert not takes_segments(MODELS["gpt2"](), 16)
     eager = LlamaForCausalLM(LlamaConfig(**SHAPE, attn_implementation="eager"))
     assert not takes_segments(eager, 16)
+
+
+def test_a_window_that_slides_in_every_layer_is_one_too() -> None:
+    mistral = MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=16))
+    assert takes_segments(mistral, 16)
+    assert not takes_segments(mistral, 17)

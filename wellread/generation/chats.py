@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from wellread.errors import ModelError
 from wellread.types import Message
 
 PRIVATE = range(0xE000, 0xF8FF)
@@ -56,6 +57,9 @@ def chat_ids(
 
 
 def unsaid(chat: Sequence[Message]) -> str:
-    """A private character that stands in no message."""
+    """A private character that stands in no message. Raises ModelError where all of them do."""
     said = set("".join(message["content"] for message in chat))
-    return next(chr(code) for code in PRIVATE if chr(code) not in said)
+    free = next((chr(code) for code in PRIVATE if chr(code) not in said), None)
+    if free is None:
+        raise ModelError("this chat uses every private character of Unicode: leave some out.")
+    return free

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _NUCLEUS = 1024
+_COLD = 1e-6
+"""A temperature below which the likeliest token is drawn: logits divided by less overflow."""
 
 
 def draw(logits: Tensor, seen: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
@@ -25,7 +27,7 @@ def draw(logits: Tensor, seen: Tensor, sampling: Sampling, uniforms: Tensor) -> 
     if sampling.repetition_penalty != 1:
         penalty = sampling.repetition_penalty
         logits = torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
-    if sampling.temperature == 0:
+    if sampling.temperature < _COLD:
         return logits.argmax(-1)
     ids, probabilities = likeliest(logits / sampling.temperature, sampling)
     keep = torch.ones_like(probabilities, dtype=torch.bool)

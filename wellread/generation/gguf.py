@@ -13,7 +13,6 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from wellread.errors import ModelError, RunError
 from wellread.generation.chats import unsaid
@@ -71,8 +70,7 @@ class GgufModel:
         self.window = window or WINDOW
         self.at_once = 1
         self._index = index
-        self._server = started(path, self.window, exact=exact)
-        self._host = urlsplit(self._server.listening_address).netloc
+        self._server, self._line = started(path, self.window, exact=exact)
         told = self._ask("/props")
         self.window = min(self.window, told["default_generation_settings"]["n_ctx"])  # the file's own may be less
         separator = self._tokens(SEPARATOR, special=True)
@@ -239,7 +237,7 @@ class GgufModel:
         request = _request(ids, sampling, sampling.seed, sampling.max_tokens)
         request |= {} if schema is None else {"json_schema": dict(schema)}
         request |= {} if likeliest is None else {"n_probs": max(1, likeliest)}
-        with closing(events(self._host, self.name, request)) as told:
+        with closing(events(self._line, self.name, request)) as told:
             for sent in told:
                 if sent.get("stop"):
                     yield Token(b"", finish=_finish(sent))
@@ -259,7 +257,7 @@ class GgufModel:
 
     def _ask(self, path: str, request: Mapping[str, Any] | None = None) -> Any:
         """The answer of the server. Raises RunError where it is none."""
-        return ask(self._host, self.name, path, request)
+        return ask(self._line, self.name, path, request)
 
 
 def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> dict[str, Any]:

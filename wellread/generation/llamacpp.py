@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 import signal
 import threading
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from wellread.errors import MissingPackage, ModelError, RunError
 
 
-def started(path: Path, window: int, *, exact: bool = False) -> Any:
-    """The server of a file; Ctrl-C stays what it was, which the server would take for itself. `exact`: keys and values in
-    32 bits.
+class Line(NamedTuple):
+    """To a server: where it listens, and the key that only we have."""
+
+    host: str
+    key: str
+
+
+def started(path: Path, window: int, *, exact: bool = False) -> tuple[Any, Line]:
+    """The server of a file, and the line to it; Ctrl-C stays what it was, which the server would take for itself. `exact`:
+    what was read is kept in 32 bits.
 
     Raises MissingPackage without xllamacpp, ModelError where the file does not open.
     """
@@ -35,6 +44,9 @@ def started(path: Path, window: int, *, exact: bool = False) -> Any:
     params.port = 0
     params.verbosity = -1
     params.warmup = False
+    key = secrets.token_hex(24)  # or any page that finds the port could write with it
+    params.api_keys = [key]
+    params.endpoint_slots = False
     if exact:
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
@@ -44,7 +56,8 @@ def started(path: Path, window: int, *, exact: bool = False) -> Any:
         each.poll = 0  # threads that spin while they wait crawl as soon as another program wants a core
     ours = signal.getsignal(signal.SIGINT)
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
+        return server, Line(urlsplit(server.listening_address).netloc, key)
     except RuntimeError as error:
         raise ModelError(f"{path}: the GGUF runtime cannot open it ({error}).") from error
     finally:
@@ -52,11 +65,11 @@ def started(path: Path, window: int, *, exact: bool = False) -> Any:
             signal.signal(signal.SIGINT, ours)
 
 
-def ask(host: str, name: str, path: str, request: Mapping[str, Any] | None = None) -> Any:
-    """The answer of the server at `host`, JSON. Raises RunError, which speaks of `name`, where it is none."""
-    connection = http.client.HTTPConnection(host)
+def ask(line: Line, name: str, path: str, request: Mapping[str, Any] | None = None) -> Any:
+    """The answer of a server, JSON. Raises RunError, which speaks of `name`, where it is none."""
+    connection = http.client.HTTPConnection(line.host)
     try:
-        response = _sent(connection, path, request)
+        response = _sent(connection, line, path, request)
         answer = json.loads(response.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise RunError(f"{name}: the GGUF runtime gave no answer ({error}).") from error
@@ -66,19 +79,19 @@ def ask(host: str, name: str, path: str, request: Mapping[str, Any] | None = Non
     return answer
 
 
-def events(host: str, name: str, request: Mapping[str, Any]) -> Generator[dict[str, Any]]:
+def events(line: Line, name: str, request: Mapping[str, Any]) -> Generator[dict[str, Any]]:
     """A completion as the server sends it, event by event; closed early, the server stops writing.
 
     Raises RunError where it fails, ModelError where it does not take the schema.
     """
-    connection = http.client.HTTPConnection(host)
+    connection = http.client.HTTPConnection(line.host)
     try:
-        response = _sent(connection, "/completion", {**request, "stream": True})
+        response = _sent(connection, line, "/completion", {**request, "stream": True})
         if response.status != http.client.OK:
             _refuse(name, response.status, json.loads(response.read()), request)
-        for line in response:
-            if line.startswith(b"data: {"):
-                yield json.loads(line.removeprefix(b"data: "))
+        for said in response:
+            if said.startswith(b"data: {"):
+                yield json.loads(said.removeprefix(b"data: "))
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise RunError(f"{name}: the GGUF runtime gave no answer ({error}).") from error
     finally:
@@ -86,10 +99,11 @@ def events(host: str, name: str, request: Mapping[str, Any]) -> Generator[dict[s
 
 
 def _sent(
-    connection: http.client.HTTPConnection, path: str, request: Mapping[str, Any] | None
+    connection: http.client.HTTPConnection, line: Line, path: str, request: Mapping[str, Any] | None
 ) -> http.client.HTTPResponse:
     body = None if request is None else json.dumps(request)
-    connection.request("GET" if body is None else "POST", path, body, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {line.key}"}
+    connection.request("GET" if body is None else "POST", path, body, headers)
     return connection.getresponse()
 
 

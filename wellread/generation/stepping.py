@@ -80,5 +80,8 @@ class Stepper:
         import torch
 
         places = torch.arange(length) - torch.tensor(pads)[:, None]
-        told = {"attention_mask": (places >= 0).long(), "position_ids": places[:, self._read :].clamp(min=0)}
+        last = (
+            getattr(self._model.config, "max_position_embeddings", None) or length
+        ) - 1  # rows that have ended grow on
+        told = {"attention_mask": (places >= 0).long(), "position_ids": places[:, self._read :].clamp(0, last)}
         return {name: each.to(self._model.device) for name, each in told.items()}

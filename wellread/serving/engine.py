@@ -216,13 +216,21 @@ class Engine:
 
     async def _worked(self, function: Callable[..., Any], *given: Any) -> asyncio.Future[Any]:
         """A call of the worker, done: its result or its error."""
-        call = asyncio.get_running_loop().run_in_executor(self._worker, function, *given)
+        call = asyncio.get_running_loop().run_in_executor(self._worker, _called, function, *given)
         try:
             await asyncio.wait([call])
         except asyncio.CancelledError:
             call.cancel()
             raise
         return call
+
+
+def _called(function: Callable[..., Any], *given: Any) -> Any:
+    """A call whose every error a future can hold: a StopIteration it cannot, and would never be done."""
+    try:
+        return function(*given)
+    except StopIteration as error:
+        raise RuntimeError("a call of the worker broke off") from error
 
 
 def _prepared(wanted: Wanted) -> Sample | None:

@@ -61,15 +61,14 @@ class Served:
         dial_origin(self.named.run, self.named.place)
 
     def turn(self, alpha: float | None) -> None:
-        """Set the dial; None is as tuned. What was open is let go when the dial is first opened. Not while it writes."""
+        """Set the dial; None is as tuned. What was open is let go once the dial is open. Not while it writes."""
         from wellread.generation.hf import TransformersModel
         from wellread.weights import open_dial
 
         if self._dial is None and alpha is not None and self.named and self.named.run and self.streaming:
             window, answers = self.streaming.window, self.retrieval
-            if not answers:
-                self.model = None
             origin = dial_origin(self.named.run, self.named.place)
+            # what is open stays until the dial is: one that cannot be opened takes no model away
             dial = self._dial = open_dial(self.named.place, origin, offline=self.offline)
             writer = TransformersModel(
                 dial.model, dial.tokenizer, self.id, window=window, note=dial.note, index=self.index

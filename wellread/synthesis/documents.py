@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from wellread.function_words import ENGLISH, FRENCH
 from wellread.matching import words
-from wellread.synthesis.piece_wording import PieceWording, piece_wording
+from wellread.synthesis.piece_wording import WORDINGS, PieceWording, piece_wording
 from wellread.synthesis.pieces import Piece, pieces
 from wellread.synthesis.turning import clause, inside, names_a_thing, turned
 from wellread.synthesis.wording import fill
@@ -179,6 +179,15 @@ def _bounded(text: str) -> str:
     return " ".join(cut) if len(cut) <= LONGEST_ANSWER else " ".join(cut[:LONGEST_ANSWER]) + " …"
 
 
+def _any_lead() -> re.Pattern[str]:
+    leads = [lead for words in WORDINGS.values() for lead in words.leads if lead]
+    return re.compile("^(?:" + "|".join(re.escape(lead).replace(re.escape("{b}"), ".*?") for lead in leads) + ")")
+
+
+LEAD = _any_lead()
+"""What may stand before a question, and says nothing of what is asked."""
+
+
 def apart(made: Sequence[Item], kept: Sequence[str]) -> tuple[list[Item], list[Item]]:
     """The items whose questions are none of `kept`, which are to be asked later, and those that come too near to one.
 
@@ -192,7 +201,7 @@ def apart(made: Sequence[Item], kept: Sequence[str]) -> tuple[list[Item], list[I
     clear: list[Item] = []
     near: list[Item] = []
     for item in made:
-        mine = set(_words(item.question))
+        mine = set(_words(LEAD.sub("", item.question)))
         shared: dict[int, int] = defaultdict(int)
         for word in mine:
             for place in holding.get(word, ()):

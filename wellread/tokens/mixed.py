@@ -35,8 +35,8 @@ class Mixed:
         self.seed = seed
         self._own, self._other = own, other
         self._replayed = max(1, round(len(own) * share / (1 - share)))
-        self._positions = any("position_ids" in windows[0] for windows in (own, other))
         self._segments = any("segments" in windows[0] for windows in (own, other))
+        self._positions = self._segments or any("position_ids" in windows[0] for windows in (own, other))
         self.set_epoch(0)
 
     def __len__(self) -> int:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 TRIM, PAD, MAP = -1, -2, -3
 """Parameters of mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD."""
+USUAL = {MAP: 2**17, TRIM: 2**17, PAD: 2**17}
+"""glibc's own, in bytes."""
 KEPT = {MAP: 2**30, TRIM: 2**31 - 1, PAD: 2**28}
 """Bytes: smaller blocks are not mapped one by one, so much is never given back, so much is asked for at once."""
 
@@ -27,4 +29,6 @@ def freed_memory_kept(wanted: bool = True) -> Iterator[bool]:
     try:
         yield kept
     finally:
+        for name, value in USUAL.items():
+            libc.mallopt(name, value)
         libc.malloc_trim(0)

@@ -56,9 +56,9 @@ def takes_segments(model: Any, length: int) -> bool:
     """Whether a model's attention, over `length` tokens, is all and only what a mask tells it to be."""
     config = _causal_model(model).config
     attention = getattr(config, "_attn_implementation", None) == "sdpa"
-    kinds = set(getattr(config, "layer_types", None) or ("full_attention",))
+    kinds = set(getattr(config, "layer_types", None) or ())
     slides = getattr(config, "sliding_window", None) or length
-    plain = kinds <= {"full_attention"} or (kinds <= {"full_attention", "sliding_attention"} and slides >= length)
+    plain = kinds == {"full_attention"} or (kinds <= {"full_attention", "sliding_attention"} and slides >= length)
     return attention and plain and config.model_type in MASKED
 
 
