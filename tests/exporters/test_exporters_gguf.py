@@ -129,6 +129,21 @@ def test_llama_cpp_foresees_what_transformers_does(tmp_path: Path, make: Callabl
     assert np.abs(actual - told).max() < (0.02 if kind == "f32" else 2)
 
 
+@in_runtime
+def test_a_chat_keeps_the_beginning_that_its_template_writes(tmp_path: Path) -> None:
+    """llama.cpp takes it away where the file says that it adds one by itself (Gemma 3, Llama 3)."""
+    from wellread.generation.gguf import GgufModel
+
+    model, tokenizer = gemma3(tmp_path)
+    tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    path = write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path)
+    assert fields(path)["tokenizer.ggml.add_bos_token"]
+    opened = GgufModel(path, "toy")
+    ids = opened.asked([{"role": "user", "content": "hi"}])
+    assert ids[0] == tokenizer.bos_token_id
+    assert ids[1] != tokenizer.bos_token_id
+
+
 @pytest.mark.slow
 @embedded
 @in_runtime

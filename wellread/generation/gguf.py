@@ -74,7 +74,10 @@ class GgufModel:
         told = self._ask("/props")
         self.window = min(self.window, told["default_generation_settings"]["n_ctx"])  # the file's own may be less
         separator = self._tokens(SEPARATOR, special=True)
-        self._start = separator if len(separator) == 1 else self._tokens(told["bos_token"], special=True)
+        bos, template = told["bos_token"], told.get("chat_template") or ""
+        self._start = separator if len(separator) == 1 else self._tokens(bos, special=True)
+        written = "bos_token" in template or (bos and bos in template)
+        self._begins = self._tokens(bos, special=True) if bos and written else []
 
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
         """Raises ModelError: llama.cpp's server does not say how likely it found a prompt."""
@@ -151,7 +154,8 @@ class GgufModel:
         ids: list[int] = []
         for place, piece in enumerate(re.split(f"{mark}(\\d+){mark}", framed)):
             ids += self._tokens(held[int(piece)]) if place % 2 else self._tokens(piece, special=True)
-        return ids
+        # where a file adds it by itself, the server takes the template's own away
+        return ids if ids[: len(self._begins)] == self._begins else [*self._begins, *ids]
 
     def spell(self, text: str) -> list[int]:
         """The ids of a text's tokens, without what a document begins with."""
