@@ -77,4 +77,5 @@ def report_line(report: IndexReport) -> str:
     }  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for what, number in became.items() if number)
     how = f"by {report.embedder} and by keyword" if report.embedder != "none" else "by keyword"
-    return f"{report.files:,} files ({told}), {report.chunks:,} chunks, found {how}, in {report.seconds:,.1f} s"
+    files = "1 file" if report.files == 1 else f"{report.files:,} files"
+    return f"{files} ({told}), {report.chunks:,} chunks, found {how}, in {report.seconds:,.1f} s"
