@@ -13,7 +13,7 @@ from test_training_loss import apart, batch, gradients, made
 from wellread import weights
 from wellread.training.dropout import dropout
 from wellread.training.fast import Recipe, gated_product, recomputing, rms_norm
-from wellread.training.lean import lean
+from wellread.training.lean import Copies, lean
 from wellread.training.loss import causal_loss
 
 
@@ -189,3 +189,42 @@ def test_recipes_give_what_they_stand_for() -> None:
             y = torch.nn.functional.linear(gated_product(gate, up, "silu"), weight)
         found.append(torch.autograd.grad(y.square().sum(), (gate, up, weight)))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+def test_frozen_weights_are_cast_once_and_the_numbers_stay() -> None:
+    model = adapted("tied")
+    frozen = {id(layer.base_layer.weight) for layer in model.modules() if hasattr(layer, "lora_A")}
+
+    def learned(copies: Copies) -> tuple[float, dict[str, torch.Tensor], int]:
+        cast = 0
+        to = torch.Tensor.to
+
+        def counting(tensor: torch.Tensor, *options: Any, **named: Any) -> torch.Tensor:
+            nonlocal cast
+            cast += id(tensor) in frozen or (not tensor.requires_grad and tensor.data_ptr() in pointers)
+            return to(tensor, *options, **named)
+
+        pointers = {weight.data_ptr() for weight in model.parameters() if id(weight) in frozen}
+        with lean(model, copies), pytest.MonkeyPatch.context() as patch:
+            causal_loss(model, batch(), torch.bfloat16)
+            patch.setattr(torch.Tensor, "to", counting)
+            loss = causal_loss(model, batch(), torch.bfloat16)
+            found = gradients(model, loss)
+        return loss.item(), found, cast
+
+    loss, expected, every_time = learned(Copies(most=0))
+    assert every_time > 0
+    again, found, never = learned(Copies())
+    assert again == loss
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    # `.to` of what already has the type does nothing, and is not asked of the weight itself
+    assert never == 0
+
+
+def test_copies_end_where_their_room_ends() -> None:
+    first, second = torch.ones(8, 8), torch.ones(8, 8)
+    copies = Copies(most=8 * 8 * 2)
+    assert copies.of(first, torch.bfloat16).dtype == torch.bfloat16
+    assert copies.of(first, torch.bfloat16) is copies.of(first, torch.bfloat16)
+    assert copies.of(second, torch.bfloat16) is second
+    assert copies.of(second, torch.float32) is second

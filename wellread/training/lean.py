@@ -13,18 +13,41 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 """Largest relative difference between a module and what stands in for it."""
+MOST_COPIED = 512 * 2**20
+"""Bytes of frozen weights kept in the type of autocast's products as well; beyond, they are cast for every product."""
+
+
+class Copies:
+    """Frozen weights in another type, made once: casting them again for every product is a tenth of a small model's step."""
+
+    def __init__(self, most: int = MOST_COPIED) -> None:
+        self._left = most
+        self._kept: dict[tuple[int, torch.dtype], torch.Tensor] = {}
+
+    def of(self, weight: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+        """`weight` as `kind`: the copy that is kept, or, where none fits, `weight` itself."""
+        if weight.dtype == kind:
+            return weight
+        found = self._kept.get((id(weight), kind))
+        size = weight.numel() * kind.itemsize
+        if found is None and size <= self._left:
+            self._left -= size
+            found = self._kept[id(weight), kind] = weight.detach().to(kind)
+        return weight if found is None else found
 
 
 @contextmanager
-def lean(model: Any) -> Iterator[None]:
+def lean(model: Any, copies: Copies | None = None) -> Iterator[None]:
     """For a while, compute RMS norms, gated feed-forward layers and LoRA layers by the functions of fast.py.
 
     A module is recognised by what it computes, not by its name: what stands in for it is compared with it on random
     numbers first, and one that differs stays as it is. Weights and their names are untouched, nothing of this is
     saved, and within another `lean` it changes nothing. Training in the calling thread keeps recipes for norms and
-    products in place of their numbers.
+    products in place of their numbers. `copies` are those of frozen weights, which must not change meanwhile.
     """
     from wellread.training.fast import recomputing
+
+    copies = Copies() if copies is None else copies
 
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -32,7 +55,7 @@ def lean(model: Any) -> Iterator[None]:
     for module in model.modules():
         if "forward" in vars(module):
             continue
-        forward = _lora(module) or _gated(module) or _norm(module)
+        forward = _lora(module, copies) or _gated(module) or _norm(module)
         if forward is not None:
             module.forward = forward
             changed.append(module)
@@ -103,7 +126,7 @@ def _activation(module: Any) -> Activation | None:
     return None
 
 
-def _lora(module: Any) -> Callable[..., torch.Tensor] | None:
+def _lora(module: Any, copies: Copies) -> Callable[..., torch.Tensor] | None:
     """A stand-in for peft's LoRA layer around a plain frozen linear layer, with one adapter and no dropout."""
     import torch
     from peft.tuners.lora import Linear
@@ -130,7 +153,8 @@ def _lora(module: Any) -> Callable[..., torch.Tensor] | None:
             return stock(x, *args, **options)  # type: ignore[no-any-return]
         if args or options or module.disable_adapters or module.merged:
             return stock(x, *args, **options)  # type: ignore[no-any-return]
-        y: torch.Tensor = LoraLinear.apply(x, base.weight, base.bias, down.weight, up.weight, scaling, kind)  # type: ignore[no-untyped-call]
+        weight = copies.of(base.weight, kind)
+        y: torch.Tensor = LoraLinear.apply(x, weight, base.bias, down.weight, up.weight, scaling, kind)  # type: ignore[no-untyped-call]
         return y
 
     return forward if _same(stock, forward, _random(module.in_features, base.weight)) else None

@@ -17,7 +17,7 @@ from wellread.training.batches import IGNORED
 from wellread.training.crew import Crew
 from wellread.training.dropout import dropout
 from wellread.training.fast import recomputing
-from wellread.training.lean import lean
+from wellread.training.lean import Copies, lean
 from wellread.training.loss import causal_loss
 
 MOST_TRAINED = 24_000_000
@@ -31,11 +31,11 @@ def dressed(model: Any, share: float, *, world: int = 1, sharded: bool = False) 
         with nullcontext() if sharded else lean(model), dropout(model, share):
             yield None
         return
-    twins = Twins(model, Crew(torch.get_num_threads()))
+    twins, copies = Twins(model, Crew(torch.get_num_threads())), Copies()
     with ExitStack() as stack:
         stack.callback(twins.crew.close)
         for each, generator in zip(twins.models, twins.generators, strict=True):
-            stack.enter_context(lean(each))
+            stack.enter_context(lean(each, copies))
             stack.enter_context(dropout(each, share, generator))
         yield twins
 
