@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,23 @@ def test_every_row_says_its_unit_its_n_its_interval_and_which_way_is_better(page
 
 
 def test_what_was_not_measured_is_a_reason(page: BeautifulSoup) -> None:
-    reason = "not measured: no document is long enough"
-    assert line(page, "greedy_recited_share_200_bytes", "training") == [reason, reason, "not measured"]
+    assert line(page, "greedy_recited_share_200_bytes", "training") == ["not measured"] * 3
+    [row] = [row for row in page.select("table.measured tbody tr") if "greedy_recited_share_200_bytes" in row.text]
+    # once, below the measure, for a column is too narrow
+    assert (
+        told(row.select_one(".remark")) == "Before training, after training — not measured: no document is long enough"
+    )
+
+
+def test_validation_lies_folded_below_what_was_held_out(tmp_path: Path) -> None:
+    record = fabricate()
+    watched = [replace(row, split="validation") for row in record.measurements if row.split == "held_out"]
+    page = certificate(replace(record, measurements=[*record.measurements, *watched]), tmp_path)
+    rows = page.select("#measurements table.measured tbody tr")
+    folded = [row.find_parent("details") is not None for row in rows if "held-out" in told(row.th)]
+    assert folded
+    assert not any(folded)
+    assert page.select("#measurements details tbody tr")
 
 
 def test_variants_of_a_metric_are_told_apart(page: BeautifulSoup) -> None:

@@ -9,6 +9,8 @@ from wellread.reports.rows import BITS, Rows, sign
 from wellread.reports.wording import FORGETTING, metric_words, number, signed, span, split_words
 from wellread.types import REAL_CHAPTERS, Measurement
 
+BRIEF = 32
+"""Characters of a note that a narrow column still holds."""
 DIRECTIONS = {"lower": ("↓", "lower is better"), "higher": ("↑", "higher is better")}
 
 
@@ -21,6 +23,13 @@ class Cell:
     note: str = ""
     judged: str = ""
     """better, worse or no clear difference; only in differences of which one direction is better."""
+
+    @property
+    def short(self) -> str:
+        """What of the note stands in the column: all of it, or, of a long one, whether anything was measured."""
+        if len(self.note) <= BRIEF:
+            return self.note
+        return "" if self.value else "not measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,17 @@ class Line:
     direction: str
     cells: tuple[Cell, ...]
     """Before, after and difference; from scratch only after."""
+    chosen_by: bool = False
+    """Whether the part is one by which settings are chosen: what holds of it is no proof."""
+
+    def remarks(self, columns: Sequence[str]) -> list[str]:
+        """The notes too long for a column, each once, with the columns of which it speaks."""
+        long = dict.fromkeys(cell.note for cell in self.cells if len(cell.note) > BRIEF)
+        return [f"{self._named(note, columns)} — {note}" for note in long]
+
+    def _named(self, note: str, columns: Sequence[str]) -> str:
+        named = [column for column, cell in zip(columns, self.cells, strict=True) if cell.note == note]
+        return ", ".join(name if place == 0 else name.lower() for place, name in enumerate(named))
 
 
 def lines(measurements: Sequence[Measurement], *, trained: str, base: str | None, unit: str = "chapter") -> list[Line]:
@@ -56,10 +76,11 @@ def compared(
     told = [key for key in keys if key[1] or key[2] or not any(other[0] == key[0] and other != key for other in keys)]
     together = sorted(told, key=lambda key: first_seen.index(key[0]))
     found: list[Line] = []
+    said = ""
     for name, split, counted in together:
         line = _line([rows.get(name, each, split, counted) for each in subjects], rows, unit, differences)
-        told_above = bool(found) and found[-1].name == name
-        found.append(replace(line, explanation="") if told_above and line.explanation != FORGETTING else line)
+        found.append(replace(line, explanation="") if line.explanation == said else line)
+        said = line.explanation
     return found
 
 
@@ -105,7 +126,7 @@ def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, differe
     return Line(
         words.title, FORGETTING if forgetting else words.explanation, first.name,
         split_words(first.split, unit, first.name) if first.split else "",
-        (*_facts(measured, shared), *_ceiling(ceiling)), arrow, direction, tuple(cells),
+        (*_facts(measured, shared), *_ceiling(ceiling)), arrow, direction, tuple(cells), first.split == "validation",
     )  # fmt: skip
 
 
