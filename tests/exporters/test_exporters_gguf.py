@@ -17,6 +17,8 @@ from wellread.errors import MissingPackage, ModelError
 from wellread.exporters import Leaving, find, rounding
 from wellread.exporters.gguf import write_gguf
 from wellread.exporters.parity import Passage, compare, foresee
+from wellread.generation.gguf_keys import TEMPLATE, has_key
+from wellread.types import Sampling
 from wellread.weights.gguf import read_gguf
 
 in_runtime = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="needs the extra gguf")
@@ -142,6 +144,30 @@ def test_a_chat_keeps_the_beginning_that_its_template_writes(tmp_path: Path) -> 
     ids = opened.asked([{"role": "user", "content": "hi"}])
     assert ids[0] == tokenizer.bos_token_id
     assert ids[1] != tokenizer.bos_token_id
+
+
+@in_runtime
+def test_a_file_without_a_chat_template_goes_on_with_a_text_and_answers_no_chat(tmp_path: Path) -> None:
+    """llama.cpp would make up a template, and the model has never seen its words."""
+    from wellread.generation.gguf import GgufModel
+
+    model, tokenizer = scratch(tmp_path)
+    opened = GgufModel(write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path), "toy")
+    with pytest.raises(ModelError, match="toy: the file has no chat template, so it answers no chat"):
+        opened.generate([[{"role": "user", "content": "hi"}]], Sampling(max_tokens=2))
+    assert opened.generate(["The"], Sampling(max_tokens=2, temperature=0))[0].completion
+
+
+def test_a_key_is_found_in_the_head_of_a_file(tmp_path: Path) -> None:
+    model, tokenizer = scratch(tmp_path)
+    path = write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path)
+    assert has_key(path, "tokenizer.ggml.add_bos_token")
+    assert not has_key(path, TEMPLATE)
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    assert has_key(write_gguf(Leaving(model, tokenizer, "chatty", "f32"), tmp_path), TEMPLATE)
+    (tmp_path / "cut.gguf").write_bytes(path.read_bytes()[:900])
+    with pytest.raises(ValueError, match="cut off"):
+        has_key(tmp_path / "cut.gguf", TEMPLATE)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from wellread.errors import ModelError, RunError
 from wellread.generation.chats import unsaid
+from wellread.generation.gguf_keys import TEMPLATE, has_key
 from wellread.generation.guard import LIKELIEST, NOTHING, Guard, Written
 from wellread.generation.llamacpp import ask, events, started
 from wellread.matching import Index
@@ -77,6 +78,7 @@ class GgufModel:
         self._index = index
         self._server, self._line = started(path, self.window, exact=exact)
         told = self._ask("/props")
+        self._chats = has_key(path, TEMPLATE)  # the server makes one up for a file that has none
         self.window = min(self.window, told["default_generation_settings"]["n_ctx"])  # the file's own may be less
         separator = self._tokens(SEPARATOR, special=True)
         bos, template = told["bos_token"], told.get("chat_template") or ""
@@ -146,6 +148,9 @@ class GgufModel:
         """A beginning, or a chat as the file's template has it; a message that names special tokens is text all the same."""
         if isinstance(prompt, str):
             return [*self._start, *self._tokens(prompt)]
+        if not self._chats:
+            raise ModelError(f"{self.name}: the file has no chat template, so it answers no chat; give it a text to go on "
+                             "with.")  # fmt: skip
         mark = unsaid(prompt)
         held: list[str] = []
         shown = []
