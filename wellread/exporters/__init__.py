@@ -68,7 +68,7 @@ def rounding(to: str, wanted: str | None) -> str:
     if found not in known:
         raise UsageError(f"--to {to} writes {' or '.join(known)}; found --quantize {wanted}.")
     if found == "q4_k_m":
-        from wellread.exporters.gguf import quantiser
+        from wellread.exporters.gguf import check_four_bits
 
-        quantiser()
+        check_four_bits()
     return found
