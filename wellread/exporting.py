@@ -23,7 +23,7 @@ from wellread.licences import base_license, text_license
 from wellread.models import Named, dial_origin, read_name
 from wellread.recipe import Recipe, parse_recipe
 from wellread.types import REAL_CHAPTERS, Corpus, Part
-from wellread.verifying import Check, check
+from wellread.verifying import Check, check, write_on
 
 RECORD = "export.json"
 """Stands in a folder that was exported."""
@@ -72,6 +72,7 @@ def export_run(
     before = foresee(opened, weights.document_start(tokenizer), passages)
     if to != "adapter":
         opened = weights.merge(opened)
+    written_on = write_on(to, opened, tokenizer, passages)
     licences = base_license(recipe.base, offline=offline), text_license(recipe, corpus.documents, licence)
     name, base = _file_name(this.name), _base(Path(named.place))
     with _place(target) as folder:
@@ -80,7 +81,7 @@ def export_run(
         written = write(leaving, folder)
         del opened, leaving  # what is checked is opened anew
         watch.say(f"reading {len(passages)} stretches of {part.replace('_', '-')} text from what was written")
-        found = check(to, written, tokenizer, passages, offline=offline)
+        found = check(to, written, tokenizer, passages, written=written_on, offline=offline)
         parity = _parity(before, found, passages, rounding, part)
         files = sorted(path.name for path in folder.iterdir())
         card = _card(this, recipe, named, alpha, licences, to, rounding, files, parity, found)
@@ -151,7 +152,8 @@ def _parity(before: Any, found: Check, passages: Sequence[Passage], rounding: st
     if found.foreseen is None:
         return None
     after: list[Foreseen] = found.foreseen
-    return compare(before, after, passages, rounding=rounding, part=part.replace("_", "-"), spelled=found.spelled)
+    return compare(before, after, passages, rounding=rounding, part=part.replace("_", "-"), spelled=found.spelled,
+                   written=found.written)  # fmt: skip
 
 
 def _refuse_taken(target: Path, to: str) -> None:

@@ -161,6 +161,31 @@ def test_llama_cpp_foresees_what_transformers_does(tmp_path: Path, make: Callabl
 
 
 @in_runtime
+def test_both_write_the_same_texts_or_part_within_rounding(tmp_path: Path) -> None:
+    from wellread.verifying import check, write_on
+
+    model, tokenizer = scratch(tmp_path)
+    ids = tokenizer(PLAIN, add_special_tokens=False)["input_ids"]
+    passages = [Passage(tokenizer.decode(ids[at : at + 10]), tuple(ids[at : at + 10])) for at in (0, 9, 20)]
+    mine = write_on("gguf", model, tokenizer, passages)
+    assert mine is not None
+    for kind in ("f32", "q8_0"):
+        path = write_gguf(Leaving(model, tokenizer, "toy", kind), tmp_path)
+        found = check("gguf", path, tokenizer, passages, written=mine).written
+        assert found is not None
+        assert (found.count, found.tokens, found.beyond) == (3, 64, 0)
+        assert kind == "q8_0" or not found.parted
+    with torch.no_grad():
+        model.lm_head.weight[7] *= 1.5
+    other = check(
+        "gguf", write_gguf(Leaving(model, tokenizer, "other", "f32"), tmp_path), tokenizer, passages, written=mine
+    )
+    assert other.written is not None
+    assert other.written.beyond > 0  # one row of 340 is another, and no rounding would do that
+    assert write_on("merged", model, tokenizer, passages) is None
+
+
+@in_runtime
 def test_a_chat_keeps_the_beginning_that_its_template_writes(tmp_path: Path) -> None:
     """llama.cpp takes it away where the file says that it adds one by itself (Gemma 3, Llama 3)."""
     from wellread.generation.gguf import GgufModel

@@ -13,8 +13,8 @@ import pytest
 
 from wellread.errors import MissingPackage, ModelError
 from wellread.generation.gguf import GgufModel
-from wellread.generation.hf import TransformersModel
 from wellread.generation.guard import NOTHING, Guard
+from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
 from wellread.models import open_model
 from wellread.streaming import Shown, texts
@@ -112,7 +112,9 @@ def test_what_is_written_of_a_character_stays_in_the_context_under_the_guard(mon
     """Its first tokens have no entry of their own; left out, the model would go on from another text than it wrote."""
     fox = (9, "🦊")
     first = answer(" a🦊🦊", [5, 7, 8, 9, 7, 8, 9, 7], (5, " a"), fox, fox)  # the last stands for half a character
-    model = scripted(monkeypatch, Index([Document("own", "nothing")]), [first, answer(" b", [6, 2], (6, " b"), stop="eos")])
+    model = scripted(
+        monkeypatch, Index([Document("own", "nothing")]), [first, answer(" b", [6, 2], (6, " b"), stop="eos")]
+    )
     guard = Guard.over(model._index, 3, "scripted")
     assert guard
     told = list(model._allowed([1], Sampling(max_tokens=30, temperature=0, no_recite=3), 0, guard))

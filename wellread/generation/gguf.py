@@ -198,6 +198,18 @@ class GgufModel:
             logprobs.append([each["logprob"] for each in told["top_logprobs"][:likeliest]])
         return Foreseen(near, logprobs, actual)
 
+    def go_on(self, ids: Sequence[int], tokens: int) -> list[int]:
+        """The ids of a greedy text; what ends it comes last."""
+        request = _request(ids, Sampling(temperature=0), 0, tokens) | {"return_tokens": True}
+        return [int(each) for each in self._ask("/completion", request)["tokens"]]
+
+    def near(self, before: Sequence[int], likeliest: int) -> dict[int, float]:
+        """The logarithms of the likeliest tokens after these."""
+        told = self._forced([*before], self._tokens("a")[-1], likeliest)
+        if told is None:
+            raise RunError(f"{self.name}: the GGUF runtime did not say what it found likely.")
+        return {each["id"]: each["logprob"] for each in told["top_logprobs"]}
+
     def _forced(self, before: list[int], token: int, likeliest: int) -> dict[str, Any] | None:
         """What the server says of one token that it must take; None where it says nothing."""
         request = _request(before, Sampling(temperature=0, max_tokens=1), 0, 1)
