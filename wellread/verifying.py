@@ -73,7 +73,8 @@ def compare_texts(model: Any, start: int, written: Written) -> Texts:
 def check(
     to: str, path: Path, tokenizer: Any, passages: Sequence[Passage], *, written: Written | None = None, offline: bool = False
 ) -> Check:  # fmt: skip
-    """Open what `to` wrote at `path` as its reader would; `written` is of `write_on`. Raises ModelError or RunError where it does not open."""
+    """Open what `to` wrote at `path` as its reader would; `written` is of `write_on`. Raises ModelError or RunError where it
+    does not open."""
     start = weights.document_start(tokenizer)
     if to in ("merged", "adapter"):
         opened = weights.load_checkpoint(path, offline=offline)

@@ -26,7 +26,8 @@ def kind_of(name: str, columns: int, layers: int, *, tied: bool) -> Any:
     from gguf import GGMLQuantizationType
 
     part = name.removesuffix(".weight").rpartition(".")[2]
-    if name == "output.weight" or (tied and name == "token_embd.weight") or (part in ("attn_v", "ffn_down") and _wants_more(int(name.split(".")[1]), layers)):
+    last = name == "output.weight" or (tied and name == "token_embd.weight")
+    if last or (part in ("attn_v", "ffn_down") and _wants_more(int(name.split(".")[1]), layers)):
         kind = "Q6_K"
     else:
         kind = "Q5_K" if part == "attn_qkv" else "Q4_K"
