@@ -42,6 +42,8 @@ class Leaving:
     """Where the dial stands. Whole weights stand there already; an adapter's difference is still to be scaled."""
     base: str | None = None
     """What it was tuned from, as the recipe names it; None from scratch."""
+    hub_base: str = ""
+    """The base's name on the hub; empty for one that is not there."""
     license: str = ""
     """What a file that has room for one line says of the base's and the text's licences."""
 
