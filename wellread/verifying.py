@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wellread import weights
-from wellread.exporters.parity import Foreseen, Going, Passage, Texts, foresee, go_on, part_of, whole
+from wellread.exporters.parity import Foreseen, Going, Parted, Passage, Texts, foresee, go_on, part_of, whole
+
+if TYPE_CHECKING:
+    from wellread.generation.gguf import GgufModel
 
 LIKELIEST = 256
 """Tokens that the GGUF runtime is asked for at every place; the others count as one."""
@@ -57,17 +60,18 @@ def write_on(to: str, model: Any, tokenizer: Any, passages: Sequence[Passage]) -
     return Written(beginnings, go_on(model, start, beginnings, tokens, likeliest=LIKELIEST))
 
 
-def compare_texts(model: Any, start: int, written: Written) -> Texts:
+def compare_texts(model: GgufModel, start: int, written: Written) -> Texts:
     """What a GGUF file writes from the same beginnings, in llama.cpp."""
-    parted = []
-    for place, (beginning, mine) in enumerate(zip(written.beginnings, written.goings, strict=True)):
-        ids = [start, *beginning]
-        theirs = model.go_on(ids, len(mine.ids))
-        found = part_of(
-            place, mine, theirs, lambda at, ids=ids, mine=mine: model.near([*ids, *mine.ids[:at]], LIKELIEST)
-        )
-        parted += [found] if found else []
-    return Texts(len(written.goings), len(written.goings[0].ids), tuple(parted))
+    pairs = zip(written.beginnings, written.goings, strict=True)
+    found = [_parted(model, [start, *beginning], text, mine) for text, (beginning, mine) in enumerate(pairs)]
+    return Texts(len(found), len(written.goings[0].ids), tuple(each for each in found if each))
+
+
+def _parted(model: GgufModel, ids: list[int], text: int, mine: Going) -> Parted | None:
+    def near(place: int) -> dict[int, float]:
+        return model.near([*ids, *mine.ids[:place]], LIKELIEST)
+
+    return part_of(text, mine, model.go_on(ids, len(mine.ids)), near)
 
 
 def check(
