@@ -2,8 +2,9 @@
 
     python benchmarks/export.py CHECKPOINT TEXT [--prompts 100] [--tokens 64] [--kinds f32,f16,q8_0] [--pairs 9]
 
-CHECKPOINT is any MODEL that `wellread export` could write; TEXT a file that it was not trained on. Where a greedy text
-goes apart, the margin by which the model preferred its own token is shown: a margin within rounding is no mistake.
+CHECKPOINT is any MODEL that `wellread export` could write; TEXT a file that it was not trained on. Of every greedy text
+that goes apart it is shown by how much the model preferred its own token there, beside how far the two runtimes differ on
+other tokens at that place: what rounding can turn is no mistake.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Any
 
 from wellread import weights
 from wellread.exporters import Leaving, find
-from wellread.exporters.parity import compare, foresee
+from wellread.exporters.parity import compare, foresee, go_on
 from wellread.exporting import passages_of
 from wellread.generation.gguf import GgufModel
 from wellread.types import Corpus, Document, Sampling
-from wellread.verifying import check
+from wellread.verifying import LIKELIEST, Written, check, compare_texts
 
-PROMPT = 24
-"""Tokens that each text begins with."""
+PROMPT, BATCH = 24, 10
+"""Tokens that each text begins with; texts that transformers writes side by side."""
 RAW = {"temperature": 0.0, "cache_prompt": False, "seed": 0}
 
 
@@ -45,10 +46,10 @@ def main() -> None:
     start = weights.document_start(tokenizer)
     before = foresee(model, start, passages)
     prompts = beginnings(text, tokenizer, given.prompts)
-    greedy = [
-        continued(model, [start, *tokenizer(each, add_special_tokens=False)["input_ids"]], given.tokens)
-        for each in prompts
-    ]
+    written = Written(prompts, [
+        each for at in range(0, len(prompts), BATCH)
+        for each in go_on(model, start, prompts[at : at + BATCH], given.tokens, likeliest=LIKELIEST)
+    ])  # fmt: skip
     for kind in given.kinds.split(","):
         with tempfile.TemporaryDirectory() as folder:
             path = find("gguf")(Leaving(model, tokenizer, "model", kind), Path(folder))
@@ -58,64 +59,23 @@ def main() -> None:
             print(f"\n{kind}, {path.stat().st_size / 1e6:.1f} MB", *parity.lines(), sep="\n", flush=True)
             for exact in (True, False):
                 file = GgufModel(path, kind, exact=exact)
-                margins = apart(file, tokenizer, prompts, greedy, given.tokens)
-                same = f"{len(prompts) - len(margins)} of {len(prompts)} greedy texts of {given.tokens} tokens are the same"
-                told = f"; the others part where the model's margin was {listed(margins)}" if margins else ""
-                print(f"cache in {32 if exact else 16} bits: {same}{told}", flush=True)
-            print(speed(file, prompts[0], given.tokens, given.pairs), flush=True)
+                print(
+                    f"cache in {32 if exact else 16} bits:",
+                    *compare_texts(file, start, written).lines(),
+                    sep="\n",
+                    flush=True,
+                )
+            print(speed(file, text[:400], given.tokens, given.pairs), flush=True)
 
 
-def beginnings(text: str, tokenizer: Any, count: int) -> list[str]:
-    """Stretches of about PROMPT tokens, spread evenly, from word to word."""
+def beginnings(text: str, tokenizer: Any, count: int) -> list[tuple[int, ...]]:
+    """Stretches of PROMPT tokens, spread evenly, each from the beginning of a word."""
     found = []
     for place in range(count):
         begin = text.find(" ", len(text) * place // count) + 1
-        words = text[begin : begin + 400].split(" ")
-        while len(tokenizer(" ".join(words), add_special_tokens=False)["input_ids"]) > PROMPT and len(words) > 1:
-            words.pop()
-        found.append(" ".join(words))
+        ids = tokenizer(text[begin : begin + 12 * PROMPT], add_special_tokens=False)["input_ids"]
+        found.append(tuple(ids[:PROMPT]))
     return found
-
-
-def continued(model: Any, ids: list[int], tokens: int) -> tuple[list[int], list[float]]:
-    """Greedy ids after a beginning, and the margin of each over the second choice, in nats."""
-    import torch
-
-    with torch.inference_mode():
-        told = model.generate(
-            torch.tensor([ids]),
-            max_new_tokens=tokens,
-            do_sample=False,
-            return_dict_in_generate=True,
-            output_logits=True,
-        )
-    margins = []
-    for logits in told.logits:
-        first, second = torch.log_softmax(logits[0].float(), -1).topk(2).values.tolist()
-        margins.append(first - second)
-    return told.sequences[0, len(ids) :].tolist(), margins
-
-
-def apart(
-    file: GgufModel, tokenizer: Any, prompts: list[str], greedy: list[tuple[list[int], list[float]]], tokens: int
-) -> list[float]:
-    """The model's margin where each text that differs first does."""
-    special = {*tokenizer.all_special_ids}
-    found = []
-    for prompt, (ids, margins) in zip(prompts, greedy, strict=True):
-        ours = [index for index in ids if index not in special]
-        [sample] = file.generate([prompt], Sampling(max_tokens=tokens, temperature=0))
-        if sample.completion == tokenizer.decode(ours):
-            continue
-        place = next(
-            (at for at in range(1, len(ours) + 1) if not sample.completion.startswith(tokenizer.decode(ours[:at]))), 0
-        )
-        found.append(margins[max(0, place - 1)])
-    return sorted(found)
-
-
-def listed(margins: list[float]) -> str:
-    return f"{statistics.median(margins):.2g} nats (median; {margins[0]:.2g} to {margins[-1]:.2g})"
 
 
 def speed(file: GgufModel, prompt: str, tokens: int, pairs: int) -> str:

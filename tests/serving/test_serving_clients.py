@@ -220,6 +220,17 @@ def test_the_guard_is_a_field(client: OpenAI, model: TransformersModel) -> None:
         client.chat.completions.create(model="tiny+handbook", messages=CHAT, extra_body={"no_recite": 8})
 
 
+def nested(depth: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(depth):
+        schema = {"items": schema}
+    return schema
+
+
+def schema_of(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "any", "schema": schema}}
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -234,6 +245,9 @@ def test_the_guard_is_a_field(client: OpenAI, model: TransformersModel) -> None:
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user", "content": "the cat " * 100}]}, "sees 128"),
         ({"response_format": {"type": "json_schema"}}, "json_schema is missing"),
+        ({"response_format": schema_of(nested(40))}, "32 values deep"),
+        ({"response_format": schema_of(nested(400))}, "32 values deep"),
+        ({"response_format": schema_of({"enum": list(range(2001))})}, "2,000 values"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(url: str, changed: dict[str, Any], said: str) -> None:

@@ -168,7 +168,9 @@ def test_the_log_counts_and_does_not_quote(locked: str, told: list[dict[str, Any
     quoted: list[Any] = []
     with served(build(shelf, Admission(), log=quoted.append, log_prompts=True)) as base:
         http.post(f"{base}/completions", json=ASKED)
-    assert quoted[-1]["asked"]["prompt"] == "the cat"
+        deep = {"type": "json_schema", "json_schema": {"schema": json.loads('{"items": ' * 900 + "{}" + "}" * 900)}}
+        assert http.post(f"{base}/completions", json={**ASKED, "response_format": deep}).status_code == 400
+    assert quoted[-2]["asked"]["prompt"] == "the cat"
 
 
 def test_the_counts_are_prometheus_own_words(locked: str) -> None:

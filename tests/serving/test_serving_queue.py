@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
 import pytest
-from serving_fakes import Clockwork
+from serving_fakes import Clockwork, Letters
 
+from wellread.errors import ModelError, RunError
 from wellread.serving.app import build
+from wellread.serving.failures import Failure, failure_of
 from wellread.serving.listening import served
+from wellread.serving.schemas import Trial
 from wellread.serving.settings import Admission, Limits
 from wellread.serving.shelf import Served, Shelf
 
@@ -145,6 +150,72 @@ def test_the_time_limit_ends_a_text_and_says_when_there_was_none(clockwork: Cloc
         clockwork.free = True
         clockwork.go.release(500)
         assert soon(lambda: gauge(base, "texts_writing") == 0)
+
+
+class Slow(Letters):
+    """An embedder that takes a quarter of a second, however few texts there are."""
+
+    def __init__(self) -> None:
+        self.made: list[int] = []
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        time.sleep(0.25)
+        self.made.append(len(texts))
+        return super().embed(texts)
+
+
+def test_vectors_are_made_a_few_texts_at_a_time_and_not_beyond_the_time_limit() -> None:
+    limits, slow = Limits(places=6, seconds=0.6), Slow()
+    with served(build(Shelf({"slow": Served("slow", embedder=slow)}), Admission(), limits), limits) as base:
+        few = http.post(f"{base}/embeddings", json={"input": ["a", "bb"] * 9}).json()
+        assert [each["embedding"][:2] for each in few["data"]] == [[1.0, 0.0], [0.0, 2.0]] * 9
+        assert slow.made == [16, 2]
+        late = http.post(f"{base}/embeddings", json={"input": ["a"] * 200})
+        assert (late.status_code, late.headers["retry-after"]) == (503, "10")
+        assert "fewer texts" in late.json()["error"]["message"]
+        time.sleep(0.6)
+        assert sum(slow.made) < 18 + 80  # nobody waits for the others any more
+        assert gauge(base, "texts_waiting") == 0
+
+
+def test_a_schema_that_takes_too_long_is_ended_and_one_that_passed_is_not_tried_again() -> None:
+    tried: list[str] = []
+
+    class Counted(Trial):
+        def _run(self, text: str) -> None:
+            tried.append(text)
+            super()._run(text)
+
+    async def asked(trial: Trial, *schemas: dict[str, Any]) -> None:
+        for each in schemas:
+            await trial.check(each)
+
+    patterns = {"allOf": [{"type": "string", "pattern": "a.*"}]}
+    with pytest.raises(Failure, match=r"more than 0\.2 s to compile") as told:
+        asyncio.run(asked(Counted(0.2, "while True: pass"), patterns))
+    assert told.value.status == 400
+    tried.clear()
+    asyncio.run(asked(Counted(20, "import sys; sys.stdin.read()"), {"type": "object"}, patterns, patterns))
+    assert len(tried) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("llguidance") is None, reason="needs the extra structured")
+def test_twenty_patterns_at_once_keep_nobody_waiting() -> None:
+    schema = {"allOf": [{"type": "string", "pattern": f".*{chr(97 + at)}.{{12}}{chr(97 + at)}.*"} for at in range(20)]}
+    with pytest.raises(Failure, match="takes more than 5 s"):
+        asyncio.run(Trial(5).check(schema))
+
+
+@pytest.mark.parametrize("message", ["cannot open {place}: no space", "{place} has ended", "'{place}' is torn"])
+def test_no_client_is_told_where_things_lie(message: str, clockwork: Clockwork) -> None:
+    served_from = {"runs/mine-1a2b": "mine"}
+    for place in ("/home/someone/models/mine", "runs/mine-1a2b", "C:\\Users\\someone\\mine", "~/models/mine"):
+        for kind in (ModelError, RunError):
+            failure = failure_of(kind(message.format(place=place)), served_from)
+            assert failure.message == message.format(place="mine")
+    plain = "no more than 3 tokens/s and/or 1/2; see http://127.0.0.1:8080/v1 or /v1/models"
+    assert failure_of(ModelError(plain)).message == plain.replace("/v1/models", "models")
 
 
 @pytest.mark.slow

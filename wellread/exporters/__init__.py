@@ -42,6 +42,8 @@ class Leaving:
     """Where the dial stands. Whole weights stand there already; an adapter's difference is still to be scaled."""
     base: str | None = None
     """What it was tuned from, as the recipe names it; None from scratch."""
+    hub_base: str = ""
+    """The base's name on the hub; empty for one that is not there."""
     license: str = ""
     """What a file that has room for one line says of the base's and the text's licences."""
 
@@ -68,7 +70,7 @@ def rounding(to: str, wanted: str | None) -> str:
     if found not in known:
         raise UsageError(f"--to {to} writes {' or '.join(known)}; found --quantize {wanted}.")
     if found == "q4_k_m":
-        from wellread.exporters.gguf import quantiser
+        from wellread.exporters.gguf import check_four_bits
 
-        quantiser()
+        check_four_bits()
     return found

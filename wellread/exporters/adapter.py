@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wellread import weights
+from wellread import storage, weights
 from wellread.errors import UsageError
 from wellread.exporters import Leaving
+from wellread.weights.saving import RECORD
 
 
 def write_adapter(leaving: Leaving, folder: Path) -> Path:
@@ -20,7 +21,18 @@ def write_adapter(leaving: Leaving, folder: Path) -> Path:
     if leaving.alpha != 1:
         _scale(model, leaving)
     weights.save(model, leaving.tokenizer, folder, method="lora", base=leaving.base)
+    _name_base(folder, leaving.hub_base or Path(leaving.base or "").name)
     return folder
+
+
+def _name_base(folder: Path, name: str) -> None:
+    """Say what it belongs on as others know it: what is only here, or where it lies here, tells them nothing."""
+    path = folder / "adapter_config.json"
+    config = storage.read_json(path)
+    storage.write_json(path, config | {"base_model_name_or_path": name})
+    record = storage.read_json(folder / RECORD)
+    if record["base"] != weights.EMBEDDED:
+        storage.write_json(folder / RECORD, record | {"base": name})
 
 
 def _scale(model: object, leaving: Leaving) -> None:

@@ -50,18 +50,33 @@ class Card:
     unverified: str
     """Why there is no parity."""
     notes: Sequence[str] = ()
+    rank: int = 0
+    """Of an adapter's widest matrix."""
+    adapted: str = ""
+    """What an adapter belongs on."""
 
 
 USE = {
     "merged": "    from transformers import AutoModelForCausalLM, AutoTokenizer\n"
     "    model = AutoModelForCausalLM.from_pretrained(FOLDER)\n    tokenizer = AutoTokenizer.from_pretrained(FOLDER)\n\n"
-    "vLLM: `vllm serve FOLDER`.",
-    "adapter": "    from peft import PeftModel\n    model = PeftModel.from_pretrained(base, FOLDER)\n\n"
-    "vLLM: `vllm serve BASE --enable-lora --lora-modules book=FOLDER`.",
+    "vLLM: `vllm serve ./FOLDER --served-model-name NAME`.",
+    "adapter": "    from peft import PeftModel\n    from transformers import AutoModelForCausalLM\n"
+    "    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), FOLDER)\n\n"
+    "vLLM: `vllm serve {base} --enable-lora --max-lora-rank {rank} --lora-modules NAME=./FOLDER`.",
     "gguf": "llama.cpp: `llama-cli -m FILE -p 'Once upon a time'`; here: `wellread write FILE 'Once upon a time'`.",
-    "ollama": "    ollama create book -f Modelfile\n    ollama run book",
+    "ollama": "    ollama create NAME -f Modelfile\n    ollama run NAME",
     "llama2c": "    ./run model.bin -z tokenizer.bin -i 'Once upon a time'       (runq for int8)",
 }
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM lets `--max-lora-rank` be."""
+
+
+def _use(card: Card) -> str:
+    use = USE.get(card.format, "")
+    if card.format != "adapter":
+        return use
+    rank = next((each for each in RANKS if each >= card.rank), card.rank)
+    return use.format(base=card.adapted, rank=rank)
 
 
 def card_text(card: Card) -> str:
@@ -70,7 +85,7 @@ def card_text(card: Card) -> str:
     if card.rows:
         parts += ["## What was measured", _table(card)]
     parts += ["## Parity", _parity(card)]
-    parts += ["## Files and use", "\n".join(f"- `{name}`" for name in card.files), USE.get(card.format, "")]
+    parts += ["## Files and use", "\n".join(f"- `{name}`" for name in card.files), _use(card)]
     if card.notes:
         parts.append("\n".join(f"- {line}" for line in card.notes))
     parts += ["## Licences", _licences(card)]

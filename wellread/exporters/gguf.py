@@ -15,22 +15,24 @@ from typing import Any
 import numpy as np
 
 from wellread.errors import MissingPackage, RunError
-from wellread.exporters import Leaving
+from wellread.exporters import Leaving, gguf_rounding
 from wellread.exporters.gguf_shapes import Shaped, shaped
 from wellread.exporters.gguf_vocabulary import write_vocabulary
 
 TOOL = "llama-quantize"
-"""The program of llama.cpp that rounds a file to 4 bits; the runtime in the extra `gguf` does not bring it."""
+"""The program of llama.cpp that rounds a file to 4 bits, where the runtime in the extra `gguf` does not let itself be asked."""
 
 
 def write_gguf(leaving: Leaving, folder: Path) -> Path:
     """`NAME-ROUNDING.gguf` in the folder. Raises ModelError for a model that llama.cpp would compute otherwise,
-    MissingPackage for 4 bits where llama.cpp's program is not installed."""
+    MissingPackage for 4 bits where neither the runtime nor llama.cpp's program is installed."""
     path = folder / f"{leaving.name}-{leaving.rounding}.gguf"
-    if leaving.rounding != "q4_k_m":
+    if leaving.rounding != "q4_k_m" or gguf_rounding.available():
         _write(leaving, path, leaving.rounding)
         return path
-    tool = quantiser()
+    check_four_bits()
+    tool = shutil.which(TOOL)
+    assert tool is not None
     whole = folder / f"{leaving.name}-f16.gguf"
     _write(leaving, whole, "f16")
     done = subprocess.run([tool, str(whole), str(path), "Q4_K_M"], capture_output=True, text=True, check=False)
@@ -41,13 +43,11 @@ def write_gguf(leaving: Leaving, folder: Path) -> Path:
     return path
 
 
-def quantiser() -> str:
-    """Where llama.cpp's program is. Raises MissingPackage."""
-    found = shutil.which(TOOL)
-    if found is None:
-        raise MissingPackage(f"q4_k_m is rounded by llama.cpp's own {TOOL}, which is not on the PATH: install llama.cpp (its "
-                             "releases, or `brew install llama.cpp`), or take --quantize q8_0.")  # fmt: skip
-    return found
+def check_four_bits() -> None:
+    """Raises MissingPackage where nothing here can round to 4 bits."""
+    if not gguf_rounding.available() and shutil.which(TOOL) is None:
+        raise MissingPackage("q4_k_m is rounded by the GGUF runtime (pip install 'wellread[gguf]'; not on Windows) or by "
+                             f"llama.cpp's own {TOOL}, and neither is here: install one, or take --quantize q8_0.")  # fmt: skip
 
 
 def _write(leaving: Leaving, path: Path, rounding: str) -> None:
@@ -59,7 +59,8 @@ def _write(leaving: Leaving, path: Path, rounding: str) -> None:
     if leaving.license:
         writer.add_license(leaving.license)
     shape.describe(writer)
-    kinds = {"f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "q8_0": LlamaFileType.MOSTLY_Q8_0}
+    kinds = {"f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "q8_0": LlamaFileType.MOSTLY_Q8_0,
+             "q4_k_m": LlamaFileType.MOSTLY_Q4_K_M}  # fmt: skip
     writer.add_file_type(kinds[rounding])
     writer.add_quantization_version(2)
     write_vocabulary(writer, leaving.tokenizer, leaving.model, leaving.name)
@@ -83,6 +84,7 @@ def _tensors(model: Any, shape: Shaped, rounding: str) -> dict[str, Made]:
     from gguf import GGML_QUANT_SIZES
 
     found: dict[str, Made] = {}
+    layers = model.config.num_hidden_layers
     rows = {name: tensor.detach() for name, tensor in model.state_dict().items()}
     for name, tensor in (*rows.items(), *shape.extra.items()):
         if name == "lm_head.weight" and model.config.tie_word_embeddings:
@@ -92,15 +94,20 @@ def _tensors(model: Any, shape: Shaped, rounding: str) -> dict[str, Made]:
             return shape.change(name, np.asarray(tensor.float().numpy(), np.float32))
 
         dimensions = changed().shape
+        target = shape.name_of(name)
         kind = _kind(name, dimensions, rounding)
+        if rounding == "q4_k_m" and kind.name != "F32":
+            kind = gguf_rounding.kind_of(target, dimensions[-1], layers, tied=model.config.tie_word_embeddings)
         block, size = GGML_QUANT_SIZES[kind]
 
         def make(changed: Callable[[], Any] = changed, kind: Any = kind) -> Any:
             from gguf.quants import quantize
 
+            if rounding == "q4_k_m" and kind.name not in ("F32", "F16"):
+                return gguf_rounding.rounded(changed(), kind)
             return quantize(np.ascontiguousarray(changed()), kind)
 
-        found[shape.name_of(name)] = (dimensions, kind, int(np.prod(dimensions)) // block * size, make)
+        found[target] = (dimensions, kind, int(np.prod(dimensions)) // block * size, make)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+NEIGHBOURS = 32
+"""Likeliest tokens at a place, of which it is measured how far two runtimes differ there."""
 LEAST = 1e-9
 """A share of the probability below which rounding alone speaks."""
 
@@ -63,6 +65,94 @@ LIMITS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Going:
+    """A text that one side wrote after a beginning, always with the likeliest token."""
+
+    ids: list[int]
+    near: NDArray[np.int64]
+    """[tokens, k]: the likeliest at every step, the likeliest first."""
+    logprobs: Floats
+    """[tokens, k], in nats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Where the file's text first goes another way than the model's."""
+
+    text: int
+    token: int
+    """Tokens after the beginning that both wrote alike."""
+    gap: float
+    """Nats by which the model preferred its own token to the file's."""
+    rounding: float
+    """The most nats by which model and file differ there on another of the model's likeliest tokens."""
+
+    @property
+    def within(self) -> bool:
+        """Whether rounding can turn the one into the other: it may lift one token and lower the other as far."""
+        return self.gap <= 2 * self.rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts that both wrote from the same beginnings."""
+
+    count: int
+    tokens: int
+    parted: tuple[Parted, ...]
+
+    @property
+    def beyond(self) -> int:
+        return sum(not each.within for each in self.parted)
+
+    def lines(self) -> list[str]:
+        inside = len(self.parted) - self.beyond
+        found = [f"  greedy texts of {self.tokens} tokens: {self.count - len(self.parted)} of {self.count} the same, {inside} "
+                 f"parted within rounding, {self.beyond} beyond it (none)"]  # fmt: skip
+        found += [
+            f"    text {each.text + 1} parts after {each.token} tokens: the model preferred its own by {each.gap:.2g} nats; "
+            f"both differ there by {each.rounding:.2g} on other tokens{'' if each.within else ', less than half of that'}"
+            for each in self.parted
+        ]
+        return found
+
+
+def part_of(text: int, mine: Going, theirs: Sequence[int], near: Callable[[int], Mapping[int, float]]) -> Parted | None:
+    """Where the file's ids part from the model's, None where they do not; `near` tells the logarithms of the file's likeliest
+    tokens after so many."""
+    place = next((at for at, pair in enumerate(zip(mine.ids, theirs, strict=False)) if pair[0] != pair[1]), None)
+    if place is None:
+        return None
+    own = dict(zip(mine.near[place].tolist(), mine.logprobs[place].tolist(), strict=True))
+    other, chosen = near(place), {mine.ids[place], theirs[place]}
+    least = min(own.values())  # of a token that is not among the likeliest no more is known
+    gap = own[mine.ids[place]] - own.get(theirs[place], least)
+    known = [index for index in own if index in other and index not in chosen][:NEIGHBOURS]
+    return Parted(text, place, gap, max((abs(own[index] - other[index]) for index in known), default=0.0))
+
+
+def go_on(
+    model: object, start: int, beginnings: Sequence[Sequence[int]], tokens: int, *, likeliest: int
+) -> list[Going]:
+    """What a transformers model writes after beginnings of the same length, side by side, without an end."""
+    import torch
+
+    call: Any = model
+    ids = torch.tensor([[start, *each] for each in beginnings], device=call.device)
+    steps, cache = [], None
+    with torch.inference_mode():
+        for _ in range(tokens):
+            told = call(input_ids=ids, past_key_values=cache, use_cache=True)
+            cache = told.past_key_values
+            logprobs = torch.log_softmax(told.logits[:, -1].float(), -1)
+            steps.append(logprobs.topk(min(likeliest, logprobs.shape[-1])))
+            ids = steps[-1].indices[:, :1]
+    near = torch.stack([each.indices for each in steps], 1).cpu().numpy()
+    values = torch.stack([each.values for each in steps], 1).cpu().numpy()
+    return [Going(row[:, 0].tolist(), row, held) for row, held in zip(near, values, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
 class Parity:
     """How far a file is the model that it was made of, on text of the run that nothing was trained on."""
 
@@ -82,6 +172,8 @@ class Parity:
     """Share of the passages that the format's own tokenizer reads as the same tokens; None where nothing reads them."""
     texts: int = 0
     """How many passages that share is of."""
+    written: Texts | None = None
+    """Texts that both went on with; None where the format's reader was not asked to write."""
 
     @property
     def difference(self) -> float:
@@ -92,7 +184,7 @@ class Parity:
     def holds(self) -> bool:
         limits = LIMITS[self.rounding]
         alike = self.near >= limits.near and self.kl <= limits.kl and abs(self.difference) <= limits.bits
-        return alike and self.spelled in (None, 1.0)
+        return alike and self.spelled in (None, 1.0) and not (self.written and self.written.beyond)
 
     def lines(self) -> list[str]:
         """For people: what was found, beside what was allowed."""
@@ -106,6 +198,7 @@ class Parity:
             f"  bits per byte: {self.bits_before:.4f} before, {self.bits_after:.4f} after: {self.difference:+.3%} "
             f"(at most {limits.bits:.2%})",
         ]
+        found += self.written.lines() if self.written else []
         if self.spelled is not None:
             found.append(f"  same token ids: {round(self.spelled * self.texts)} of {self.texts} texts (all of them)")
         return found
@@ -121,7 +214,7 @@ class Parity:
 
 def compare(
     before: Sequence[Floats], after: Sequence[Foreseen], passages: Sequence[Passage], *, rounding: str, part: str,
-    spelled: Sequence[bool] | None = None,
+    spelled: Sequence[bool] | None = None, written: Texts | None = None,
 ) -> Parity:  # fmt: skip
     """`before` holds [tokens, vocabulary] for each passage, as natural logarithms.
 
@@ -146,7 +239,7 @@ def compare(
     size = sum(len(passage.text.encode()) for passage in passages)
     told = None if spelled is None else sum(spelled) / max(1, len(spelled))
     return Parity(rounding, part, tokens, same / tokens, near / tokens, divergence / tokens, bits[0] / size, bits[1] / size,
-                  widest, told, len(spelled or ()))  # fmt: skip
+                  widest, told, len(spelled or ()), written)  # fmt: skip
 
 
 def _divergence(reference: Floats, foreseen: Foreseen) -> NDArray[np.float64]:

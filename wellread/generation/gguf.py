@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from wellread.errors import ModelError, RunError
 from wellread.generation.chats import unsaid
+from wellread.generation.gguf_keys import TEMPLATE, has_key
 from wellread.generation.guard import LIKELIEST, NOTHING, Guard, Written
 from wellread.generation.llamacpp import ask, events, started
 from wellread.matching import Index
@@ -26,6 +27,8 @@ WINDOW = 2048
 """Tokens of context at most where nothing else is asked for."""
 STRETCH = 24
 """Tokens that the guard lets be written before it looks at them."""
+CHARACTER = 4
+"""Tokens at most that spell one character: its bytes."""
 SEPARATOR = "<|endoftext|>"
 FORCED = 1e6
 """Added to the logit of a token that is to be taken."""
@@ -38,10 +41,13 @@ def available() -> bool:
     return find_spec("xllamacpp") is not None
 
 
-class _Token(NamedTuple):
-    id: int
+class _Unit(NamedTuple):
+    """What was written from one border of characters to the next: a token, or the few that make a character together."""
+
+    ids: list[int]
     piece: bytes
     likeliest: tuple[tuple[int, bytes], ...]
+    """Beside the last of the tokens."""
 
 
 class Foreseen(NamedTuple):
@@ -72,6 +78,7 @@ class GgufModel:
         self._index = index
         self._server, self._line = started(path, self.window, exact=exact)
         told = self._ask("/props")
+        self._chats = has_key(path, TEMPLATE)  # the server makes one up for a file that has none
         self.window = min(self.window, told["default_generation_settings"]["n_ctx"])  # the file's own may be less
         separator = self._tokens(SEPARATOR, special=True)
         bos, template = told["bos_token"], told.get("chat_template") or ""
@@ -141,6 +148,9 @@ class GgufModel:
         """A beginning, or a chat as the file's template has it; a message that names special tokens is text all the same."""
         if isinstance(prompt, str):
             return [*self._start, *self._tokens(prompt)]
+        if not self._chats:
+            raise ModelError(f"{self.name}: the file has no chat template, so it answers no chat; give it a text to go on "
+                             "with.")  # fmt: skip
         mark = unsaid(prompt)
         held: list[str] = []
         shown = []
@@ -188,6 +198,18 @@ class GgufModel:
             logprobs.append([each["logprob"] for each in told["top_logprobs"][:likeliest]])
         return Foreseen(near, logprobs, actual)
 
+    def go_on(self, ids: Sequence[int], tokens: int) -> list[int]:
+        """The ids of a greedy text; what ends it comes last."""
+        request = _request(ids, Sampling(temperature=0), 0, tokens) | {"return_tokens": True}
+        return [int(each) for each in self._ask("/completion", request)["tokens"]]
+
+    def near(self, before: Sequence[int], likeliest: int) -> dict[int, float]:
+        """The logarithms of the likeliest tokens after these."""
+        told = self._forced([*before], self._tokens("a")[-1], likeliest)
+        if told is None:
+            raise RunError(f"{self.name}: the GGUF runtime did not say what it found likely.")
+        return {each["id"]: each["logprob"] for each in told["top_logprobs"]}
+
     def _forced(self, before: list[int], token: int, likeliest: int) -> dict[str, Any] | None:
         """What the server says of one token that it must take; None where it says nothing."""
         request = _request(before, Sampling(temperature=0, max_tokens=1), 0, 1)
@@ -211,25 +233,32 @@ class GgufModel:
         kept: list[int] = []
         written: Written = NOTHING
         refused: set[int] = set()
-        asked = 0
+        asked, least = 0, 1
         while len(kept) < sampling.max_tokens:
-            wanted = 1 if refused else min(STRETCH, sampling.max_tokens - len(kept))
+            room = sampling.max_tokens - len(kept)
+            wanted = min(least if refused else STRETCH, room)
             request = _request([*ids, *kept], sampling, seed + 7919 * asked, wanted)
             request |= {"n_probs": LIKELIEST if refused else 1, "logit_bias": [[token, False] for token in refused]}
-            answer = self._ask("/completion", request | {"cache_prompt": True})
+            answer = self._ask("/completion", request | {"cache_prompt": True, "return_tokens": True})
             asked += 1
-            tokens = _tokens_of(answer)
-            refused_before, refused = refused, set()
-            for token in tokens:
-                after = guard.after(written, token.piece)
-                if after is None:
-                    near = {each for each, piece in token.likeliest if guard.after(written, piece) is None}
-                    refused = {*refused_before, token.id, *near}
+            units, stopped = _units(answer), _finish(answer) == "stop"
+            if not units and not stopped:  # a character's first tokens, and no more of it
+                if wanted == room or not answer["tokens"]:
                     break
-                kept.append(token.id)
-                written, refused_before = after, set()
-                yield Token(token.piece)
-            if not refused and (_finish(answer) == "stop" or not tokens):
+                refused |= {answer["tokens"][0]} if least == CHARACTER else set()
+                least = CHARACTER
+                continue
+            taken, least = units[:1] if refused else units, 1
+            for unit in taken:
+                after = guard.after(written, unit.piece)
+                if after is None:
+                    near = {each for each, piece in unit.likeliest if guard.after(written, piece) is None}
+                    refused |= {unit.ids[0], *(near if len(unit.ids) == 1 else ())}
+                    break
+                kept += unit.ids
+                written, refused = after, set()
+                yield Token(unit.piece)
+            if stopped and not refused and len(taken) == len(units):
                 yield Token(b"", finish="stop")
                 return
         yield Token(b"", finish="length")
@@ -280,19 +309,26 @@ def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> 
     }
 
 
-def _tokens_of(answer: Mapping[str, Any]) -> list[_Token]:
-    """What was written, with the bytes of each token and of its likeliest neighbours; without the one that ended it."""
-    found = [
-        _Token(each["id"], bytes(each["bytes"]),
-               tuple((near["id"], bytes(near["bytes"])) for near in each.get("top_logprobs", ())))
-        for each in answer.get("completion_probabilities", ())
-    ]  # fmt: skip
-    ended = (
-        _finish(answer) == "stop"
-        and found
-        and not answer["content"].endswith(found[-1].piece.decode("utf-8", "replace"))
-    )
-    return found[:-1] if ended else found
+def _units(answer: Mapping[str, Any]) -> list[_Unit]:
+    """What was written, without the token that ended it, and without a character whose last tokens are still to come.
+
+    Only a token that ends a character is told with its bytes, which are then all of that character's; those before it
+    stand in `tokens` alone. Whoever goes on from the text must name them too.
+    """
+    told = list(answer.get("completion_probabilities", ()))
+    if _finish(answer) == "stop" and told and not answer["content"].endswith(_spelled(told[-1])):
+        told.pop()
+    ids, at, found = answer["tokens"], 0, []
+    for each in told:
+        end = ids.index(each["id"], at) + 1
+        near = tuple((other["id"], bytes(other["bytes"])) for other in each.get("top_logprobs", ()))
+        found.append(_Unit(ids[at:end], bytes(each["bytes"]), near))
+        at = end
+    return found
+
+
+def _spelled(told: Mapping[str, Any]) -> str:
+    return bytes(told["bytes"]).decode("utf-8", "replace")
 
 
 def _finish(answer: Mapping[str, Any]) -> Literal["stop", "length"]:

@@ -28,8 +28,6 @@ def started(path: Path, window: int, *, exact: bool = False) -> tuple[Any, Line]
 
     Raises MissingPackage without xllamacpp, ModelError where the file does not open.
     """
-    import psutil
-
     try:
         import xllamacpp
     except ImportError:
@@ -50,7 +48,7 @@ def started(path: Path, window: int, *, exact: bool = False) -> tuple[Any, Line]
     if exact:
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    threads = max(1, psutil.cpu_count(logical=False) or 1)
+    threads = _cores()
     for each in (params.cpuparams, params.cpuparams_batch):
         each.n_threads = threads
         each.poll = 0  # threads that spin while they wait crawl as soon as another program wants a core
@@ -63,6 +61,17 @@ def started(path: Path, window: int, *, exact: bool = False) -> tuple[Any, Line]
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, ours)
+
+
+def _cores() -> int:
+    """Cores that this process may use: two threads that must share one wait for each other at every step."""
+    import psutil
+
+    cores = psutil.cpu_count(logical=False) or 1
+    try:
+        return max(1, min(cores, len(psutil.Process().cpu_affinity())))
+    except AttributeError:  # a Mac knows no affinity
+        return cores
 
 
 def ask(line: Line, name: str, path: str, request: Mapping[str, Any] | None = None) -> Any:

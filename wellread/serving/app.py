@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from wellread.errors import WellreadError
 from wellread.serving.choices import Answer
 from wellread.serving.desk import Desk, head_of, model_card
 from wellread.serving.events import ChatParts, CompletionParts, Events, Gone, Parts, events, following, unless_gone
-from wellread.serving.failures import Failure, failure_of
+from wellread.serving.failures import Failure, busy, failure_of
 from wellread.serving.gate import Gate, Log
 from wellread.serving.settings import Admission, Limits
 from wellread.serving.shapes import Delta, chat_choice, completion_choice, embedding, joined
@@ -28,6 +29,8 @@ from wellread.serving.wire import ChatAsked, CompletionAsked, EmbeddingsAsked, W
 TO_THE_END = 1 << 20
 """Tokens of an answer whose client names no length: as long as the model and the server's bound let it be."""
 COMPLETION_TOKENS = 200
+EMBEDDED = 16
+"""Texts that are made vectors at a time; those who write go on in between."""
 LEFT = 499
 """What the log says of a client that went away; nobody is there to read it."""
 
@@ -115,6 +118,7 @@ def _write_routes(app: FastAPI, desk: Desk) -> None:
     async def completions(asked: CompletionAsked, request: Request) -> Response:
         served = desk.find(asked.model)
         prompts = [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt
+        await desk.trial.check(asked.schema_asked)
         answer = desk.answer(served, asked, [*prompts], COMPLETION_TOKENS)
         parts = CompletionParts(asked.likeliest is not None)
         return await _answered(desk, request, asked, served, answer, "text_completion", completion_choice, parts)
@@ -122,6 +126,7 @@ def _write_routes(app: FastAPI, desk: Desk) -> None:
     @app.post("/v1/chat/completions")
     async def chat(asked: ChatAsked, request: Request) -> Response:
         served = desk.find(asked.model)
+        await desk.trial.check(asked.schema_asked)
         answer = desk.answer(served, asked, [[turn.message for turn in asked.messages]], TO_THE_END)
         parts = ChatParts(asked.likeliest is not None)
         kind = "chat.completion.chunk" if asked.stream else "chat.completion"
@@ -139,11 +144,16 @@ def _write_routes(app: FastAPI, desk: Desk) -> None:
             raise Failure(
                 400, f"input takes 1 to {desk.limits.embedded} texts, none of them empty.", "invalid_value", "input"
             )
+        few = [texts[begin : begin + EMBEDDED] for begin in range(0, len(texts), EMBEDDED)]
         try:
-            found = await unless_gone(request, desk.engine.call(served.embedder.embed, texts))
+            async with asyncio.timeout(desk.limits.seconds):
+                found = await unless_gone(request, desk.engine.calls(served.embedder.embed, few))
         except Gone:
             return _left(desk)
-        vectors = np.asarray(found, np.float32)
+        except TimeoutError:
+            raise busy(f"the vectors were not there within {desk.limits.seconds:g} s; send fewer texts, or come again later.",
+                       10, status=503) from None  # fmt: skip
+        vectors = np.concatenate([np.asarray(each, np.float32) for each in found])
         if asked.dimensions not in (None, vectors.shape[1]):
             raise Failure(400, f"vectors here have {vectors.shape[1]} dimensions.", "unsupported", "dimensions")
         rows = [embedding(place, each, packed=asked.encoding_format == "base64") for place, each in enumerate(vectors)]

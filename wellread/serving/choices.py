@@ -66,7 +66,7 @@ class Answer:
         self, engine: Engine, served: Served, asked: Sequence[tuple[Prompt, Sampling]], stops: Sequence[str], seconds: float,
         **how: Any,
     ) -> None:  # fmt: skip
-        self._engine, self._seconds = engine, seconds
+        self._engine, self._seconds, self._hidden = engine, seconds, served.hidden
         self._events: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
         self._choices = [Choice(place, stops) for place in range(len(asked))]
         self._wanted = [self._one(place, served, *each, how) for place, each in enumerate(asked)]
@@ -99,7 +99,7 @@ class Answer:
 
     def _heard(self, place: int, event: Event) -> Delta | None:
         if isinstance(event, BaseException):
-            raise failure_of(event)
+            raise failure_of(event, self._hidden)
         choice = self._choices[place]
         if choice.ended:
             return None

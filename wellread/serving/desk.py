@@ -9,11 +9,12 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-from wellread.errors import UsageError
+from wellread.errors import UsageError, WellreadError
 from wellread.serving.choices import Answer
 from wellread.serving.engine import Engine
 from wellread.serving.failures import Failure, failure_of
 from wellread.serving.metering import Meter
+from wellread.serving.schemas import Trial
 from wellread.serving.settings import Limits
 from wellread.serving.shelf import Served, Shelf
 from wellread.serving.wire import SEEDS, Writing
@@ -29,6 +30,7 @@ class Desk:
         self.shelf, self.limits, self.log_prompts = shelf, limits, log_prompts
         self.meter = Meter()
         self.engine = Engine(limits.places, failed=report)
+        self.trial = Trial()
         self.begun = int(time.time())
 
     def find(self, name: str) -> Served:
@@ -48,7 +50,10 @@ class Desk:
         if count > most:
             raise Failure(400, f"a request may ask for {most} texts; found {count}.", "too_many", "n")
         if asked.dial is not None:
-            served.check_dial(asked.dial)
+            try:
+                served.check_dial(asked.dial)
+            except WellreadError as error:
+                raise failure_of(error, served.hidden) from None
         if sampling.no_recite and served.index is None:
             raise Failure(400, f"{served.id} has no book that it could be kept from reciting: leave no_recite away.",
                           "no_corpus", "no_recite")  # fmt: skip

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ AT_ONCE = 32
 LONGEST_WAIT = 60
 """Seconds at most that a client is asked to wait before it comes again."""
 
+Given = TypeVar("Given")
 Result = TypeVar("Result")
 Event = Token | Sample | BaseException
 
@@ -129,15 +130,16 @@ class Engine:
             if wanted.begun is not None:
                 self._seconds = 0.8 * self._seconds + 0.2 * (time.monotonic() - wanted.begun)
 
-    async def call(self, function: Callable[..., Result], *given: Any) -> Result:
-        """What a function returns, called by the worker between two steps; it takes a place."""
+    async def calls(self, function: Callable[[Given], Result], parts: Sequence[Given]) -> list[Result]:
+        """What a function returns for every part, each called by the worker between two steps; together they take a place.
+        Cancelled, no further part is begun."""
         self._make_room(1)
         self._calls += 1
         try:
-            done: asyncio.Future[Result] = await self._worked(function, *given)
+            done: list[asyncio.Future[Result]] = [await self._worked(function, part) for part in parts]
         finally:
             self._calls -= 1
-        return done.result()
+        return [each.result() for each in done]
 
     def _make_room(self, count: int) -> None:
         taken = len(self._held) + self._calls

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fastapi.responses import JSONResponse
 
 from wellread.errors import MissingPackage, UsageError, WellreadError
+
+_PATH = re.compile(r"(?<![\w:/.\\~-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\:'\"]+[/\\])*([^\s/\\:'\"]+)")
+"""A path from a root; its last part is kept."""
 
 
 @dataclass(eq=False)
@@ -38,12 +43,22 @@ def busy(message: str, seconds: int, *, status: int = 429) -> Failure:
     return Failure(status, message, "too_many_requests", headers={"Retry-After": str(seconds)})
 
 
-def failure_of(error: BaseException) -> Failure:
-    """What a client is told: of what it can mend the house's own line, of anything else no more than that it happened."""
+def failure_of(error: BaseException, hidden: Mapping[str, str] | None = None) -> Failure:
+    """What a client is told: of what it can mend the house's own line, of anything else no more than that it happened.
+
+    Where things lie on this machine is nobody's business: `hidden` has names of places with what to say instead.
+    """
     if isinstance(error, Failure):
         return error
     if isinstance(error, UsageError | MissingPackage):
-        return Failure(400, str(error), "not_possible")
+        return Failure(400, without_places(str(error), hidden or {}), "not_possible")
     if isinstance(error, WellreadError):
-        return Failure(500, str(error), "model_failed")
+        return Failure(500, without_places(str(error), hidden or {}), "model_failed")
     return Failure(500, "the model failed; the server's log says how.", "model_failed")
+
+
+def without_places(text: str, hidden: Mapping[str, str]) -> str:
+    """The text with the hidden names replaced, the longest first, and of every path from a root no more than its last part."""
+    for name in sorted(hidden, key=len, reverse=True):
+        text = text.replace(name, hidden[name])
+    return _PATH.sub(r"\1", text)

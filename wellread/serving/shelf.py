@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ class Served:
     """What its MODEL says; None where it is nobody's run, and has no dial."""
     index: Index | None = None
     offline: bool = False
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    """Where it lies on this machine, with what clients are told instead."""
     _dial: Any = None
 
     @property
@@ -157,8 +160,18 @@ def _opened(name: str, window: int | None, guarded: Index | None, key: str, offl
     model = open_model(name, offline=offline, window=window, key=key, index=index, to_write=True)
     embedder = embedder_of(model)
     short = short_name(model_name) + (f"+{Path(store).name}" if store else "")
-    found = [Served(short, model, embedder, named, index, offline)]
+    found = [Served(short, model, embedder, named, index, offline, _hidden(name, model_name, store, short, named))]
     return [*found, Served(embedder.name, embedder=embedder)] if embedder else found
+
+
+def _hidden(name: str, model: str, store: str, short: str, named: Named | None) -> dict[str, str]:
+    """What a MODEL and its parts are called here, beside what clients call them; names that say no more stay."""
+    told = {name: short, model: short_name(model)}
+    if store:
+        told[store] = Path(store).name
+    if named and named.run:
+        told |= {str(named.run.path): named.run.path.name, str(named.place): named.run.path.name}
+    return {each: shown for each, shown in told.items() if each != shown and re.search(r"[/\\]|\.gguf$", each)}
 
 
 def embedder_of(model: LanguageModel) -> Embedder | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from wellread.recipe import DIAL_END
 from wellread.serving.failures import Failure
@@ -24,6 +24,16 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False, populate_by_name=True)
 
 
+DEEPEST, MOST = 32, 2000
+"""Of a JSON Schema: values within values, and values altogether."""
+
+
+def _within(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
 class StreamOptions(_Asked):
     include_usage: bool | None = None
     """Send a last event with the number of tokens."""
@@ -32,7 +42,21 @@ class StreamOptions(_Asked):
 class Form(_Asked):
     name: str = ""
     schema_: dict[str, Any] = Field(alias="schema")
-    """A JSON Schema."""
+    """A JSON Schema of at most 2,000 values, 32 deep."""
+
+    @field_validator("schema_", mode="before")
+    @classmethod
+    def is_no_burden(cls, given: Any) -> Any:
+        """What is compiled for one client keeps all others waiting."""
+        level, count = [given], 0
+        for _ in range(DEEPEST):
+            level = [inner for each in level for inner in _within(each)]
+            count += len(level)
+            if count > MOST:
+                raise ValueError(f"a schema may have {MOST:,} values")
+        if level:
+            raise ValueError(f"a schema may be {DEEPEST} values deep")
+        return given
 
 
 class ResponseFormat(_Asked):

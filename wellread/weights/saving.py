@@ -80,7 +80,8 @@ def is_adapter(folder: Path) -> bool:
 
 
 def adapter_base(folder: Path) -> str:
-    """The MODEL that an adapter's folder belongs on: where it lies as seen from the folder, else the name it gives.
+    """The MODEL that an adapter's folder belongs on: where it lies as seen from the folder, else the name it gives; the
+    embedded base is that, whatever others call it.
 
     Raises StorageError where neither can be read.
     """
@@ -88,6 +89,8 @@ def adapter_base(folder: Path) -> str:
         beside = (record or {}).get("base_path")
         if beside is not None and (folder / beside).exists():
             return os.path.normpath(folder / str(beside))
+        if (record or {}).get("base") == EMBEDDED:
+            return EMBEDDED
     path = folder / "adapter_config.json"
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"])
