@@ -55,6 +55,8 @@ def index(
         )  # fmt: skip
     for each in report.skipped:
         note(f"passed over: {each.source}: {each.reason}")
+    for file in report.kept:
+        note(f"kept as it was, for it cannot be read now: {file}")
     refusal = None
     if calibrate is not None:
         from wellread.calibrating import calibrate as learn
@@ -74,6 +76,7 @@ def report_line(report: IndexReport) -> str:
     """What became of a store, in a line."""
     became = {
         "new": len(report.added), "changed": len(report.changed), "gone": len(report.removed), "as it was": report.unchanged,
+        "kept unread": len(report.kept),
     }  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for what, number in became.items() if number)
     how = f"by {report.embedder} and by keyword" if report.embedder != "none" else "by keyword"
