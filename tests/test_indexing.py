@@ -119,6 +119,19 @@ def test_a_file_that_was_moved_is_there_once(texts: Path, tmp_path: Path) -> Non
     assert len(opened(texts).search("ferryman", 5)) == 1
 
 
+def test_a_folder_that_was_moved_keeps_its_names_though_a_file_changed_on_the_way(texts: Path, tmp_path: Path) -> None:
+    (texts / "third.txt").write_text("Tallow costs two crowns.", encoding="utf-8")
+    indexed(texts)
+    (tmp_path / "attic").mkdir()
+    moved = texts.rename(tmp_path / "attic" / "texts")
+    (moved / "handbook.md").write_text("The book is new.", encoding="utf-8")
+    (moved / "third.txt").unlink()
+    report = index_texts([moved], tmp_path / "store", embedder="none")
+    assert (report.files, len(report.removed)) == (2, 3)
+    found = [document.id for document in open_store(tmp_path / "store").documents()]
+    assert found == ["texts/handbook.md", "texts/more/note.txt"]
+
+
 def test_two_files_of_one_name_are_two_documents(texts: Path, tmp_path: Path) -> None:
     twin = tmp_path / "twin" / "texts"
     twin.mkdir(parents=True)

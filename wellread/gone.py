@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -62,15 +63,25 @@ def is_closed(folder: Path) -> bool:
 
 
 def departed(
-    known: Mapping[str, str], found: Collection[str], contents: Collection[str], given: Sequence[Path]
-) -> list[str]:
+    known: Mapping[str, str], found: Collection[str], contents: Collection[str], given: Sequence[Path],
+    documents: Mapping[str, str],
+) -> set[str]:  # fmt: skip
     """Files of a store (-> hash) that are no more: gone from below what was named, or moved to where it was named now.
 
-    `found` are those that were found below it, readable or not, and `contents` the hashes of the readable ones.
+    `found` are those that were found below it, readable or not, `contents` the hashes of the readable ones, `documents`
+    what the store calls its own. A file that is gone from its place has moved where its content was found elsewhere; and
+    with one file of a folder have moved, or gone, all that are no longer there.
     """
     roots = [real_path(path) for path in given]
-    return [
-        key for key, content in known.items()
-        if key not in found
-        and (any(Path(key).is_relative_to(root) for root in roots) or (content in contents and vanished(Path(key))))
-    ]  # fmt: skip
+    named = {key for key in known if key not in found and any(Path(key).is_relative_to(root) for root in roots)}
+    vanishing = {key for key in known if key not in found and key not in named and vanished(Path(key))}
+    moved = {key for key in vanishing if known[key] in contents}
+    left = {folder_of(key, documents.get(key, "")) for key in moved} - {""}
+    return named | moved | {key for key in vanishing if folder_of(key, documents.get(key, "")) in left}
+
+
+def folder_of(key: str, document: str) -> str:
+    """The folder that was named when a file was indexed, which its document's id begins with; empty where it was the file."""
+    below = re.sub(r" \(\d+\)$", "", document).partition("/")[2]
+    path = Path(key).as_posix()
+    return path.removesuffix(f"/{below}") if below and path.endswith(f"/{below}") else ""

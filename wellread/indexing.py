@@ -121,8 +121,9 @@ def index_texts(
         fresh = [file for file in files if known.get(file.key) != file.content]
         there = {file.key for file in files if file.content != EMPTY} | unread
         there |= out_of_sight(known, there, given)
-        going = {*departed(known, there, {file.content for file in files}, given), *work.incomplete()}
-        staying = {key: name for key, name in work.documents().items() if key not in going}
+        named = work.documents()
+        going = departed(known, there, {file.content for file in files}, given, named) | work.incomplete()
+        staying = {key: name for key, name in named.items() if key not in going}
         outlines = outlined(fresh, staying, given, skipped, unread, strict=strict, watch=watch)
         if work.table is None:
             first = list(islice(outlines, TELLING))
