@@ -280,7 +280,7 @@ def test_it_is_measured_and_compared_and_writes(tiny: Path, store: Path, tmp_pat
 
 
 def test_calibrating_a_store_changes_what_it_refuses(store: Path, tmp_path: Path) -> None:
-    from wellread.retrieval.refusing import REFUSAL, read_refusal
+    from wellread.retrieval.refusing import REFUSAL, question_mark, read_refusal
 
     rows: list[dict[str, Any]] = [
         {"id": f"a{n}", "question": f"What does a card cost in a year of {n}?", "answers": ["three"]} for n in range(12)
@@ -295,4 +295,19 @@ def test_calibrating_a_store_changes_what_it_refuses(store: Path, tmp_path: Path
     kept = read_refusal(store / REFUSAL)
     assert kept is not None
     assert kept.embedder == "none"
+    assert set(kept.questions) == {question_mark(row["question"]) for row in rows}
     (store / REFUSAL).unlink()
+
+
+def test_calibrating_offline_fetches_no_embedder(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellread import calibrating
+
+    class Stopped(Exception):
+        pass
+
+    def opened(path: Any, *, offline: bool) -> Any:
+        raise Stopped(offline)
+
+    monkeypatch.setattr(calibrating, "open_store", opened)
+    with pytest.raises(Stopped, match="True"):
+        calibrating.calibrate(store, tmp_path / "q.jsonl", offline=True)

@@ -13,7 +13,9 @@ from wellread.retrieval.store import Store, is_local, open_store
 from wellread.types import GoldQuestion
 
 
-def calibrate(store: str | Path, questions: Path, *, wrong: float = WRONG, seed: int = 0) -> Refusal:
+def calibrate(
+    store: str | Path, questions: Path, *, wrong: float = WRONG, seed: int = 0, offline: bool = False
+) -> Refusal:
     """What `refusal.json` in the store's folder then holds, for everyone who asks it.
 
     `questions` are gold questions; those without answers are not answered by the store. Raises UsageError for a store that
@@ -21,7 +23,7 @@ def calibrate(store: str | Path, questions: Path, *, wrong: float = WRONG, seed:
     """
     if not is_local(store):
         raise UsageError(f"{store}: only a store in a folder keeps when to refuse.")
-    found = fitted(open_store(store), read_gold(questions), wrong=wrong, seed=seed)
+    found = fitted(open_store(store, offline=offline), read_gold(questions), wrong=wrong, seed=seed)
     write_refusal(Path(store) / REFUSAL, found)
     return found
 
@@ -35,6 +37,7 @@ def fitted(store: Store, questions: Sequence[GoldQuestion], *, wrong: float = WR
         embedder=store.embedder_name,
         wrong=wrong,
         seed=seed,
+        questions=[each.question for each in questions],
     )
 
 

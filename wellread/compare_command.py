@@ -64,7 +64,7 @@ def _show(comparison: Comparison, *, as_json: bool) -> None:
     for each in comparison.compared:
         print_json(each.as_json())
     if comparison.verdict:
-        print_json({"verdict": comparison.verdict})
+        print_json({"verdict": comparison.verdict, "notes": list(comparison.notes)})
     for line in comparison.notes:
         note(line)
 

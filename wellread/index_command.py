@@ -62,7 +62,7 @@ def index(
         from wellread.calibrating import calibrate as learn
         from wellread.calibrating import rating_lines
 
-        refusal = learn(store, calibrate)
+        refusal = learn(store, calibrate, offline=offline)
         for line in rating_lines(refusal):
             note(line)
     if as_json:

@@ -88,14 +88,11 @@ def answering_from(
     When they do is learnt from questions for this store (`wellread index --calibrate`), else from those of the embedded texts;
     `anyway` asks the model whatever was found. Raises UsageError where there is no store.
     """
-    from wellread.retrieval.embedders import NONE, open_embedder
     from wellread.retrieval.rag import FOUND, with_retrieval
     from wellread.retrieval.refusing import refusal_for
     from wellread.retrieval.store import open_store
 
-    opened = open_store(store)
-    if offline and opened.embedder_name != NONE:
-        opened = open_store(store, embedder=open_embedder(opened.embedder_name, offline=True))
+    opened = open_store(store, offline=offline)
     refuses = None if anyway else refusal_for(store, opened.embedder_name)
     return with_retrieval(model, opened, name=name, k=k or FOUND, refuses=refuses)
 

@@ -82,9 +82,11 @@ class Hit:
 class Store:
     """An open store, as it was last finished. A Retriever."""
 
-    def __init__(self, path: str | Path, table: Any, *, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, path: str | Path, table: Any, *, embedder: Embedder | None = None, offline: bool = False
+    ) -> None:
         self.name = str(path)
-        self._table, self._given, self._version = table, embedder, -1
+        self._table, self._given, self._version, self._offline = table, embedder, -1, offline
         self._renew()
         self.about = about_of(table, self.name)
         if embedder is not None and embedder.name != self.about.embedder:
@@ -199,7 +201,7 @@ class Store:
         """What makes vectors of queries: the one given, else the store's own by its name."""
         if self._given is not None:
             return self._given
-        embedder = open_embedder(self.about.embedder)
+        embedder = open_embedder(self.about.embedder, offline=self._offline)
         assert embedder is not None, "a store with vectors names an embedder"
         return embedder
 
@@ -213,15 +215,16 @@ class Store:
             self._version = version
 
 
-def open_store(path: str | Path, *, embedder: Embedder | None = None) -> Store:
-    """The store at a folder or address. `embedder` embeds the queries; by default the one that the store names.
+def open_store(path: str | Path, *, embedder: Embedder | None = None, offline: bool = False) -> Store:
+    """The store at a folder or address. `embedder` embeds the queries; by default the one that the store names, `offline`
+    only if it is on this machine.
 
     Raises UsageError where there is none, where it was never finished, or where its vectors are another embedder's.
     """
     table = open_table(path)
     if table is None:
         raise UsageError(f"{path}: there is no store; `wellread index TEXT… --store {path}` makes one.")
-    return Store(path, table, embedder=embedder)
+    return Store(path, table, embedder=embedder, offline=offline)
 
 
 def is_store(folder: Path) -> bool:
