@@ -321,5 +321,7 @@ def hit_of(row: Mapping[str, Any], score: float) -> Hit:
 
 def best_of(hits: Iterable[Hit]) -> list[Hit]:
     """The hits, the best first, each chunk once; equal ones in the order of the documents."""
-    ranked = sorted(hits, key=lambda hit: (-hit.chunk.score, hit.place))
-    return list({hit.place: hit for hit in reversed(ranked)}.values())[::-1]
+    first: dict[tuple[str, int], Hit] = {}
+    for hit in sorted(hits, key=lambda hit: (-hit.chunk.score, hit.place)):
+        first.setdefault(hit.place, hit)
+    return list(first.values())
