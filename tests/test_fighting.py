@@ -191,6 +191,24 @@ def test_replies_tell_text_citations_refusals_and_cost() -> None:
     assert [each.id for each in (answer.question for answer in as_answers([one, two, three]))] == ["q1", "q2"]
 
 
+def test_tokens_that_a_server_counted_are_taken_as_it_counted_them() -> None:
+    class Served:
+        name = tokenizer_name = "served"
+        window = 99
+
+        def count(self, prompt: Any) -> int:
+            return 7
+
+        def generate(self, prompts: Sequence[Any], sampling: Sampling) -> list[Sample]:
+            return [Sample("", "oil", sampling, 0, tokens_read=120, tokens_written=3) for _ in prompts]
+
+        def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+            raise NotImplementedError
+
+    [reply] = replies(Served(), [GoldQuestion("1", "What burns?", ("oil",))], Answering(max_tokens=5))
+    assert (reply.read, reply.written) == (120, 3)
+
+
 def test_prompts_are_asked_in_groups_where_that_is_wanted() -> None:
     model = Says("a", "b", "c")
     questions = [replace(QUESTION, id=f"q{number}") for number in range(3)]
