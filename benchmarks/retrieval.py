@@ -27,7 +27,7 @@ from wellread.metrics.intervals import difference
 from wellread.metrics.retrieval import retrieval_mrr, retrieval_recall
 from wellread.retrieval.chunking import Chunking, Outline, chunks_of
 from wellread.retrieval.embedders import embed, embed_queries, open_embedder
-from wellread.retrieval.exact import B, K1, ExactRetriever, Mode
+from wellread.retrieval.exact import K1, B, ExactRetriever, Mode
 from wellread.retrieval.filling import filling
 from wellread.retrieval.gold import read_gold, read_squad
 from wellread.retrieval.keywords import language_of_all
@@ -170,7 +170,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         k1, b = asked.bm25
         retriever = (
-            stored(chunks, embedder, Path(place) / "store") if asked.store else ExactRetriever(chunks, embedder, k1=k1, b=b)
+            stored(chunks, embedder, Path(place) / "store")
+            if asked.store
+            else ExactRetriever(chunks, embedder, k1=k1, b=b)
         )
         spent = time.perf_counter() - began
         print(f"{len(chunks):,} chunks and {len(questions):,} questions embedded in {spent:.0f} s")

@@ -100,7 +100,9 @@ def test_a_set_that_names_its_sources_otherwise_is_told() -> None:
 
     def note(source: str) -> str:
         gold = [asked("one", "lamp oil", source=source)]
-        return measure(Evidence("s", Corpus((), {}), retriever=Sourced({"one": ["lamp oil"]}), gold=gold), FOUND)[0].note
+        return measure(Evidence("s", Corpus((), {}), retriever=Sourced({"one": ["lamp oil"]}), gold=gold), FOUND)[
+            0
+        ].note
 
     assert "check the names" not in note("handbook.md")
     assert "name, such as The Winter Way: check the names" in note("The Winter Way")

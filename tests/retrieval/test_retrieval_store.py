@@ -87,7 +87,6 @@ def test_vectors_find_what_a_look_at_all_of_them_finds(
     assert len({(chunk.document, chunk.start) for chunk in found}) == 8
 
 
-@pytest.mark.parametrize("query", QUERIES)
 def test_a_chunk_is_as_near_as_its_nearest_window_whatever_its_others_are() -> None:
     def hit(number: int, score: float) -> Hit:
         return Hit(("d", number), Chunk("d", number, number + 1, "", score=score))
@@ -112,6 +111,7 @@ def test_a_store_of_chunks_of_many_windows_finds_what_the_exact_search_finds(emb
         assert [(c.document, c.start) for c in found] == [(c.document, c.start) for c in wanted]
 
 
+@pytest.mark.parametrize("query", QUERIES)
 def test_keywords_are_found_by_bm25_over_our_own_terms(query: str, store: Store, chunks: list[Chunk]) -> None:
     scores = BM25([chunk_terms(chunk, "en") for chunk in chunks], k1=1.2, b=0.75).scores(query_terms(query, "en"))
     found = store.search(query, 6, mode="keyword")

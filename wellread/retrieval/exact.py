@@ -34,7 +34,8 @@ class ExactRetriever:
         self, chunks: Sequence[Chunk], embedder: Embedder | None = None, *, mode: Mode | None = None,
         k1: float = K1, b: float = B,
     ) -> None:  # fmt: skip
-        """Embeds all windows of all chunks; `k1` and `b` are those of BM25. Raises UsageError for a mode that needs an embedder where there is none."""
+        """Embeds all windows of all chunks; `k1` and `b` are those of BM25. Raises UsageError for a mode that needs an embedder
+        where there is none."""
         self._chunks, self._embedder = tuple(chunks), embedder
         self._mode: Mode = mode or ("keyword" if embedder is None else "hybrid")
         if embedder is None and self._mode != "keyword":
