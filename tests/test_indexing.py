@@ -132,6 +132,16 @@ def test_a_folder_that_was_moved_keeps_its_names_though_a_file_changed_on_the_wa
     assert found == ["texts/handbook.md", "texts/more/note.txt"]
 
 
+def test_a_store_among_the_texts_is_no_text(texts: Path) -> None:
+    index_texts([texts], texts / "store", embedder="none")
+    (texts / "store" / "refusal.json").write_text("{}", encoding="utf-8")
+    (texts / "store" / "odd.txt").write_text("No text of theirs.", encoding="utf-8")
+    report = index_texts([texts], texts / "store")
+    assert (report.files, report.unchanged, report.skipped) == (2, 2, ())
+    with pytest.raises(UsageError, match="no folder can have a name of 300"):
+        index_texts([texts], "s" * 300, embedder="none")
+
+
 def test_two_files_of_one_name_are_two_documents(texts: Path, tmp_path: Path) -> None:
     twin = tmp_path / "twin" / "texts"
     twin.mkdir(parents=True)

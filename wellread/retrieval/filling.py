@@ -27,10 +27,10 @@ from wellread.retrieval.store import (
     WHOLE,
     About,
     about_of,
+    check_name,
     columns_in,
     connect,
     is_local,
-    is_store,
     of_width,
     open_table,
     quoted,
@@ -38,6 +38,7 @@ from wellread.retrieval.store import (
     whole_version,
 )
 from wellread.retrieval.windows import chunk_terms, embedded_texts
+from wellread.runs import is_store
 from wellread.storage import storage_errors
 from wellread.types import Chunk, Embedder
 
@@ -236,6 +237,7 @@ def filling(path: str | Path) -> Iterator[Filling]:
     """A store to write to, or the place for one. Raises RunError while another process writes to it, and UsageError for a
     folder that holds other things."""
     folder = Path(path)
+    check_name(path)
     if is_local(path) and folder.exists() and not is_store(folder):
         others = [each.name for each in folder.iterdir() if each.name != LOCK] if folder.is_dir() else ["a text"]
         if others:

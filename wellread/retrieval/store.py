@@ -6,7 +6,9 @@ names the version of it that is whole: whoever searches looks at that one, while
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -22,6 +24,7 @@ from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.embedders import NONE, embed_queries, open_embedder
 from wellread.retrieval.fusion import DEPTH, hybrid
 from wellread.retrieval.keywords import language_of, query_terms
+from wellread.runs import is_store
 from wellread.types import Chunk, Embedder
 
 Mode = Literal["hybrid", "keyword", "vector"]
@@ -227,10 +230,6 @@ def open_store(path: str | Path, *, embedder: Embedder | None = None, offline: b
     return Store(path, table, embedder=embedder, offline=offline)
 
 
-def is_store(folder: Path) -> bool:
-    return (folder / f"{TABLE}.lance").is_dir()
-
-
 def is_finished(folder: Path) -> bool:
     """Whether a store's folder holds an index that can be searched."""
     return (folder / f"{TABLE}.lance" / "_refs" / "tags" / f"{WHOLE}.json").is_file()
@@ -241,7 +240,8 @@ def is_local(path: str | Path) -> bool:
 
 
 def open_table(path: str | Path) -> Any:
-    """The table of a store; None where there is none."""
+    """The table of a store; None where there is none. Raises UsageError for a name that no folder can have."""
+    check_name(path)
     if is_local(path) and not is_store(Path(path)):
         return None
     try:
@@ -250,6 +250,18 @@ def open_table(path: str | Path) -> Any:
         if "not found" in str(error):
             return None
         raise StorageError(f"{path}: the store cannot be opened ({first_line(error)}); check its address.") from None
+
+
+def check_name(path: str | Path) -> None:
+    """Raises UsageError for a name that is longer than the system allows."""
+    if is_local(path):
+        try:
+            os.lstat(path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise UsageError(
+                    f"{str(path)[:60]}…: no folder can have a name of {len(str(path)):,} characters; choose a shorter one."
+                ) from None
 
 
 def connect(path: str | Path) -> Any:
