@@ -91,6 +91,7 @@ def test_questions_of_several_files_have_ids_of_their_own(tmp_path: Path) -> Non
     one = write_gold(tmp_path / "one.jsonl", 2)
     other = write_gold(tmp_path / "two.jsonl", 3)
     assert len(gold_questions([one])) == 2
+    assert len(gold_questions([Path("library:handbook_questions")])) == 235
     with pytest.raises(CorpusError, match="'q0'"):
         gold_questions([one, other])
     with pytest.raises(UnknownName, match="answer_f1"):

@@ -100,12 +100,14 @@ def seen_before(model: LanguageModel, questions: Sequence[GoldQuestion]) -> str:
 
 def marked(rows: Sequence[Measurement], why: str) -> list[Measurement]:
     """The rows, those of refusals with this beside their own notes."""
-    return [replace(row, note="; ".join(filter(None, (row.note, why)))) if row.name in REFUSALS else row for row in rows]
+    return [
+        replace(row, note="; ".join(filter(None, (row.note, why)))) if row.name in REFUSALS else row for row in rows
+    ]
 
 
 def gold_questions(files: Sequence[Path]) -> list[GoldQuestion]:
-    """The questions of all files. Raises CorpusError where two share an id: replies are kept by it."""
-    questions = [question for path in files for question in read_gold(path)]
+    """The questions of all files, or `library:NAME`. Raises CorpusError where two share an id: replies are kept by it."""
+    questions = [question for path in files for question in read_gold(Path(library_path(str(path))))]
     seen: set[str] = set()
     for question in questions:
         if question.id in seen:

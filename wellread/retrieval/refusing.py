@@ -24,6 +24,7 @@ from wellread.retrieval.citing import spans
 from wellread.retrieval.embedders import NONE, embed, embed_queries
 from wellread.retrieval.expecting import expected
 from wellread.retrieval.keywords import language_of_all, query_terms, terms
+from wellread.retrieval.reranking import Reranked
 from wellread.storage import read_json, write_json
 from wellread.types import Chunk, Embedder, Retriever
 
@@ -118,6 +119,8 @@ class Refusal:
 
 def signs(question: str, found: Sequence[Chunk], retriever: Retriever) -> Signs:
     """The signs of one question, of which `found` is what the retriever gives, the best first."""
+    if isinstance(retriever, Reranked):
+        retriever = retriever.inner
     searching = retriever if isinstance(retriever, Searching) else None
     embedder: Embedder | None = getattr(searching, "embedder", None) if has_meaning(searching) else None
     wide = searching.search(question, WIDE, mode="keyword") if searching else retriever.retrieve(question, WIDE)
@@ -156,8 +159,9 @@ def fit_refusal(
 ) -> Refusal:  # fmt: skip
     """Weights and threshold for a store, from questions of which it is known whether the sources answer them.
 
-    `questions` are their words, which are kept as marks alone. At most `wrong` of the answerable are refused where the threshold is set, on folds left out of the weights. `groups`
-    (documents, say) stay together in the folds. Raises UsageError where there are fewer than LEAST of either kind.
+    `questions` are their words, which are kept as marks alone. At most `wrong` of the answerable are refused where the
+    threshold is set, on folds left out of the weights. `groups` (documents, say) stay together in the folds. Raises
+    UsageError where there are fewer than LEAST of either kind.
     """
     known = np.array(answerable, bool)
     counts = int(known.sum()), int((~known).sum())
