@@ -4,7 +4,8 @@
     python benchmarks/retrieval.py squad xquad.en.json
     python benchmarks/retrieval.py gold QUESTIONS.jsonl TEXT       # any text, cut as a store cuts it, and questions about it
 
-`--embedder NAME` searches by another one, `--cache FILE` keeps its vectors.
+`--embedder NAME` searches by another one, `--cache FILE` keeps its vectors. The search is the exact one in memory, its BM25 with
+the constants of `exact.py` or of `--bm25 K1 B`; with `--store` it is that of a store of the same chunks, as `wellread ask` has it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +27,11 @@ from wellread.metrics.intervals import difference
 from wellread.metrics.retrieval import retrieval_mrr, retrieval_recall
 from wellread.retrieval.chunking import Chunking, Outline, chunks_of
 from wellread.retrieval.embedders import embed, embed_queries, open_embedder
-from wellread.retrieval.exact import ExactRetriever, Mode
+from wellread.retrieval.exact import K1, B, ExactRetriever, Mode
+from wellread.retrieval.filling import filling
 from wellread.retrieval.gold import read_gold, read_squad
+from wellread.retrieval.keywords import language_of_all
+from wellread.retrieval.store import About, Store, open_store
 from wellread.types import Chunk, Corpus, Embedder, Evidence, GoldPassage, GoldQuestion, Measurement
 
 MODES: tuple[Mode, ...] = ("keyword", "vector", "hybrid")
@@ -63,7 +68,7 @@ class By:
     """A retriever that searches in one mode."""
 
     name: Mode
-    retriever: ExactRetriever
+    retriever: ExactRetriever | Store
 
     def retrieve(self, query: str, k: int) -> list[Chunk]:
         return self.retriever.search(query, k, mode=self.name)
@@ -108,11 +113,20 @@ def _rows(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
 
 
-def measured(chunks: Sequence[Chunk], questions: Sequence[GoldQuestion], embedder: Embedder) -> None:
-    began = time.perf_counter()
-    embed_queries(embedder, [question.question for question in questions])
-    retriever = ExactRetriever(chunks, embedder)
-    print(f"{len(chunks):,} chunks and {len(questions):,} questions embedded in {time.perf_counter() - began:.0f} s")
+def stored(chunks: Sequence[Chunk], embedder: Embedder, place: Path) -> Store:
+    """A store of these chunks as they are, a file for every document."""
+    language = language_of_all([chunk.text for chunk in chunks]) or "en"
+    width = int(embed(embedder, ["wide"]).shape[1])
+    with filling(place) as work:
+        work.make(About(embedder.name, width, language=language), embedder)
+        for document in dict.fromkeys(chunk.document for chunk in chunks):
+            several = [chunk for chunk in chunks if chunk.document == document]
+            work.add_chunks(document, "", several, "")
+        work.finish()
+    return open_store(place, embedder=embedder)
+
+
+def measured(retriever: ExactRetriever | Store, questions: Sequence[GoldQuestion]) -> None:
     rows: dict[str, list[Measurement]] = {}
     for mode in MODES:
         began = time.perf_counter()
@@ -138,6 +152,8 @@ def main() -> None:
     parser.add_argument("second", nargs="?", default="val")
     parser.add_argument("--embedder", default="auto")
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--bm25", type=float, nargs=2, default=(K1, B), metavar=("K1", "B"))
+    parser.add_argument("--store", action="store_true")
     asked = parser.parse_args()
     opened = open_embedder(asked.embedder)
     assert opened is not None
@@ -147,7 +163,20 @@ def main() -> None:
         chunks, questions = squad(asked.path)
     else:
         chunks, questions = cut(Path(asked.second), asked.path)
-    measured(chunks, [question for question in questions if question.passages], Remembering(opened, asked.cache))
+    questions = [question for question in questions if question.passages]
+    embedder = Remembering(opened, asked.cache)
+    began = time.perf_counter()
+    embed_queries(embedder, [question.question for question in questions])
+    with tempfile.TemporaryDirectory() as place:
+        k1, b = asked.bm25
+        retriever = (
+            stored(chunks, embedder, Path(place) / "store")
+            if asked.store
+            else ExactRetriever(chunks, embedder, k1=k1, b=b)
+        )
+        spent = time.perf_counter() - began
+        print(f"{len(chunks):,} chunks and {len(questions):,} questions embedded in {spent:.0f} s")
+        measured(retriever, questions)
 
 
 if __name__ == "__main__":

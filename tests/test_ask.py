@@ -181,6 +181,11 @@ def test_questions_come_from_stdin_or_a_file(clerk: Clerk, store: Path, tmp_path
         (["clerk", "When?", "--store", "nowhere"], "wellread index"),
         (["embedded+nowhere", "When?"], "wellread index TEXT… --store nowhere"),
         (["clerk", "--questions", "gone.txt"], "gone.txt"),
+        (["clerk", "--questions", "library:nothing"], "nothing"),
+        (["clerk", "When?", "--rerank", "x"], "--store"),
+        (["clerk", "When?", "--store", "s" * 300], "no folder can have a name of 300 characters"),
+        (["embedded+" + "s" * 300, "When?"], "there is no store"),
+        (["m" * 300, "When?"], ""),
     ],
 )
 def test_errors_are_one_line_and_exit_2(
@@ -191,6 +196,52 @@ def test_errors_are_one_line_and_exit_2(
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_cross_encoder_reads_again_what_was_found(
+    clerk: Clerk, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wellread.retrieval import reranking
+
+    class Contrary:
+        name = "contrary"
+        dislikes = ""
+
+        def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+            return [float(text != self.dislikes) for _, text in pairs]
+
+    one, named = Contrary(), list[tuple[str, bool]]()
+
+    def opened(name: str, *, offline: bool = False) -> Contrary:
+        named.append((name, offline))
+        return one
+
+    monkeypatch.setattr(reranking, "open_cross_encoder", opened)
+    asked = ["ask", "clerk", "Does the Reading Room want a card?", "--store", str(store), "--json", "--anyway"]
+    plain = [source["text"] for source in json.loads(wellread(*asked).stdout)["sources"]]
+    one.dislikes = plain[0]
+    done = wellread(*asked, "--rerank", "contrary", "--offline")
+    assert [source["text"] for source in json.loads(done.stdout)["sources"]] == [*plain[1:], plain[0]]
+    assert len(plain) > 1
+    assert named == [("contrary", True)]
+    (tmp_path / "gold.jsonl").write_text('{"question": "What does a card cost?", "answers": ["3"]}', encoding="utf-8")
+    compared = [
+        "compare",
+        "--questions",
+        str(tmp_path / "gold.jsonl"),
+        "--rerank",
+        "contrary",
+        "--metrics",
+        "answer_f1",
+    ]
+    assert wellread(*compared, f"clerk+{store}").returncode == 0
+    assert wellread("compare", "a", "b", "--rerank", "contrary").returncode == 2
+    assert wellread("index", str(tmp_path), "--store", "s", "--rerank", "contrary").returncode == 2
+
+
+def test_embedded_questions_are_named_as_texts_are(clerk: Clerk, store: Path) -> None:
+    done = wellread("ask", "clerk", "--questions", "library:conte_questions", "--store", str(store), "--json")
+    assert len(done.stdout.splitlines()) > 40
 
 
 def test_nothing_that_is_shown_steers_the_terminal(clerk: Clerk, store: Path) -> None:
@@ -280,7 +331,7 @@ def test_it_is_measured_and_compared_and_writes(tiny: Path, store: Path, tmp_pat
 
 
 def test_calibrating_a_store_changes_what_it_refuses(store: Path, tmp_path: Path) -> None:
-    from wellread.retrieval.refusing import REFUSAL, read_refusal
+    from wellread.retrieval.refusing import REFUSAL, question_mark, read_refusal
 
     rows: list[dict[str, Any]] = [
         {"id": f"a{n}", "question": f"What does a card cost in a year of {n}?", "answers": ["three"]} for n in range(12)
@@ -295,4 +346,20 @@ def test_calibrating_a_store_changes_what_it_refuses(store: Path, tmp_path: Path
     kept = read_refusal(store / REFUSAL)
     assert kept is not None
     assert kept.embedder == "none"
+    assert set(kept.questions) == {question_mark(row["question"]) for row in rows}
     (store / REFUSAL).unlink()
+
+
+def test_calibrating_offline_fetches_no_embedder(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellread import calibrating
+
+    class Stopped(Exception):
+        pass
+
+    def opened(path: Any, *, offline: bool) -> Any:
+        raise Stopped(offline)
+
+    (tmp_path / "q.jsonl").write_text('{"question": "When?"}', encoding="utf-8")
+    monkeypatch.setattr(calibrating, "open_store", opened)
+    with pytest.raises(Stopped, match="True"):
+        calibrating.calibrate(store, tmp_path / "q.jsonl", offline=True)

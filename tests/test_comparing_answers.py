@@ -13,11 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from wellread.cli import app
-from wellread.comparing_answers import compare_answers, gold_questions
+from wellread.comparing_answers import compare_answers, gold_questions, seen_before
 from wellread.errors import CorpusError, UnknownName, UsageError
 from wellread.reports import comparison_lines, comparison_page
+from wellread.retrieval.rag import RetrievalModel
+from wellread.retrieval.refusing import Refusal, question_mark
+from wellread.retrieval.thresholds import DEFAULTS
 from wellread.testing import tiny_model
-from wellread.types import Sample, Sampling, Scored
+from wellread.texts import library_path
+from wellread.types import Chunk, Sample, Sampling, Scored
 
 
 class Knows:
@@ -87,10 +91,47 @@ def test_questions_of_several_files_have_ids_of_their_own(tmp_path: Path) -> Non
     one = write_gold(tmp_path / "one.jsonl", 2)
     other = write_gold(tmp_path / "two.jsonl", 3)
     assert len(gold_questions([one])) == 2
+    assert len(gold_questions([Path("library:handbook_questions")])) == 235
     with pytest.raises(CorpusError, match="'q0'"):
         gold_questions([one, other])
     with pytest.raises(UnknownName, match="answer_f1"):
         compare_answers(["good"], [one], opened=MODELS.__getitem__, metrics=["answer_f2"])
+
+
+class Blind:
+    """Finds nothing."""
+
+    name = "blind"
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (Refusal({}, 0, 0, questions=(question_mark("what is  number 3?"),)), "calibrated on 1 of these 20 questions"),
+        (Refusal({}, 0, 0, questions=(question_mark("What else?"),)), ""),
+        (Refusal({}, 0, 0), "was not kept"),
+        (DEFAULTS[""], ""),
+    ],
+)
+def test_refusals_calibrated_on_the_questions_themselves_are_marked(tmp_path: Path, seen: Refusal, says: str) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl")]
+    model = RetrievalModel(MODELS["good"], Blind(), refuses=seen)
+    comparison, _ = compare_answers(["good"], files, opened=lambda name: model, metrics=["wrong_refusal_rate"])
+    [row] = comparison.compared[0].measurements
+    assert bool(comparison.notes) == bool(says)
+    assert says in row.note
+    assert says in comparison_page(comparison)
+    assert says in "\n".join(comparison_lines(comparison))
+
+
+def test_what_every_store_has_was_learned_from_the_handbooks_questions() -> None:
+    files = [Path(library_path("library:handbook_questions"))]
+    [first, *_] = gold_questions(files)
+    model = RetrievalModel(MODELS["good"], Blind(), refuses=DEFAULTS["minilm"])
+    assert "1 of these 1" in seen_before(model, [first])
 
 
 def test_the_verb_writes_page_and_answers(tmp_path: Path) -> None:
@@ -112,7 +153,8 @@ def test_the_verb_writes_page_and_answers(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [row["name"] for row in rows[:2]] == [str(model), f"{model} (2)"]
-    assert "verdict" in rows[2]
+    assert rows[2]["verdict"]
+    assert rows[2]["notes"] == []
     table = (tmp_path / "side.csv").read_text(encoding="utf-8-sig")
     answers = list(csv.DictReader(io.StringIO(table, newline="")))
     assert len(answers) == 6

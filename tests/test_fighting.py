@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,12 @@ from wellread.gold_asking import (
 from wellread.lessons import chats_of, closed_chats, lesson_corpus, open_chats, spread, write_chats, written_items
 from wellread.metrics.citations import holds
 from wellread.questions import Answering, Fight
-from wellread.recipe import Recipe, parse_recipe
+from wellread.recipe import Recipe, load_recipe, parse_recipe
 from wellread.reports import verdict_of
 from wellread.reports.fair import Sides, fair_verdict, order_verdict
+from wellread.reports.fight import DECLINES, WITHHELD, _told
 from wellread.retrieval.prompt import refusal
-from wellread.storage import read_json, read_rows
+from wellread.storage import read_json, read_rows, write_json, write_rows
 from wellread.synthesis.documents import Item
 from wellread.testing import tiny_model
 from wellread.types import Chunk, GoldPassage, GoldQuestion, Measurement, Reply, Sample, Sampling, Scored
@@ -190,6 +191,24 @@ def test_replies_tell_text_citations_refusals_and_cost() -> None:
     assert [each.id for each in (answer.question for answer in as_answers([one, two, three]))] == ["q1", "q2"]
 
 
+def test_tokens_that_a_server_counted_are_taken_as_it_counted_them() -> None:
+    class Served:
+        name = tokenizer_name = "served"
+        window = 99
+
+        def count(self, prompt: Any) -> int:
+            return 7
+
+        def generate(self, prompts: Sequence[Any], sampling: Sampling) -> list[Sample]:
+            return [Sample("", "oil", sampling, 0, tokens_read=120, tokens_written=3) for _ in prompts]
+
+        def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+            raise NotImplementedError
+
+    [reply] = replies(Served(), [GoldQuestion("1", "What burns?", ("oil",))], Answering(max_tokens=5))
+    assert (reply.read, reply.written) == (120, 3)
+
+
 def test_prompts_are_asked_in_groups_where_that_is_wanted() -> None:
     model = Says("a", "b", "c")
     questions = [replace(QUESTION, id=f"q{number}") for number in range(3)]
@@ -230,6 +249,17 @@ def test_replies_are_kept_and_tabled(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert rows[0]["answer"] == "'=14 litres"
     assert rows[0]["cited"] == "keeper.md, 1 Lamps"
+
+
+def test_the_page_says_which_answers_were_withheld(tmp_path: Path) -> None:
+    gold = [GoldQuestion("1", "How much?", ("14 litres",)), GoldQuestion("2", "Who rings?", ("nobody",))]
+    write_rows(tmp_path / "questions" / "gold.jsonl", map(asdict, gold))
+    write_json(tmp_path / "refusal.json", {"refused": [True, False], "rating": None})
+    alone = [Reply(gold[0], "a lot"), Reply(gold[1], "I do not know", refused=True)]
+    write_replies(tmp_path / "answers" / "base.jsonl", alone)
+    write_replies(tmp_path / "answers" / "base+retrieval.jsonl", [replace(each, sources=(LAMP,)) for each in alone])
+    told = _told(tmp_path, load_recipe("handbook", ()))
+    assert [[why for _, _, why in each.said] for each in told] == [["", WITHHELD], [DECLINES, DECLINES]]
 
 
 SIDES = Sides("b", "b+retrieval", "tuned", "both", "b+text")

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from wellread.cli import app
 from wellread.errors import CorpusError, UnknownName, UsageError
+from wellread.index_command import report_line
 from wellread.indexing import IndexReport, Wanted, index_texts
 from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.store import Store, open_store
@@ -118,6 +119,29 @@ def test_a_file_that_was_moved_is_there_once(texts: Path, tmp_path: Path) -> Non
     assert len(opened(texts).search("ferryman", 5)) == 1
 
 
+def test_a_folder_that_was_moved_keeps_its_names_though_a_file_changed_on_the_way(texts: Path, tmp_path: Path) -> None:
+    (texts / "third.txt").write_text("Tallow costs two crowns.", encoding="utf-8")
+    indexed(texts)
+    (tmp_path / "attic").mkdir()
+    moved = texts.rename(tmp_path / "attic" / "texts")
+    (moved / "handbook.md").write_text("The book is new.", encoding="utf-8")
+    (moved / "third.txt").unlink()
+    report = index_texts([moved], tmp_path / "store", embedder="none")
+    assert (report.files, len(report.removed)) == (2, 3)
+    found = [document.id for document in open_store(tmp_path / "store").documents()]
+    assert found == ["texts/handbook.md", "texts/more/note.txt"]
+
+
+def test_a_store_among_the_texts_is_no_text(texts: Path) -> None:
+    index_texts([texts], texts / "store", embedder="none")
+    (texts / "store" / "refusal.json").write_text("{}", encoding="utf-8")
+    (texts / "store" / "odd.txt").write_text("No text of theirs.", encoding="utf-8")
+    report = index_texts([texts], texts / "store")
+    assert (report.files, report.unchanged, report.skipped) == (2, 2, ())
+    with pytest.raises(UsageError, match="no folder can have a name of 300"):
+        index_texts([texts], "s" * 300, embedder="none")
+
+
 def test_two_files_of_one_name_are_two_documents(texts: Path, tmp_path: Path) -> None:
     twin = tmp_path / "twin" / "texts"
     twin.mkdir(parents=True)
@@ -151,6 +175,51 @@ def test_a_bad_file_is_passed_over_in_a_folder_and_refused_by_name(texts: Path) 
         indexed(texts, strict=True)
     (texts / "handbook.md").write_bytes(b"")
     assert names(indexed(texts).removed) == ["handbook.md"]
+
+
+def test_what_cannot_be_read_now_stays_and_is_told(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed(texts)
+    shut = texts / "more"
+    listed = os.listdir
+
+    def listing(path: Any = ".") -> list[str]:
+        if Path(path) == shut:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    def found(query: str) -> list[str]:
+        return [chunk.document for chunk in opened(texts).search(query, 1)]
+
+    monkeypatch.setattr(os, "listdir", listing)
+    report = indexed(texts)
+    assert (names(report.kept), report.removed, report.unchanged) == (["note.txt"], (), 1)
+    assert found("heron") == ["texts/more/note.txt"]
+    monkeypatch.undo()
+    (texts / "handbook.md").write_text("![]()", encoding="utf-8")  # a text of which cleaning leaves nothing
+    report = indexed(texts)
+    assert (names(report.kept), report.removed, report.changed, report.unchanged) == (["handbook.md"], (), (), 1)
+    assert found("ferryman") == ["texts/handbook.md"]
+    (texts / "handbook.md").write_text("Now of the anchor.", encoding="utf-8")
+    assert names(indexed(texts).changed) == ["handbook.md"]
+    assert (found("anchor"), found("ferryman")) == (["texts/handbook.md"], [])
+    (shut / "note.txt").unlink()
+    shut.rmdir()
+    assert names(indexed(texts).removed) == ["note.txt"]
+
+
+def test_a_file_that_cannot_be_opened_stays_in_the_store(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed(texts)
+    opens = Path.open
+
+    def opening(path: Path, *how: Any, **more: Any) -> Any:
+        if path.name == "note.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opens(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", opening)
+    report = indexed(texts)
+    assert (names(report.kept), report.removed, len(report.skipped)) == (["note.txt"], (), 1)
+    assert report_line(report).startswith("2 files (1 as it was, 1 kept unread)")
 
 
 def test_nothing_to_read_makes_no_store(tmp_path: Path) -> None:

@@ -35,12 +35,14 @@ def ask(
     mode: Annotated[
         Mode | None, typer.Option(help="By heart, or from sources; default: from sources where there is a store.")
     ] = None,
+    rerank: options.Rerank = "",
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to look for; those that fit are read.")] = 5,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Ask the model even where the sources seem not to say.")
     ] = False,
     questions: Annotated[
-        Path | None, typer.Option(help="Ask all questions of this file: JSONL, or one a line.")
+        Path | None,
+        typer.Option(help="Ask all questions of this file, or of library:NAME: JSONL, or one a line."),
     ] = None,
     max_tokens: options.MaxTokens = 150,
     temperature: options.Temperature = 0.0,
@@ -69,10 +71,12 @@ def ask(
             "from sources means from a store: name one with --store; `wellread index TEXT… --store S` makes it."
         )
     from_sources = bool(store or own) and mode is not Mode.closed
+    if rerank and not from_sources:
+        raise UsageError("--rerank puts what is found in a store in order: name one with --store.")
     opened: LanguageModel = open_model(name, offline=offline, key=key_of(name, key_file), to_write=True)
     if from_sources:
         opened = answering_from(
-            opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway, offline=offline
+            opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway, rerank=rerank, offline=offline
         )
     sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n)
     several = bool(questions) or question == "-" or n > 1
@@ -99,7 +103,9 @@ def _questions(question: str, file: Path | None) -> Iterator[str]:
 
 def _of_file(file: Path) -> list[str]:
     from wellread.retrieval.gold import read_gold
+    from wellread.texts import library_path
 
+    file = Path(library_path(str(file)))
     if file.suffix.lower() in (".jsonl", ".json"):
         return [each.question for each in read_gold(file)]
     try:

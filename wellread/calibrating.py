@@ -9,32 +9,50 @@ from wellread.errors import UsageError
 from wellread.retrieval.gold import read_gold
 from wellread.retrieval.rag import FOUND
 from wellread.retrieval.refusing import REFUSAL, WRONG, Refusal, fit_refusal, signs, write_refusal
+from wellread.retrieval.reranking import Reranked, open_cross_encoder
 from wellread.retrieval.store import Store, is_local, open_store
-from wellread.types import GoldQuestion
+from wellread.texts import library_path
+from wellread.types import GoldQuestion, PairScorer, Retriever
 
 
-def calibrate(store: str | Path, questions: Path, *, wrong: float = WRONG, seed: int = 0) -> Refusal:
+def calibrate(
+    store: str | Path,
+    questions: str | Path,
+    *,
+    rerank: str = "",
+    wrong: float = WRONG,
+    seed: int = 0,
+    offline: bool = False,
+) -> Refusal:
     """What `refusal.json` in the store's folder then holds, for everyone who asks it.
 
-    `questions` are gold questions; those without answers are not answered by the store. Raises UsageError for a store that
-    is no folder, and where there are too few questions of either kind.
+    `questions` is a file of gold questions, or `library:NAME`; those without answers are not answered by the store. `rerank` is
+    the cross-encoder that will read again what is found. Raises UsageError for a store that is no folder, and where there are
+    too few questions of either kind.
     """
     if not is_local(store):
         raise UsageError(f"{store}: only a store in a folder keeps when to refuse.")
-    found = fitted(open_store(store), read_gold(questions), wrong=wrong, seed=seed)
+    asked = read_gold(Path(library_path(str(questions))))
+    scorer = open_cross_encoder(rerank, offline=offline) if rerank else None
+    found = fitted(open_store(store, offline=offline), asked, scorer=scorer, wrong=wrong, seed=seed)
     write_refusal(Path(store) / REFUSAL, found)
     return found
 
 
-def fitted(store: Store, questions: Sequence[GoldQuestion], *, wrong: float = WRONG, seed: int = 0) -> Refusal:
-    """The refusal that fits a store and its questions, not yet kept."""
-    seen = [signs(each.question, store.retrieve(each.question, FOUND), store) for each in questions]
+def fitted(
+    store: Store, questions: Sequence[GoldQuestion], *, scorer: PairScorer | None = None, wrong: float = WRONG,
+    seed: int = 0,
+) -> Refusal:  # fmt: skip
+    """The refusal that fits a store and its questions, not yet kept; `scorer` is who reads again what is found."""
+    retriever: Retriever = store if scorer is None else Reranked(store, scorer)
+    seen = [signs(each.question, retriever.retrieve(each.question, FOUND), retriever) for each in questions]
     return fit_refusal(
         seen,
         [bool(each.answers or each.passages) for each in questions],
         embedder=store.embedder_name,
         wrong=wrong,
         seed=seed,
+        questions=[each.question for each in questions],
     )
 
 

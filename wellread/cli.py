@@ -6,6 +6,7 @@ before a verb runs: `wellread --help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shlex
@@ -300,7 +301,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         note(f"wellread: {error.filename or 'a file'}: {error.strerror or error}")
-        sys.exit(1)
+        sys.exit(2 if error.errno == errno.ENAMETOOLONG else 1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             note("wellread: interrupted; the same command goes on from the last checkpoint.")

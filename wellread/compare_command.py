@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellread.errors import UsageError
-from wellread.options import AsJson, KeyFile, Offline, key_of
+from wellread.options import AsJson, KeyFile, Offline, Rerank, key_of
 from wellread.terminal import echo, note, print_json, watching
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def compare(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Ask them all these gold questions (JSONL, or SQuAD's JSON)."),
     ] = None,
+    rerank: Rerank = "",
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer to a gold question, in tokens.")] = 64,
     html: Annotated[Path | None, typer.Option(help="Draw the comparison in one page, written to this file.")] = None,
     key_file: KeyFile = None,
@@ -43,10 +44,14 @@ def compare(
 
     if sum(map(bool, (text, run_folder, questions))) > 1:
         raise UsageError("compare takes a text, a run or questions: leave two of --text, --run and --questions away.")
+    if rerank and not questions:
+        raise UsageError("--rerank is for answers from stores: name --questions, and MODEL+STORE.")
     chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
     if questions:
         table = html.with_suffix(".csv") if html is not None else None
-        comparison = _on_questions(names, questions, chosen, table, max_tokens, key_file=key_file, offline=offline)
+        comparison = _on_questions(
+            names, questions, chosen, table, max_tokens, rerank=rerank, key_file=key_file, offline=offline
+        )
     else:
         comparison = _measured(names, chosen, text or (), run_folder, offline=offline)
     if html is not None:
@@ -64,7 +69,7 @@ def _show(comparison: Comparison, *, as_json: bool) -> None:
     for each in comparison.compared:
         print_json(each.as_json())
     if comparison.verdict:
-        print_json({"verdict": comparison.verdict})
+        print_json({"verdict": comparison.verdict, "notes": list(comparison.notes)})
     for line in comparison.notes:
         note(line)
 
@@ -88,7 +93,7 @@ def _measured(
 
 def _on_questions(
     names: Sequence[str], files: Sequence[Path], metrics: Sequence[str], table: Path | None, max_tokens: int, *,
-    key_file: Path | None, offline: bool,
+    rerank: str, key_file: Path | None, offline: bool,
 ) -> Comparison:  # fmt: skip
     """The models on gold questions; their answers stand in `table`."""
     from wellread.comparing_answers import compare_answers
@@ -97,7 +102,7 @@ def _on_questions(
     from wellread.questions import Answering
 
     def opened(name: str) -> LanguageModel:
-        return open_model(name, offline=offline, key=key_of(name, key_file))
+        return open_model(name, offline=offline, key=key_of(name, key_file), rerank=rerank)
 
     with watching() as watch:
         comparison, said = compare_answers(

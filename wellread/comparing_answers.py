@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wellread.errors import CorpusError
@@ -15,7 +16,11 @@ from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.fair import order_verdict
 from wellread.reports.rows import finite
 from wellread.retrieval.gold import read_gold
+from wellread.retrieval.rag import RetrievalModel
+from wellread.retrieval.refusing import question_mark
+from wellread.retrieval.thresholds import DEFAULTS, FITTED_ON
 from wellread.similarity import open_embedder
+from wellread.texts import library_path
 from wellread.types import (
     Corpus,
     Embedder,
@@ -31,6 +36,7 @@ from wellread.types import (
 NEARNESS = "recall_embedding"
 WHOLE = (*REPLIED[:2], NEARNESS, *REPLIED[2:])
 """What is measured where nothing else is asked for."""
+REFUSALS = ("refusal_rate", "refusal_rate_near_miss", "wrong_refusal_rate")
 
 
 def compare_answers(
@@ -38,7 +44,8 @@ def compare_answers(
     settings: Answering | None = None, offline: bool = False, watch: Watch = SILENT,
 ) -> tuple[Comparison, dict[str, list[Reply]]]:  # fmt: skip
     """Every model on all gold questions of the files, greedily, alike; each with its paired difference to the first, and
-    every pair among them for the verdict, which is the first note. The replies by the label of who gave them.
+    every pair among them for the verdict. The replies by the label of who gave them. Refusals of a subject that was
+    calibrated on some of these very questions are marked, in its rows and in the notes.
 
     Raises CorpusError where two questions share an id, UnknownName for a metric.
     """
@@ -49,11 +56,16 @@ def compare_answers(
     said: dict[str, list[Reply]] = {}
     rows: dict[str, list[Measurement]] = {}
     paths: dict[str, str] = {}
+    notes: list[str] = []
     for name in names:
         label = name if name not in said else f"{name} ({len(said) + 1})"
         watch.say(f"asking {name} {len(questions)} questions")
-        said[label], paths[label] = replies(watched(opened(name), watch), questions, settings), name
+        model = opened(name)
+        said[label], paths[label] = replies(watched(model, watch), questions, settings), name
         rows[label] = measured(label, said[label], metrics or WHOLE, embedder=embedder)
+        if seen := seen_before(model, questions):
+            rows[label] = marked(rows[label], seen)
+            notes.append(f"{label}: {seen}")
     first, *others = said
     pairs = [
         gap
@@ -67,12 +79,35 @@ def compare_answers(
                  differences=() if label == first else tuple(differences(rows[label], rows[first])))
         for label in (first, *others)
     ]  # fmt: skip
-    return Comparison(tuple(compared), verdict=verdict), said
+    return Comparison(tuple(compared), tuple(notes), verdict), said
+
+
+def seen_before(model: LanguageModel, questions: Sequence[GoldQuestion]) -> str:
+    """Why the refusals of a model say too much good of it: it learned when to refuse from some of these questions."""
+    refuses = model.refuses if isinstance(model, RetrievalModel) else None
+    if refuses is None:
+        return ""
+    known = set(refuses.questions)
+    if refuses in DEFAULTS.values():
+        known = {question_mark(each.question) for each in read_gold(Path(library_path(FITTED_ON)))}
+    elif not known:
+        return "on which questions it was calibrated was not kept, perhaps on these: index --calibrate again"
+    count = sum(question_mark(each.question) in known for each in questions)
+    if not count:
+        return ""
+    return f"when to refuse was calibrated on {count} of these {len(questions)} questions, which flatters its refusals"
+
+
+def marked(rows: Sequence[Measurement], why: str) -> list[Measurement]:
+    """The rows, those of refusals with this beside their own notes."""
+    return [
+        replace(row, note="; ".join(filter(None, (row.note, why)))) if row.name in REFUSALS else row for row in rows
+    ]
 
 
 def gold_questions(files: Sequence[Path]) -> list[GoldQuestion]:
-    """The questions of all files. Raises CorpusError where two share an id: replies are kept by it."""
-    questions = [question for path in files for question in read_gold(path)]
+    """The questions of all files, or `library:NAME`. Raises CorpusError where two share an id: replies are kept by it."""
+    questions = [question for path in files for question in read_gold(Path(library_path(str(path))))]
     seen: set[str] = set()
     for question in questions:
         if question.id in seen:

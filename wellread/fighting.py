@@ -60,7 +60,7 @@ def _store(fought: Fought, paths: Sequence[Path]) -> Any:
         wanted = Wanted(chunker=settings.chunker, size=settings.size)
         index_texts(paths, place, wanted=wanted, embedder=settings.embedder, strict=True, offline=fought.offline,
                     watch=fought.watch)  # fmt: skip
-        return open_store(place)
+        return open_store(place, offline=fought.offline)
 
     return timed(fought, "index", build)
 

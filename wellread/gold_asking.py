@@ -80,7 +80,10 @@ def _reply(
 
 
 def _tokens(model: LanguageModel, question: GoldQuestion, sample: Sample, prompt: Prompt | None) -> tuple[int, int]:
-    """Tokens of what was laid before the model, and of what it said; nothing for a model that does not count."""
+    """Tokens of what was laid before the model, and of what it said: as a server counted them, or the model does; nothing for
+    one that does not."""
+    if sample.tokens_read or sample.tokens_written:
+        return sample.tokens_read, sample.tokens_written
     if not isinstance(model, Counting):
         return 0, 0
     if prompt is None:

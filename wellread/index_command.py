@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wellread.errors import UsageError
 from wellread.options import AsJson, Offline, Strict
 from wellread.terminal import echo, note, print_json, watching
 
@@ -41,6 +42,9 @@ def index(
         Path | None,
         typer.Option(metavar="QUESTIONS", help="JSONL of questions, some of them not answered: learn when to refuse."),
     ] = None,
+    rerank: Annotated[
+        str, typer.Option(metavar="MODEL", help="With --calibrate: the cross-encoder that will be asked with, too.")
+    ] = "",
     offline: Offline = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -48,6 +52,8 @@ def index(
     """Build or update a store to ask: only files that changed are read again."""
     from wellread.indexing import Wanted, index_texts
 
+    if rerank and calibrate is None:
+        raise UsageError("--rerank changes nothing in a store: give it to `ask`, or here beside --calibrate.")
     with watching() as watch:
         report = index_texts(
             texts, store, wanted=Wanted(chunker, size, overlap, language), embedder=embedder, strict=strict,
@@ -55,12 +61,14 @@ def index(
         )  # fmt: skip
     for each in report.skipped:
         note(f"passed over: {each.source}: {each.reason}")
+    for file in report.kept:
+        note(f"kept as it was, for it cannot be read now: {file}")
     refusal = None
     if calibrate is not None:
         from wellread.calibrating import calibrate as learn
         from wellread.calibrating import rating_lines
 
-        refusal = learn(store, calibrate)
+        refusal = learn(store, calibrate, rerank=rerank, offline=offline)
         for line in rating_lines(refusal):
             note(line)
     if as_json:
@@ -74,6 +82,7 @@ def report_line(report: IndexReport) -> str:
     """What became of a store, in a line."""
     became = {
         "new": len(report.added), "changed": len(report.changed), "gone": len(report.removed), "as it was": report.unchanged,
+        "kept unread": len(report.kept),
     }  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for what, number in became.items() if number)
     how = f"by {report.embedder} and by keyword" if report.embedder != "none" else "by keyword"

@@ -1,4 +1,7 @@
-"""Texts in, a store brought up to date out: files that changed are read again, files that are gone go, the others stay."""
+"""Texts in, a store brought up to date out: files that changed are read again, files that are gone go, the others stay.
+
+What was indexed once and cannot be read now is not gone: it stays as it was, and the report says so.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from wellread.corpus.whole import read_whole
 from wellread.errors import CorpusError, UsageError
 from wellread.gathering import SILENT, Watch
 from wellread.generation.progress import telling
+from wellread.gone import departed, is_there, out_of_sight
 from wellread.registry import resolve
 from wellread.retrieval.chunking import CHUNKERS, Chunking, Outline
 from wellread.retrieval.embedders import NONE, embed, open_embedder
@@ -27,6 +31,10 @@ from wellread.types import Embedder, Skipped
 
 TELLING = 8
 """So many of the first files tell the language of a new store."""
+EMPTY = hashlib.sha256().hexdigest()
+"""The hash of a file that was emptied: it can be read, and its text is gone."""
+TOGETHER = 32
+"""So many texts are read before their old chunks go and their new ones come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class IndexReport:
     """Files by their absolute paths, as all below."""
     changed: tuple[str, ...]
     removed: tuple[str, ...]
+    kept: tuple[str, ...]
+    """What cannot be read now and is held as it was when it last could."""
     unchanged: int
     files: int
     """In the store now."""
@@ -94,11 +104,11 @@ def index_texts(
     if wanted.chunker is not None:
         resolve("chunkers", CHUNKERS, wanted.chunker)
     given = [Path(library_path(str(text))) for text in texts]
-    gone = [path for path in given if not path.exists()]
+    gone = [path for path in given if not is_there(path)]
     if gone and not exists(store):
         found(gone)
-    paths, passed = text_files([path for path in given if path.exists()], strict=strict)
-    skipped = list(passed)
+    paths, passed = text_files([path for path in given if path not in gone], strict=strict)
+    skipped, unread = list(passed), set[str]()
 
     with filling(store) as work:
         if work.table is not None:
@@ -107,35 +117,44 @@ def index_texts(
         for path in gone:
             if not any(Path(key).is_relative_to(real_path(path)) for key in known):
                 raise UsageError(f"there is no file or folder {path}, and {store} holds nothing of it.")
-        files = list(hashed(paths, given, skipped, strict=strict))
+        files = list(hashed(paths, given, skipped, unread, strict=strict))
         fresh = [file for file in files if known.get(file.key) != file.content]
-        outlines = outlined(fresh, work.documents(), given, skipped, strict=strict, watch=watch)
+        there = {file.key for file in files if file.content != EMPTY} | unread
+        there |= out_of_sight(known, there, given)
+        named = work.documents()
+        going = departed(known, there, {file.content for file in files}, given, named) | work.incomplete()
+        staying = {key: name for key, name in named.items() if key not in going}
+        outlines = outlined(fresh, staying, given, skipped, unread, strict=strict, watch=watch)
         if work.table is None:
             first = list(islice(outlines, TELLING))
             if not first:
                 raise CorpusError(nothing_read(given, skipped))
             work.make(*made_of([outline.text for _, outline in first], wanted, embedder, offline=offline))
             outlines = chain(first, outlines)
-        work.remove(
-            [*left(known, files, given), *work.incomplete(), *(file.key for file in fresh if file.key in known)]
-        )
-        for file, outline in outlines:
-            work.add(file.key, file.content, outline)
+        work.remove(going)
+        while several := list(islice(outlines, TOGETHER)):
+            work.remove(file.key for file, _ in several if file.key in known)
+            for file, outline in several:
+                work.add(file.key, file.content, outline)
         work.finish()
         after, about, chunks = work.files(), work.about, len(work)
+    read = {file.key for file in files} - unread
+    kept = tuple(sorted(key for key in there & after.keys() if key not in read))
     return IndexReport(
         str(store),
         added=tuple(sorted(after.keys() - before.keys())),
         changed=tuple(sorted(key for key in after.keys() & before.keys() if after[key] != before[key])),
         removed=tuple(sorted(before.keys() - after.keys())),
-        unchanged=sum(after[key] == before.get(key) for key in after),
+        kept=kept, unchanged=sum(after[key] == before.get(key) for key in after) - len(kept),
         files=len(after), chunks=chunks, embedder=about.embedder, chunking=about.chunking, language=about.language,
         seconds=round(time.monotonic() - began, 2), skipped=tuple(skipped),
     )  # fmt: skip
 
 
-def hashed(paths: Iterable[Path], given: Sequence[Path], skipped: list[Skipped], *, strict: bool) -> Iterator[File]:
-    """The files with a hash of their bytes; one below a folder that cannot be opened goes to `skipped`."""
+def hashed(
+    paths: Iterable[Path], given: Sequence[Path], skipped: list[Skipped], unread: set[str], *, strict: bool
+) -> Iterator[File]:
+    """The files with a hash of their bytes; one below a folder that cannot be opened goes to `skipped` and `unread`."""
     roots = [path for path in given if path.is_dir()]
     for path in paths:
         real = real_path(path)
@@ -149,6 +168,7 @@ def hashed(paths: Iterable[Path], given: Sequence[Path], skipped: list[Skipped],
             if strict or path in given:
                 raise refused from None
             skipped.append(passed_over(path, refused))
+            unread.add(key_of(real))
             continue
         root = next((root for root in roots if path.is_relative_to(root)), None)
         name = path.name if root is None else f"{real_path(root).name}/{path.relative_to(root).as_posix()}"
@@ -161,15 +181,14 @@ def key_of(real: Path) -> str:
 
 
 def outlined(
-    files: Sequence[File], known: Mapping[str, str], given: Sequence[Path], skipped: list[Skipped], *,
+    files: Sequence[File], known: Mapping[str, str], given: Sequence[Path], skipped: list[Skipped], unread: set[str], *,
     strict: bool, watch: Watch,
 ) -> Iterator[tuple[File, Outline]]:  # fmt: skip
-    """The texts of files, one at a time; one below a folder that cannot be read goes to `skipped`.
+    """The texts of files, one at a time; one below a folder that cannot be read goes to `skipped` and `unread`.
 
-    `known` are the documents of the store, by file: two files of one name get two ids.
+    `known` are the documents of the store that stay, by file: two files of one name get two ids, and a file keeps its own.
     """
-    again = {file.key for file in files}
-    taken = {document for key, document in known.items() if key not in again}
+    taken = set(known.values())
     tell = telling(watch.progress, "indexing", len(files), "files")
     for number, file in enumerate(files):
         tell(number, number / len(files))
@@ -179,8 +198,9 @@ def outlined(
             if strict or file.path in given:
                 raise
             skipped.append(passed_over(file.path, error))
+            unread.add(file.key)
             continue
-        name = next(name for name in names_like(file.document) if name not in taken)
+        name = known.get(file.key) or next(name for name in names_like(file.document) if name not in taken)
         taken.add(name)
         source = printable(file.path.as_posix())
         yield file, Outline(name, whole.text, source, whole.sections, whole.pages)
@@ -189,17 +209,6 @@ def outlined(
 def names_like(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name} ({number})" for number in count(2))
-
-
-def left(known: Mapping[str, str], files: Sequence[File], given: Sequence[Path]) -> list[str]:
-    """Files of a store that are no more: gone from below what was named, or moved to where it was named now."""
-    now, contents = {file.key for file in files}, {file.content for file in files}
-    roots = [real_path(path) for path in given]
-    return [
-        key for key, content in known.items()
-        if key not in now
-        and (any(Path(key).is_relative_to(root) for root in roots) or (content in contents and not Path(key).exists()))
-    ]  # fmt: skip
 
 
 def made_of(

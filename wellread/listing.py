@@ -13,7 +13,8 @@ def listing(kind: str, folder: Path = Path("runs")) -> list[tuple[str, str]]:
     from wellread import corpus, metrics
     from wellread.recipe import load_recipe, shipped
     from wellread.reports.wording import metric_words
-    from wellread.retrieval.store import is_finished, is_store
+    from wellread.retrieval.store import is_finished
+    from wellread.runs import is_store
     from wellread.texts import ABOUT, library_data, library_texts
 
     if kind == "recipes":

@@ -255,3 +255,13 @@ def _suffix_array(ids: Ids) -> Ids:
         order[open_], key = suffixes[within], key[within]
         step *= 2
     return order.astype(np.int32)
+
+
+def unspoken(mark: str, text: str) -> str:
+    """`mark`, or `mark-2`, …: the first that no text opens or closes as `<mark>`, however it is spelt and however wide."""
+    written = unicodedata.normalize("NFKC", text).casefold()
+    number, found = 1, mark
+    while re.search(rf"<[\s/]*{re.escape(found)}", written):
+        number += 1
+        found = f"{mark}-{number}"
+    return found

@@ -3,6 +3,7 @@ each alone, or with a store that it answers from, as MODEL+STORE."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -43,20 +44,22 @@ def open_model(
     key: str = "",
     index: Index | None = None,
     to_write: bool = False,
+    rerank: str = "",
 ) -> LanguageModel:
     """The model that `name` stands for, ready to generate and score; `window` caps the tokens it sees at once.
 
     Its weights are float32 where they fit into memory that way (weights/measured.py). `key` is for an endpoint, and goes
     nowhere else. `index` is the corpus that it can be kept from reciting (`Sampling.no_recite`). One opened only
     `to_write` need not score: a .gguf file then runs in llama.cpp where that is installed, else, as for scoring, its
-    weights are unpacked for transformers. Raises ModelError or UsageError where there is no such model.
+    weights are unpacked for transformers. `rerank` is for MODEL+STORE, see `answering_from`. Raises ModelError or UsageError
+    where there is no such model.
     """
     from wellread.generation.endpoint import EndpointModel, is_endpoint
 
     model, store = split_store(name)
     if store:
         inner = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write)
-        return answering_from(inner, store, name=name, offline=offline)
+        return answering_from(inner, store, name=name, rerank=rerank, offline=offline)
     if is_endpoint(name):
         return EndpointModel(name, key=key)
     from wellread import weights
@@ -81,23 +84,24 @@ def answering_from(
     name: str = "",
     k: int | None = None,
     anyway: bool = False,
+    rerank: str = "",
     offline: bool = False,
 ) -> RetrievalModel:
-    """The model with a store: it is asked with up to `k` passages, unless these seem not to answer.
+    """The model with a store: it is asked with up to `k` passages, unless these seem not to answer. The cross-encoder `rerank`
+    reads the first that are found again, and puts them in its own order.
 
     When they do is learnt from questions for this store (`wellread index --calibrate`), else from those of the embedded texts;
     `anyway` asks the model whatever was found. Raises UsageError where there is no store.
     """
-    from wellread.retrieval.embedders import NONE, open_embedder
     from wellread.retrieval.rag import FOUND, with_retrieval
     from wellread.retrieval.refusing import refusal_for
+    from wellread.retrieval.reranking import Reranked, open_cross_encoder
     from wellread.retrieval.store import open_store
 
-    opened = open_store(store)
-    if offline and opened.embedder_name != NONE:
-        opened = open_store(store, embedder=open_embedder(opened.embedder_name, offline=True))
+    opened = open_store(store, offline=offline)
     refuses = None if anyway else refusal_for(store, opened.embedder_name)
-    return with_retrieval(model, opened, name=name, k=k or FOUND, refuses=refuses)
+    retriever = Reranked(opened, open_cross_encoder(rerank, offline=offline)) if rerank else opened
+    return with_retrieval(model, retriever, name=name, k=k or FOUND, refuses=refuses)
 
 
 def split_store(name: str) -> tuple[str, str]:
@@ -105,13 +109,11 @@ def split_store(name: str) -> tuple[str, str]:
 
     Raises UsageError where MODEL is there and STORE is not.
     """
-    if "+" not in name or Path(name).exists():
+    if "+" not in name or os.path.exists(name):
         return name, ""
-    from wellread.retrieval.store import is_store
-
     places = [place for place, sign in enumerate(name) if sign == "+" and name[:place] and name[place + 1 :]]
     for place in reversed(places):
-        if name[place + 1 :].startswith(REMOTE) or is_store(Path(name[place + 1 :])):
+        if name[place + 1 :].startswith(REMOTE) or runs.is_store(Path(name[place + 1 :])):
             return name[:place], name[place + 1 :]
     for place in places:
         if name[:place] == "embedded" or any(_is_here(part) for part in _shortened(name[:place])):
@@ -127,7 +129,7 @@ def _shortened(model: str) -> tuple[str, ...]:
 
 
 def _is_here(path: str) -> bool:
-    return bool(path) and Path(path).exists()
+    return bool(path) and os.path.exists(path)
 
 
 def locate(name: str) -> str | Path:

@@ -87,6 +87,11 @@ def sampling_of(context: typer.Context, preset: str, no_recite: int) -> Sampling
     return Sampling(**{**named, **given}, no_recite=no_recite)
 
 
+Rerank = Annotated[
+    str, typer.Option("--rerank", metavar="MODEL", help="A cross-encoder that reads the first passages found again.")
+]
+
+
 def key_of(model: str, file: Path | None) -> str:
     """The key for an endpoint: of a file, else of the environment; OpenAI's own variable for OpenAI's own address alone.
 

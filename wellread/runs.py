@@ -14,6 +14,8 @@ from wellread.errors import RunError, UsageError
 from wellread.storage import storage_errors
 
 BASE_STAGE = "00-base"
+STORE = "chunks.lance"
+"""The table in a folder that is a store of documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,11 @@ def now() -> str:
 
 def is_run(path: Path) -> bool:
     return (path / "recipe.yaml").is_file() and (path / "corpus").is_dir()
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store of documents, as `wellread index` makes it."""
+    return os.path.isdir(path / STORE)
 
 
 def open_run(path: str | Path) -> Run:

@@ -131,6 +131,9 @@ class Sample:
     finish: Literal["stop", "length"] = "length"
     sources: tuple[Chunk, ...] = ()
     """What was laid before the model with the prompt, in the order of its numbers: [1] is the first."""
+    tokens_read: int = 0
+    tokens_written: int = 0
+    """As who wrote it counted prompt and completion; both 0 where nobody told."""
 
 
 @dataclass(frozen=True, slots=True)

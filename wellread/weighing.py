@@ -31,7 +31,10 @@ def refused_of(fought: Fought, store: Any) -> list[bool]:
     path = fought.run.path / "refusal.json"
     if not path.is_file():
         seen = [signs(each.question, store.retrieve(each.question, LOOKED_FOR), store) for each in fought.gold]
-        fitted = fit_refusal(seen, answered, embedder=store.embedder_name, seed=fought.recipe.seed)
+        fitted = fit_refusal(
+            seen, answered, embedder=store.embedder_name, seed=fought.recipe.seed,
+            questions=[each.question for each in fought.gold],
+        )  # fmt: skip
         write_refusal(fought.run.path / "store" / REFUSAL, fitted)
         unseen = refused_unseen(seen, answered, seed=fought.recipe.seed)
         write_json(path, {"refused": unseen, "rating": asdict(fitted.rating) if fitted.rating else None})

@@ -53,6 +53,7 @@ def test_what_is_switched_off_is_not_sent() -> None:
 def test_a_reply_that_reached_its_limit_says_so() -> None:
     with Hostile(say("and then", finish="length")) as fake:
         [sample] = EndpointModel(fake.name).generate(["Once"], GREEDY)
+    assert (sample.tokens_read, sample.tokens_written) == (7, 3)  # as its `usage` has it
     assert (sample.completion, sample.finish) == ("and then", "length")
 
 

@@ -80,6 +80,31 @@ def test_a_chunk_holds_a_passage_with_half_of_its_words_in_a_row() -> None:
     assert not holds(WRONG, GoldPassage(""))
 
 
+def test_a_short_passage_is_held_whole_or_not_at_all() -> None:
+    rung = GoldPassage("rung at dawn")
+    assert holds(chunk("The bell is rung at dawn."), rung)
+    assert not holds(chunk("It is rung at noon; at dawn nobody is up."), rung)  # two of three, as half would have it
+    seven = GoldPassage("the bell is rung at dawn alone")
+    assert holds(chunk("Then the bell is rung at noon and dawn"), seven)  # five of seven
+    assert not holds(chunk("Then the bell is rung"), seven)  # four of seven
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "same"),
+    [
+        ("/home/ada/texts/Handbook.pdf", "handbook.md", True),
+        ("C:\\texts\\handbook.docx", "texts/handbook.md", True),
+        ("handbook.md", "winter/handbook.md", True),
+        ("summer/handbook.md", "winter/handbook.md", False),
+        ("/texts/rules.md", "handbook.md", False),
+        ("", "handbook.md", True),
+        ("/texts/rules.md", "", True),
+    ],
+)
+def test_a_passage_stands_in_the_source_that_it_names(there: str, named: str, same: bool) -> None:
+    assert holds(replace(RIGHT, source=there), replace(OIL, source=named)) is same
+
+
 def test_citations_are_counted_against_gold_passages() -> None:
     two = question(1, "x", passages=(OIL, BELL))
     found = rows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wellread.metrics import measure
@@ -89,3 +91,18 @@ def test_what_cannot_be_measured_says_why() -> None:
     assert {row.note for row in measure(blind, FOUND)} == {"no gold question names a passage"}
     assert measure(Evidence("s", Corpus((), {})), ())[0].name != "retrieval_recall@1"
     assert not [row for row in measure(Evidence("s", Corpus((), {})), ()) if row.name.startswith("retrieval")]
+
+
+def test_a_set_that_names_its_sources_otherwise_is_told() -> None:
+    class Sourced(Fixed):
+        def retrieve(self, query: str, k: int) -> list[Chunk]:
+            return [replace(each, source="/texts/handbook.pdf") for each in super().retrieve(query, k)]
+
+    def note(source: str) -> str:
+        gold = [asked("one", "lamp oil", source=source)]
+        return measure(Evidence("s", Corpus((), {}), retriever=Sourced({"one": ["lamp oil"]}), gold=gold), FOUND)[
+            0
+        ].note
+
+    assert "check the names" not in note("handbook.md")
+    assert "name, such as The Winter Way: check the names" in note("The Winter Way")

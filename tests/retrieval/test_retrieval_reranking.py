@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wellread.retrieval.exact import ExactRetriever
+from wellread.retrieval.refusing import signs
 from wellread.retrieval.reranking import Reranked, rerank
 from wellread.types import Chunk
 
@@ -43,3 +45,12 @@ def test_a_reranked_retriever_looks_further_than_it_is_asked() -> None:
     assert [each.text for each in again.retrieve("q", 1)] == ["aaaa"]
     assert [each.text for each in Reranked(Fixed(), CountA(), first=2).retrieve("q", 3)] == ["aa", "b", ""]
     assert again.name == "fixed, reranked by count-a"
+
+
+def test_signs_are_read_from_what_was_found_before_it_was_put_in_order() -> None:
+    exact = ExactRetriever(
+        [Chunk("d", 0, 30, "A card costs three crowns a year."), Chunk("d", 40, 60, "The lake is cold.")]
+    )
+    again = Reranked(exact, CountA())
+    question = "What does a card cost?"
+    assert signs(question, again.retrieve(question, 2), again) == signs(question, exact.retrieve(question, 2), exact)

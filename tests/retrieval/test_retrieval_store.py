@@ -18,7 +18,7 @@ from wellread.retrieval.embedders import embed, embed_queries
 from wellread.retrieval.exact import BM25, ExactRetriever
 from wellread.retrieval.filling import Filling, filling
 from wellread.retrieval.keywords import query_terms
-from wellread.retrieval.store import About, Mode, Store, open_store
+from wellread.retrieval.store import About, Hit, Mode, Store, best_of, columns_in, open_store
 from wellread.retrieval.windows import chunk_terms
 from wellread.types import Chunk, Retriever
 
@@ -85,6 +85,30 @@ def test_vectors_find_what_a_look_at_all_of_them_finds(
     assert [chunk.score for chunk in found] == pytest.approx([chunk.score for chunk in exact], abs=1e-5)
     assert {(chunk.document, chunk.start) for chunk in found} == {(chunk.document, chunk.start) for chunk in exact}
     assert len({(chunk.document, chunk.start) for chunk in found}) == 8
+
+
+def test_a_chunk_is_as_near_as_its_nearest_window_whatever_its_others_are() -> None:
+    def hit(number: int, score: float) -> Hit:
+        return Hit(("d", number), Chunk("d", number, number + 1, "", score=score))
+
+    windows = [hit(1, 0.1), hit(2, 0.5), hit(1, 0.9), hit(3, 0.5), hit(2, 0.2)]
+    assert best_of(windows) == [hit(1, 0.9), hit(2, 0.5), hit(3, 0.5)]
+
+
+def test_a_store_of_chunks_of_many_windows_finds_what_the_exact_search_finds(embedder: Hashing, tmp_path: Path) -> None:
+    about = About(embedder.name, embedder.width, Chunking("paragraphs", 400))
+    outlines = [lake(number, 60) for number in range(4)]
+    with filling(tmp_path / "store") as work:
+        work.make(about, embedder)
+        for outline in outlines:
+            work.add(outline.document, "", outline)
+        work.finish()
+    held = open_store(tmp_path / "store", embedder=embedder)
+    exact = ExactRetriever([c for outline in outlines for c in chunks_of(outline, about.chunking)], embedder)
+    assert len(columns_in(held._table, ["window"])) > 2 * len(held)
+    for query in ("heron and bell and ice", "the lantern of day 142", "snow on the quay"):
+        found, wanted = (each.search(query, 5, mode="vector") for each in (held, exact))
+        assert [(c.document, c.start) for c in found] == [(c.document, c.start) for c in wanted]
 
 
 @pytest.mark.parametrize("query", QUERIES)

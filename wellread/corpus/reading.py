@@ -12,7 +12,7 @@ from wellread.corpus import LOADERS
 from wellread.corpus.sections import slug
 from wellread.errors import CorpusError, UnknownName
 from wellread.registry import names, resolve
-from wellread.runs import is_run
+from wellread.runs import is_run, is_store
 from wellread.types import Document, Skipped
 
 FOREIGN = {
@@ -201,8 +201,8 @@ def files(folder: Path, root: Path, reading: Reading) -> Iterator[Path]:
             )
         elif path.is_dir():
             real = real_path(path)
-            # a link to a folder above it would go round for ever; a run of ours is no text of theirs
-            if real not in reading.seen and not is_run(path):
+            # a link to a folder above it would go round for ever; a run or a store of ours is no text of theirs
+            if real not in reading.seen and not is_run(path) and not is_store(path):
                 reading.seen.add(real)
                 yield from files(path, root, reading)
         elif path.is_file():

@@ -80,10 +80,11 @@ class EndpointModel:
         if failed:
             raise RunError(f"{self.name}: {len(failed)} of {len(replies)} calls failed: {failed[0]}.")
         return [
-            Sample(last_words(prompt), reply.text, sampling, seed, self.name, _finish(reply))
+            Sample(last_words(prompt), reply.text, sampling, seed, self.name, _finish(reply),
+                   tokens_read=reply.tokens_in, tokens_written=reply.tokens_out)
             for (prompt, seed), reply in zip(asked, replies, strict=True)
             if isinstance(reply, Reply)
-        ]
+        ]  # fmt: skip
 
     def replies(
         self,

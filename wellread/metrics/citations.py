@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import PureWindowsPath
+
 from wellread.matching import words
 from wellread.metrics.replies import Scored, answerable, replies_row
 from wellread.types import Chunk, Evidence, GoldPassage, Measurement, Reply
 
 NO_SOURCES = "nothing is retrieved for it: it has no source to cite"
 NOTHING_CITED = "it cites nothing"
+LEAST = 5
+"""So many words of a gold passage in a row, or all that it has, show that a text holds it."""
 
 
 def citation_precision(evidence: Evidence) -> list[Measurement]:
@@ -44,9 +48,31 @@ def _recalled(reply: Reply) -> tuple[float, float]:
 
 
 def holds(chunk: Chunk, passage: GoldPassage) -> bool:
-    """Whether a chunk holds at least half of a passage's words in a row, however they are spelt and spaced."""
+    """Whether a chunk holds at least half of a passage's words in a row, however they are spelt and spaced.
+
+    Five words at least, or all of a passage that has fewer: two or three stand in many places. And it is of the source
+    that the passage names, see `is_of_source`.
+    """
+    if not is_of_source(chunk, passage):
+        return False
     quote = [word for word, _, _ in words(passage.quote)]
     text = [word for word, _, _ in words(chunk.text)]
-    size = max(1, -(-len(quote) // 2)) if quote else 0
+    size = max(min(len(quote), LEAST), -(-len(quote) // 2))
     wanted = {tuple(quote[at : at + size]) for at in range(len(quote) - size + 1)} if size else set()
     return any(tuple(text[at : at + size]) in wanted for at in range(len(text) - size + 1))
+
+
+def is_of_source(chunk: Chunk, passage: GoldPassage) -> bool:
+    """Whether a chunk may be of the source that a passage names: the last parts of their paths agree, whatever the format
+    (`handbook.md` is the source of what was read from `texts/handbook.pdf`). One that names none may be of any."""
+    if not passage.source or not chunk.source:
+        return True
+    there, named = (_parts(source) for source in (chunk.source, passage.source))
+    shared = min(len(there), len(named))
+    return there[-shared:] == named[-shared:]
+
+
+def _parts(source: str) -> tuple[str, ...]:
+    """The parts of a path, the last one without its suffix."""
+    path = PureWindowsPath(source.casefold())
+    return *path.parts[:-1], path.stem

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SHOWN = 40
 """Questions on the page, at most."""
+DECLINES = "declines"
+WITHHELD = "withheld: retrieval declines"
+"""What the model would have said, had it been let."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Told:
     right: str
     """The right answers; empty where the text does not answer it."""
     near_miss: bool
-    said: tuple[tuple[str, str, bool], ...]
-    """Side, answer, whether it refused."""
+    said: tuple[tuple[str, str, str], ...]
+    """Side, answer, and why it does not count as one: DECLINES, WITHHELD or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +118,20 @@ def _told(folder: Path, recipe: Recipe) -> tuple[Told, ...]:
     files = {sides.base: "base", sides.retrieval: f"base+{RETRIEVAL}", sides.whole: "base+text"}
     files |= {stage.name: stage.name for stage in recipe.stages}
     words = sides.words
-    said: dict[str, list[tuple[str, str, bool]]] = {}
+    gold = list(stream_rows(folder / "questions" / "gold.jsonl", optional=True))
+    refused = (read_json(folder / "refusal.json", optional=True) or {}).get("refused", ())
+    withheld = {str(row["id"]) for row, no in zip(gold, refused, strict=False) if no}
+    said: dict[str, list[tuple[str, str, str]]] = {}
     for subject, file in files.items():
-        for row in stream_rows(folder / "answers" / f"{file}.jsonl", optional=True):
-            said.setdefault(str(row["question"]), []).append(
-                (words.get(subject, subject), str(row["text"]), bool(row["refused"]))
-            )
+        rows = list(stream_rows(folder / "answers" / f"{file}.jsonl", optional=True))
+        retrieves = any(row["sources"] is not None for row in rows)
+        for row in rows:
+            question = str(row["question"])
+            no = WITHHELD if retrieves and question in withheld else DECLINES if row["refused"] else ""
+            said.setdefault(question, []).append((words.get(subject, subject), str(row["text"]), no))
     return tuple(
         Told(row["question"], " / ".join(row["answers"]), bool(row["near_miss"]), tuple(said.get(str(row["id"]), ())))
-        for row in stream_rows(folder / "questions" / "gold.jsonl", optional=True)
+        for row in gold
     )
 
 

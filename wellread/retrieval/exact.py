@@ -30,8 +30,12 @@ class ExactRetriever:
     `fusion.hybrid` gives. Without an embedder only keywords are searched. Chunks of a document are given in its order.
     """
 
-    def __init__(self, chunks: Sequence[Chunk], embedder: Embedder | None = None, *, mode: Mode | None = None) -> None:
-        """Embeds all windows of all chunks. Raises UsageError for a mode that needs an embedder where there is none."""
+    def __init__(
+        self, chunks: Sequence[Chunk], embedder: Embedder | None = None, *, mode: Mode | None = None,
+        k1: float = K1, b: float = B,
+    ) -> None:  # fmt: skip
+        """Embeds all windows of all chunks; `k1` and `b` are those of BM25. Raises UsageError for a mode that needs an embedder
+        where there is none."""
         self._chunks, self._embedder = tuple(chunks), embedder
         self._mode: Mode = mode or ("keyword" if embedder is None else "hybrid")
         if embedder is None and self._mode != "keyword":
@@ -39,7 +43,7 @@ class ExactRetriever:
         self.name = self._mode if embedder is None or self._mode == "keyword" else f"{self._mode} ({embedder.name})"
         languages = _languages(self._chunks)
         self._language = language_of_all([chunk.text for chunk in self._chunks])
-        self._keywords = BM25([chunk_terms(chunk, languages[chunk.document]) for chunk in self._chunks])
+        self._keywords = BM25([chunk_terms(chunk, languages[chunk.document]) for chunk in self._chunks], k1=k1, b=b)
         self._places = _places(self._chunks)
         if embedder is not None and self._chunks:
             texts = [embedded_texts(chunk) for chunk in self._chunks]

@@ -27,10 +27,10 @@ from wellread.retrieval.store import (
     WHOLE,
     About,
     about_of,
+    check_name,
     columns_in,
     connect,
     is_local,
-    is_store,
     of_width,
     open_table,
     quoted,
@@ -38,6 +38,7 @@ from wellread.retrieval.store import (
     whole_version,
 )
 from wellread.retrieval.windows import chunk_terms, embedded_texts
+from wellread.runs import is_store
 from wellread.storage import storage_errors
 from wellread.types import Chunk, Embedder
 
@@ -140,21 +141,27 @@ class Filling:
 
     def add(self, file: str, content: str, outline: Outline) -> int:
         """Put a file in, which is not there; the number of its chunks."""
-        chunks, rows, done = chunks_of(outline, self.about.chunking), [], 0
+        chunks = chunks_of(outline, self.about.chunking)
+        self.add_chunks(file, content, chunks, outline.text)
+        return len(chunks)
+
+    def add_chunks(self, file: str, content: str, chunks: Sequence[Chunk], whole: str) -> None:
+        """The same of a file that is cut already: its chunks in order, and the text that they were cut of."""
+        rows: list[Row] = []
+        done = 0
         language = language_of_all([chunk.text for chunk in chunks]) or self.about.language
         windows = [embedded_texts(chunk) if self.embedder else [""] for chunk in chunks]
         parts = sum(map(len, windows))
         for number, chunk in enumerate(chunks):
             terms = " ".join(chunk_terms(chunk, language))
             first, *others = windows[number]
-            rows.append(Row(file, content, parts, chunk, number, 0, first, outline.text[done : chunk.start], terms))
+            rows.append(Row(file, content, parts, chunk, number, 0, first, whole[done : chunk.start], terms))
             rows += [Row(file, content, parts, chunk, number, window, text) for window, text in enumerate(others, 1)]
             done = max(done, chunk.end)
         for row in rows:
             self.held.append(row)
             if len(self.held) >= BATCH:
                 self._flush()
-        return len(chunks)
 
     def finish(self) -> None:
         """Index what was written, and have the tag name it. Raises RunError where another process wrote meanwhile."""
@@ -230,6 +237,7 @@ def filling(path: str | Path) -> Iterator[Filling]:
     """A store to write to, or the place for one. Raises RunError while another process writes to it, and UsageError for a
     folder that holds other things."""
     folder = Path(path)
+    check_name(path)
     if is_local(path) and folder.exists() and not is_store(folder):
         others = [each.name for each in folder.iterdir() if each.name != LOCK] if folder.is_dir() else ["a text"]
         if others:

@@ -9,12 +9,12 @@ by its whole path only its name.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PureWindowsPath
 
 from wellread.errors import UsageError
+from wellread.matching import unspoken
 from wellread.types import Chunk, Message
 
 Count = Callable[[str], int]
@@ -127,19 +127,9 @@ def disarmed(text: str) -> str:
 
 def _worded(question: str, chunks: Sequence[Chunk], wording: Wording) -> str:
     blocks = [f"{label(chunk, wording.page)}\n{chunk.text.strip()}" for chunk in chunks]
-    mark = _mark([*blocks, question])
+    mark = unspoken("source", "\n".join([*blocks, question]))
     sources = [f"<{mark} {number}>\n{disarmed(block)}\n</{mark} {number}>" for number, block in enumerate(blocks, 1)]
     return "\n\n".join([wording.rules, *sources, f"{wording.question}{disarmed(question.strip())}"])
-
-
-def _mark(texts: Sequence[str]) -> str:
-    """`source`, or `source-2`, …: the first that no text opens or closes, however it is spelt."""
-    written = unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
-    number, mark = 1, "source"
-    while re.search(rf"<[\s/]*{mark}", written):
-        number += 1
-        mark = f"source-{number}"
-    return mark
 
 
 def _cut(chunk: Chunk, fits: Callable[[Chunk], bool]) -> Chunk | None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from wellread.matching import words
 from wellread.retrieval.keywords import language_of
-from wellread.retrieval.prompt import build_prompt, refusal
+from wellread.retrieval.prompt import build_prompt, disarmed, refusal
 from wellread.retrieval.refusing import Refusal, Signs, signs
 from wellread.types import (
     Chunk,
@@ -182,7 +182,7 @@ class RetrievalModel:
         found = tuple(self.retriever.retrieve(beginning[last[0][1] :], self.k)) if last else ()
         laid, prompt = 0, beginning
         while laid < len(found):
-            longer = APART.join([*(chunk.text for chunk in reversed(found[: laid + 1])), beginning])
+            longer = APART.join([*(disarmed(chunk.text) for chunk in reversed(found[: laid + 1])), beginning])
             if self.count(longer) > room:
                 break
             laid, prompt = laid + 1, longer

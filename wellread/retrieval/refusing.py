@@ -8,9 +8,10 @@ holds on questions it has not seen is measured by nested cross-validation (Varma
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -23,6 +24,7 @@ from wellread.retrieval.citing import spans
 from wellread.retrieval.embedders import NONE, embed, embed_queries
 from wellread.retrieval.expecting import expected
 from wellread.retrieval.keywords import language_of_all, query_terms, terms
+from wellread.retrieval.reranking import Reranked
 from wellread.storage import read_json, write_json
 from wellread.types import Chunk, Embedder, Retriever
 
@@ -104,6 +106,8 @@ class Refusal:
     """Whose cosines it was fitted to; empty where none was used."""
     rating: Rating | None = None
     """By nested cross-validation; None where there were too few questions."""
+    questions: tuple[str, ...] = ()
+    """Marks of the questions that it was fitted on (`question_mark`): of these it says nothing that holds of others."""
 
     def score(self, signs: Signs) -> float:
         """Log-odds that the sources answer, among questions such as it was fitted on."""
@@ -115,6 +119,8 @@ class Refusal:
 
 def signs(question: str, found: Sequence[Chunk], retriever: Retriever) -> Signs:
     """The signs of one question, of which `found` is what the retriever gives, the best first."""
+    if isinstance(retriever, Reranked):
+        retriever = retriever.inner
     searching = retriever if isinstance(retriever, Searching) else None
     embedder: Embedder | None = getattr(searching, "embedder", None) if has_meaning(searching) else None
     wide = searching.search(question, WIDE, mode="keyword") if searching else retriever.retrieve(question, WIDE)
@@ -138,18 +144,24 @@ def signs(question: str, found: Sequence[Chunk], retriever: Retriever) -> Signs:
     )
 
 
+def question_mark(question: str) -> str:
+    """By which a question is known again, without its words; case and blanks make no difference."""
+    return hashlib.sha256(" ".join(question.casefold().split()).encode()).hexdigest()[:16]
+
+
 def has_meaning(searching: Searching | None) -> bool:
     return searching is not None and searching.embedder_name not in ("", NONE)
 
 
 def fit_refusal(
     seen: Sequence[Signs], answerable: Sequence[bool], *, embedder: str = "", wrong: float = WRONG, seed: int = 0,
-    groups: Sequence[str] = (),
+    groups: Sequence[str] = (), questions: Iterable[str] = (),
 ) -> Refusal:  # fmt: skip
     """Weights and threshold for a store, from questions of which it is known whether the sources answer them.
 
-    At most `wrong` of the answerable are refused where the threshold is set, on folds left out of the weights. `groups`
-    (documents, say) stay together in the folds. Raises UsageError where there are fewer than LEAST of either kind.
+    `questions` are their words, which are kept as marks alone. At most `wrong` of the answerable are refused where the
+    threshold is set, on folds left out of the weights. `groups` (documents, say) stay together in the folds. Raises
+    UsageError where there are fewer than LEAST of either kind.
     """
     known = np.array(answerable, bool)
     counts = int(known.sum()), int((~known).sum())
@@ -165,8 +177,9 @@ def fit_refusal(
     weights, bias = _logistic(table, known, penalty)
     named = [name for name, use in zip(NAMES, used, strict=True) if use]
     return Refusal(
-        {name: float(weight) for name, weight in zip(named, weights, strict=True)}, bias, threshold, embedder, rating
-    )
+        {name: float(weight) for name, weight in zip(named, weights, strict=True)}, bias, threshold, embedder, rating,
+        tuple(map(question_mark, questions)),
+    )  # fmt: skip
 
 
 def refused_unseen(
@@ -199,7 +212,8 @@ def read_refusal(path: Path) -> Refusal | None:
         weights = {name: float(row["weights"][name]) for name in row["weights"]}
         if not set(weights) <= set(NAMES):
             raise KeyError
-        return Refusal(weights, float(row["bias"]), float(row["threshold"]), str(row["embedder"]), rating)
+        marks = tuple(map(str, row.get("questions", ())))
+        return Refusal(weights, float(row["bias"]), float(row["threshold"]), str(row["embedder"]), rating, marks)
     except (KeyError, TypeError, ValueError):
         raise StorageError(
             f"{path}: not what wellread writes about when to refuse. Calibrate the store again."

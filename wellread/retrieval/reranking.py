@@ -38,13 +38,13 @@ class Reranked:
     """A Retriever whose first finds a cross-encoder reads again."""
 
     def __init__(self, retriever: Retriever, scorer: PairScorer, *, first: int = FIRST) -> None:
-        self._retriever, self._scorer, self._first = retriever, scorer, first
+        self.inner, self.scorer, self._first = retriever, scorer, first
         self.name = f"{retriever.name}, reranked by {scorer.name}"
 
     def retrieve(self, query: str, k: int) -> list[Chunk]:
         """The best `k` of as many as are read again, or more."""
-        found = self._retriever.retrieve(query, max(k, self._first))
-        return rerank(self._scorer, query, found, first=self._first)[:k]
+        found = self.inner.retrieve(query, max(k, self._first))
+        return rerank(self.scorer, query, found, first=self._first)[:k]
 
 
 class CrossEncoder:

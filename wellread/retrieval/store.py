@@ -6,7 +6,9 @@ names the version of it that is whole: whoever searches looks at that one, while
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -22,6 +24,7 @@ from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.embedders import NONE, embed_queries, open_embedder
 from wellread.retrieval.fusion import DEPTH, hybrid
 from wellread.retrieval.keywords import language_of, query_terms
+from wellread.runs import is_store
 from wellread.types import Chunk, Embedder
 
 Mode = Literal["hybrid", "keyword", "vector"]
@@ -82,9 +85,11 @@ class Hit:
 class Store:
     """An open store, as it was last finished. A Retriever."""
 
-    def __init__(self, path: str | Path, table: Any, *, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, path: str | Path, table: Any, *, embedder: Embedder | None = None, offline: bool = False
+    ) -> None:
         self.name = str(path)
-        self._table, self._given, self._version = table, embedder, -1
+        self._table, self._given, self._version, self._offline = table, embedder, -1, offline
         self._renew()
         self.about = about_of(table, self.name)
         if embedder is not None and embedder.name != self.about.embedder:
@@ -199,7 +204,7 @@ class Store:
         """What makes vectors of queries: the one given, else the store's own by its name."""
         if self._given is not None:
             return self._given
-        embedder = open_embedder(self.about.embedder)
+        embedder = open_embedder(self.about.embedder, offline=self._offline)
         assert embedder is not None, "a store with vectors names an embedder"
         return embedder
 
@@ -213,19 +218,16 @@ class Store:
             self._version = version
 
 
-def open_store(path: str | Path, *, embedder: Embedder | None = None) -> Store:
-    """The store at a folder or address. `embedder` embeds the queries; by default the one that the store names.
+def open_store(path: str | Path, *, embedder: Embedder | None = None, offline: bool = False) -> Store:
+    """The store at a folder or address. `embedder` embeds the queries; by default the one that the store names, `offline`
+    only if it is on this machine.
 
     Raises UsageError where there is none, where it was never finished, or where its vectors are another embedder's.
     """
     table = open_table(path)
     if table is None:
         raise UsageError(f"{path}: there is no store; `wellread index TEXT… --store {path}` makes one.")
-    return Store(path, table, embedder=embedder)
-
-
-def is_store(folder: Path) -> bool:
-    return (folder / f"{TABLE}.lance").is_dir()
+    return Store(path, table, embedder=embedder, offline=offline)
 
 
 def is_finished(folder: Path) -> bool:
@@ -238,7 +240,8 @@ def is_local(path: str | Path) -> bool:
 
 
 def open_table(path: str | Path) -> Any:
-    """The table of a store; None where there is none."""
+    """The table of a store; None where there is none. Raises UsageError for a name that no folder can have."""
+    check_name(path)
     if is_local(path) and not is_store(Path(path)):
         return None
     try:
@@ -247,6 +250,18 @@ def open_table(path: str | Path) -> Any:
         if "not found" in str(error):
             return None
         raise StorageError(f"{path}: the store cannot be opened ({first_line(error)}); check its address.") from None
+
+
+def check_name(path: str | Path) -> None:
+    """Raises UsageError for a name that is longer than the system allows."""
+    if is_local(path):
+        try:
+            os.lstat(path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise UsageError(
+                    f"{str(path)[:60]}…: no folder can have a name of {len(str(path)):,} characters; choose a shorter one."
+                ) from None
 
 
 def connect(path: str | Path) -> Any:
@@ -318,5 +333,7 @@ def hit_of(row: Mapping[str, Any], score: float) -> Hit:
 
 def best_of(hits: Iterable[Hit]) -> list[Hit]:
     """The hits, the best first, each chunk once; equal ones in the order of the documents."""
-    ranked = sorted(hits, key=lambda hit: (-hit.chunk.score, hit.place))
-    return list({hit.place: hit for hit in reversed(ranked)}.values())[::-1]
+    first: dict[tuple[str, int], Hit] = {}
+    for hit in sorted(hits, key=lambda hit: (-hit.chunk.score, hit.place)):
+        first.setdefault(hit.place, hit)
+    return list(first.values())

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from wellread.retrieval.refusing import Refusal
 
+FITTED_ON = "library:handbook_questions"
 DEFAULTS: Mapping[str, Refusal] = MappingProxyType({
     "minilm": Refusal({"covered": 1.0005, "fitting": 1.2012, "likest": 2.7375, "terms": 0.9883}, -4.0689, -0.5299, "minilm"),
     "": Refusal({"covered": 0.7894, "fitting": 3.6109, "terms": 2.1458}, -5.5487, -0.8278),

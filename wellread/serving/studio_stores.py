@@ -7,7 +7,8 @@ from pathlib import Path
 
 from wellread.errors import UsageError
 from wellread.indexing import index_texts
-from wellread.retrieval.store import is_finished, is_store
+from wellread.retrieval.store import is_finished
+from wellread.runs import is_store
 from wellread.serving.studio_files import safe_name
 
 

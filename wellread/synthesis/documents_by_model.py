@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellread.errors import RunError
+from wellread.matching import unspoken
 from wellread.parsing import json_in
 from wellread.synthesis.by_model import LANGUAGES, TEXT, TOKENS, Writer
 from wellread.synthesis.checking import holds, spelled
@@ -122,12 +123,13 @@ def _wrong(answer: str, quote: str, passage: Passage) -> str:
 
 
 def _prompt(passage: Passage, tongue: str) -> Prompt:
-    heading = f" (from “{passage.document.section}”)" if passage.document.section else ""
+    heading = f" (from “{' '.join(passage.document.section.split())}”)" if passage.document.section else ""
+    mark = unspoken("passage", f"{heading}\n{passage.text}")
     return [
         {"role": "system", "content": RULES},
         {
             "role": "user",
-            "content": f"Passage{heading}:\n<passage>\n{passage.text}\n</passage>\n\nWrite up to {PAIRS} questions in {tongue} that "
+            "content": f"Passage{heading}:\n<{mark}>\n{passage.text}\n</{mark}>\n\nWrite up to {PAIRS} questions in {tongue} that "
             "this passage answers, each clear without the passage, each in other words than the passage where that "
             "can be. The answer is as short as can be, in the words of the passage. The quote is the sentence or row that says "
             'so, copied exactly.\nReply: {"pairs": [{"question": "…", "answer": "…", "quote": "…"}, …]}',
