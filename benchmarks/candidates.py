@@ -2,11 +2,13 @@
 
     python benchmarks/candidates.py RUN --draw passages.jsonl [--prompts 24] [--best-of 4] [--tokens 200]
     python benchmarks/candidates.py RUN --judge passages.jsonl
+    python benchmarks/candidates.py RUN --kept RUN/stages/*/passages.jsonl [--best-of 3]
 
-Candidates of 150 words or so are drawn once, after 150 words of validation chapters, under the guard. Then every way of choosing takes
-one of each four, and what it takes is set against the mean of the four, in standard deviations between the candidates of one prompt,
-with an interval over prompts. Judges: the angle to the held-out chapters in character trigrams, and in function words, neither of
-which any way of choosing sees; distinct 4-grams; and how likely the book's model finds it beyond its base (bits a byte).
+Candidates of 150 words or so are drawn once, after 150 words of validation chapters, under the guard; or they are taken from what a run
+with `measure.style_words` has written after the same few beginnings. Then every way of choosing takes one of each few, and what it takes is set against their mean, in standard deviations between the candidates of one prompt,
+with an interval over prompts. Judges: the angle to the held-out chapters in
+character trigrams, in those of words too rare to choose by (the only one that shares no word with `frequent words`), and in function
+words; distinct 4-grams; and how likely the book's model finds it beyond its base (bits a byte).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from wellread.drafting import _to_a_sentence  # cut as the writer cuts
 from wellread.function_words import LISTS, language
 from wellread.matching import Index
 from wellread.metrics.style_attribution import Predictor
-from wellread.metrics.stylometry import Space, cosine, frequencies, most_frequent
+from wellread.metrics.stylometry import MOST_FREQUENT, Space, cosine, frequencies, most_frequent
 from wellread.storage import read_rows, write_rows
 from wellread.texts import library_text
 from wellread.types import Corpus, Sampling
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--draw", type=Path)
     parser.add_argument("--judge", type=Path)
+    parser.add_argument("--kept", type=Path, nargs="+")
     parser.add_argument("--prompts", type=int, default=24)
     parser.add_argument("--best-of", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=200)
@@ -53,7 +56,18 @@ def main() -> None:
     if asked.draw:
         draw(asked.run, corpus, asked.draw, asked.prompts, asked.best_of, asked.tokens)
     if asked.judge:
-        judge(asked.run, corpus, asked.judge)
+        judge(asked.run, corpus, read_rows(asked.judge))
+    if asked.kept:
+        judge(asked.run, corpus, [row for each in asked.kept for row in kept(each, asked.best_of)])
+
+
+def kept(passages: Path, best_of: int) -> list[dict[str, Any]]:
+    """Rows of prompt and candidates, from what a model wrote several times after each of a few beginnings."""
+    texts: dict[str, list[str]] = {}
+    for row in read_rows(passages):
+        texts.setdefault(row["prompt"], []).append(row["completion"])
+    return [{"prompt": prompt, "texts": several[at : at + best_of]}
+            for prompt, several in texts.items() for at in range(0, len(several) - best_of + 1, best_of)]  # fmt: skip
 
 
 def draw(run: Path, corpus: Corpus, out: Path, count: int, best_of: int, tokens: int) -> None:
@@ -87,16 +101,20 @@ def cost(starts: Any, logprobs: Any, text: str, prompt: str) -> float:
     return float(-np.asarray(logprobs)[np.asarray(starts) >= begin].sum() / np.log(2) / max(size - begin, 1))
 
 
-def judge(run: Path, corpus: Corpus, drawn: Path) -> None:
-    rows = read_rows(drawn)
+def judge(run: Path, corpus: Corpus, rows: list[dict[str, Any]]) -> None:
     ways, judges = ways_of(corpus), judges_of(corpus)
+    if "bits" not in rows[0]:
+        ways = {name: way for name, way in ways.items() if not name.startswith("bits")}
     scored: dict[str, Vector] = {
         name: np.array([[judged(_to_a_sentence(text, 150)) for text in row["texts"]] for row in rows])
         for name, judged in judges.items()
     }
-    scored["gain"] = np.array([row["bits"] for row in rows]) - np.array([row["base"] for row in rows])
+    if "bits" in rows[0]:
+        scored["gain"] = np.array([row["bits"] for row in rows]) - np.array([row["base"] for row in rows])
     chosen = {name: [way(row) for row in rows] for name, way in ways.items()}
-    print(f"{run.name}: {len(rows)} prompts, {len(rows[0]['texts'])} candidates; lower is better, 0 is the mean of the candidates")
+    print(
+        f"{run.name}: {len(rows)} prompts, {len(rows[0]['texts'])} candidates; lower is better, 0 is the mean of the candidates"
+    )
     for half, places in (("first half", slice(0, None, 2)), ("second half", slice(1, None, 2)), ("all", slice(None))):
         print(f"{half}, by " + ", ".join(scored))
         for name, picks in chosen.items():
@@ -169,8 +187,18 @@ def judges_of(corpus: Corpus) -> dict[str, Callable[[str], float]]:
     words = [word for word in function if sum(piece[word] for piece in word_pieces) > 5]
     by_grams, by_words = scaled(grams, gram_pieces), scaled(words, word_pieces)
     held_grams, held_words = by_grams.place(trigrams(held)), by_words.place(Counter(spoken(held)))
+    frequent = set(most_frequent([Counter(said)], MOST_FREQUENT))
+
+    def rarer(text: str) -> Counter[str]:
+        return trigrams(" ".join(word if word not in frequent else "·" for word in spoken(text)))
+
+    by_rarer = scaled(
+        most_frequent([rarer(train)], GRAMS), [rarer(train[at : at + 3000]) for at in range(0, len(train) - 2400, 3000)]
+    )
+    held_rarer = by_rarer.place(rarer(held))
     return {
         "trigrams": lambda text: cosine(by_grams.place(trigrams(text)), held_grams)[0],
+        "of rarer words": lambda text: cosine(by_rarer.place(rarer(text)), held_rarer)[0],
         "function words": lambda text: cosine(by_words.place(Counter(spoken(text))), held_words)[0],
         "repetition": lambda text: -distinct(spoken(text)),
     }
