@@ -4,11 +4,12 @@
     python benchmarks/candidates.py RUN --judge passages.jsonl
     python benchmarks/candidates.py RUN --kept RUN/stages/*/passages.jsonl [--best-of 3]
 
-Candidates of 150 words or so are drawn once, after 150 words of validation chapters, under the guard; or they are taken from what a run
-with `measure.style_words` has written after the same few beginnings. Then every way of choosing takes one of each few, and what it takes is set against their mean, in standard deviations between the candidates of one prompt,
-with an interval over prompts. Judges: the angle to the held-out chapters in
-character trigrams, in those of words too rare to choose by (the only one that shares no word with `frequent words`), and in function
-words; distinct 4-grams; and how likely the book's model finds it beyond its base (bits a byte).
+Candidates of 150 words or so are drawn once, after 150 words of validation chapters, under the guard; or they are taken from
+what a run with `measure.style_words` has written after the same few beginnings. Then every way of choosing takes one of each
+few, and what it takes is set against their mean, in standard deviations between the candidates of one prompt, with an
+interval over prompts. Judges: the angle to the held-out chapters in character trigrams, in those of words too rare to choose
+by (the only one that shares no word with `frequent words`), and in function words; distinct 4-grams; and how likely the
+book's model finds it beyond its base (bits a byte).
 """
 
 from __future__ import annotations
