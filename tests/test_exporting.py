@@ -166,6 +166,12 @@ def test_a_gguf_file_is_verified_and_taken_by_the_preset(run: Run) -> None:
     assert done.path == run.path / "exports" / "gguf-q8_0"
     assert exported_file(str(run.path), "novel") == done.path / "toy-run-q8_0.gguf"
     assert exported_file(str(run.path), "") is None
+    next_book = run.path.parent / "next.md"
+    words = ["--chapters", "1", "--words", "12", "--max-tokens", "16", "--no-recite", "4", "--preset", "novel"]
+    written = CliRunner().invoke(cli.app, ["write", str(run.path), *words, "--out", str(next_book)])
+    assert written.exception is None, written.output
+    assert "toy-run-q8_0.gguf, which was exported beside the run" in written.stderr
+    assert "a language model, toy-run-q8_0," in next_book.read_text(encoding="utf-8")
 
 
 def test_what_is_not_the_same_model_is_kept_aside(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,7 +209,7 @@ def _bound(
     tongue = tongue or language(Counter(word for each in book[:5] for word in spoken(each.text))) or "und"
     said = "fr" if tongue.startswith("fr") else "en"
     title = wish.title or str(book[0].metadata.get("title") or "") or _file_title(book[0].source)
-    name = Path(model).name + (f" at dial {dial:g}" if dial is not None else "")
+    name = Path(model).name.removesuffix(".gguf") + (f" at dial {dial:g}" if dial is not None else "")
     pages = [Page(chapter.label, chapter.head, chapter.text) for chapter in chapters]
     if wish.notes:
         pages.append(Page(NOTES[said], NOTES[said], _notes(chapters, index)))

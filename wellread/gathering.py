@@ -16,9 +16,21 @@ from wellread.matching import Index, words
 from wellread.recipe import CorpusSettings, Recipe
 from wellread.storage import read_rows, write_rows
 from wellread.texts import found, reference_names
-from wellread.types import Corpus, Document, Evidence, LanguageModel, Measurement, Part, Sample, Sampling
+from wellread.types import (
+    Corpus,
+    Document,
+    Evidence,
+    LanguageModel,
+    Measurement,
+    Message,
+    Part,
+    Prompt,
+    Sample,
+    Sampling,
+)
 
 OPENING_WORDS = 16
+OPENING_CHATS = 6
 STYLE_PROMPTS = 12
 """Beginnings that a style is measured after: enough for an interval over them."""
 MOST_AT_ONCE = 32
@@ -179,11 +191,27 @@ def sampling(recipe: Recipe) -> Sampling:
     return Sampling(seed=recipe.seed, **settings)
 
 
-def opening_lines(recipe: Recipe, corpus: Corpus) -> list[str]:
-    """The recipe's prompts, or the first words of a validation chapter, which training does not see."""
+def opening_lines(recipe: Recipe, corpus: Corpus) -> list[Prompt]:
+    """The recipe's prompts, or the first words of a validation chapter, which training does not see.
+
+    Of a corpus of examples a model is asked as it was taught, in chats: the recipe's prompts, or what is asked in up to
+    six of the held-out examples.
+    """
+    asked = [chat for document in corpus.part("held_out") if (chat := _asked(document))]
+    if asked:
+        given = [[{"role": "user", "content": prompt}] for prompt in recipe.sampling.prompts]
+        return list(given or asked[:OPENING_CHATS])
     if recipe.sampling.prompts:
         return list(recipe.sampling.prompts)
     return [opening_line(corpus.part("validation")[0])]
+
+
+def _asked(document: Document) -> list[Message]:
+    """What comes before the last answer of an example; nothing for a document that is none."""
+    messages = list(document.metadata.get("messages", ()))
+    while messages and messages[-1]["role"] != "assistant":
+        messages.pop()
+    return messages[:-1]
 
 
 def opening_line(document: Document) -> str:

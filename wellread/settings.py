@@ -38,7 +38,8 @@ class SamplingSettings(Record):
     n: int = Field(default=2, ge=1)
     """Samples for each opening line."""
     prompts: tuple[str, ...] = ()
-    """Opening lines; none: the first line of the first validation chapter. The same for every subject and stage."""
+    """Opening lines; none: the first line of the first validation chapter, or of examples what six held-out ones ask. Of
+    examples they are asked as chats. The same for every subject and stage."""
 
 
 class MeasureSettings(Record):

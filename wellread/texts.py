@@ -24,6 +24,7 @@ ABOUT = {
     "general_fr": "The same in French.",
     "songs": "The Drawing Songs: fourteen songs with numbered lines, the canon of the recipe `references`.",
     "songs.schema": "What an answer of the recipe `references` looks like, as a JSON Schema.",
+    "backstories": "42 characters of the lake with their backstories, what the recipe `backstories` reads.",
     "chat": "A small general conversation in English and French, to be replayed against forgetting.",
     "commentary": "Passages about the Drawing Songs with the lines they refer to, what the recipe `references` reads.",
     "glossary": "A glossary of 90 terms of the lake, in English.",

@@ -58,7 +58,9 @@ def write(
     """Continue a text, or a book by whole chapters; of a run's model, say which words stand in its book, and where."""
     from wellread.chaptering import Wish
     from wellread.errors import UsageError
+    from wellread.presets import ROUNDED
     from wellread.provenance import trace
+    from wellread.runs import is_run
     from wellread.storage import write_text
     from wellread.writing import continue_texts, exported_file
 
@@ -69,17 +71,21 @@ def write(
         raise UsageError("--words, --best-of, --notes and --title are for chapters: add --chapters N.")
     sampling = sampling_of(context, preset, no_recite)
     key = key_of(model, key_file)
+    lighter = exported_file(model, preset) if dial is None else None
+    if lighter is not None:
+        note(f"writing with {lighter}, which was exported beside the run; without --preset, with the run itself")
+        model, run_folder = str(lighter), run_folder or Path(model)
+    elif preset in ROUNDED and dial is None and is_run(Path(model)):
+        note(
+            f"--preset {preset} is quicker on a {ROUNDED[preset]} file of the run: `wellread export {model} --to gguf` writes one"
+        )
     if chapters:
         wish = Wish(chapters, words or None, best_of, beginning or "", notes, title)
         _write_chapters(model, wish, sampling, out, dial, run_folder, key, offline, as_json)
         return
-    lighter = exported_file(model, preset) if dial is None else None
-    if lighter is not None:
-        note(f"writing with {lighter}, which was exported beside the run; without --preset, with the run itself")
     samples = continue_texts(
-        str(lighter or model), [beginning or ""], sampling, dial=dial,
-        run_folder=run_folder or (Path(model) if lighter else None), key=key, offline=offline,
-    )  # fmt: skip
+        model, [beginning or ""], sampling, dial=dial, run_folder=run_folder, key=key, offline=offline
+    )
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
         note(f"wrote {out}")
