@@ -57,7 +57,8 @@ USE = {
     "    model = AutoModelForCausalLM.from_pretrained(FOLDER)\n    tokenizer = AutoTokenizer.from_pretrained(FOLDER)\n\n"
     "vLLM: `vllm serve FOLDER`.",
     "adapter": "    from peft import PeftModel\n    model = PeftModel.from_pretrained(base, FOLDER)\n\n"
-    "vLLM: `vllm serve BASE --enable-lora --lora-modules book=FOLDER`.",
+    "vLLM: `vllm serve BASE --enable-lora --max-lora-rank RANK --lora-modules book=FOLDER`; RANK is the first of 8, 16, 32, 64, "
+    "128, 256, 320 and 512 that is not below `r` in `adapter_config.json`.",
     "gguf": "llama.cpp: `llama-cli -m FILE -p 'Once upon a time'`; here: `wellread write FILE 'Once upon a time'`.",
     "ollama": "    ollama create book -f Modelfile\n    ollama run book",
     "llama2c": "    ./run model.bin -z tokenizer.bin -i 'Once upon a time'       (runq for int8)",
