@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-import getpass
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -105,9 +103,7 @@ class Image:
                     shutil.copy(path, to)
 
     def run(self, command: str) -> None:
-        command = (
-            re.sub(r" --(owner|group)=reader", "", command) if os.getuid() or getpass.getuser() != "reader" else command
-        )
+        command = re.sub(" --(owner|group)=reader", "", command)  # a user that nobody made here
         done = subprocess.run(
             ["sh", "-ec", command], cwd=self.here, env=self.environment, capture_output=True, text=True
         )
