@@ -17,6 +17,7 @@ from wellread.runs import Run, open_run
 from wellread.serving.studio_shown import answered, curve
 from wellread.storage import stream_rows
 from wellread.terminal import progress_line
+from wellread.training.log import Progress
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -62,11 +63,13 @@ def live() -> Watch:
         draw()
 
     def progress(now: Any) -> None:
-        if hasattr(now, "loss"):
+        ended = False
+        if isinstance(now, Progress):  # else it writes or scores
             if losses and now.step < losses[-1][0]:
                 losses.clear()  # the next stage, or the next fold
             losses.append((now.step, now.loss))
-        if time.monotonic() - drawn >= REDRAWN or getattr(now, "stopped", ""):
+            ended = bool(now.stopped)
+        if ended or time.monotonic() - drawn >= REDRAWN:
             draw(progress_line(now))
 
     return Watch(say, progress)
