@@ -266,3 +266,25 @@ def test_a_gguf_file_takes_no_file_s_place_that_was_not_exported(run: Run, tmp_p
     with pytest.raises(UsageError, match=f"book{ending} is there already"):
         export_run(str(run.path), "gguf", out=tmp_path / "book.gguf")
     assert mine.read_text(encoding="utf-8") == '{"mine": 1}'
+
+
+def test_an_adapter_is_what_vllm_loads_and_the_docs_say_how(run: Run, tmp_path: Path) -> None:
+    """By what vLLM's sources ask of an adapter and of its flags; vLLM itself has not run here."""
+    from safetensors import safe_open
+
+    export_run(str(run.path), "adapter", out=tmp_path / "a")
+    config = json.loads((tmp_path / "a" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (config["modules_to_save"], config["use_dora"], config["bias"]) == (None, False, "none")
+    with safe_open(str(tmp_path / "a" / "adapter_model.safetensors"), "pt") as tensors:
+        assert all(name.endswith((".lora_A.weight", ".lora_B.weight")) for name in list(tensors.keys()))
+    assert "--max-lora-rank" in (tmp_path / "a" / "README.md").read_text(encoding="utf-8")
+    known = {"--enable-lora", "--max-lora-rank", "--lora-modules", "--served-model-name", "--max-model-len"}
+    docs = Path(__file__).parents[1] / "docs"
+    lines = [line for page in ("leaving.md", "serving.md") for line in (docs / page).read_text(encoding="utf-8").splitlines()
+             if line.startswith("    vllm serve")]  # fmt: skip
+    assert len(lines) >= 2
+    for words in map(str.split, lines):
+        assert {word for word in words if word.startswith("--")} <= known
+        ranks = [int(words[place + 1]) for place, word in enumerate(words) if word == "--max-lora-rank"]
+        assert bool(ranks) == ("--enable-lora" in words)
+        assert set(ranks) <= {8, 16, 32, 64, 128, 256, 320, 512}
