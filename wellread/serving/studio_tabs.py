@@ -44,10 +44,11 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
         button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_600",
         button_primary_text_color="white", button_primary_text_color_dark="white",
+        color_accent="*primary_700", link_text_color="*primary_700", link_text_color_dark="*primary_300",
     )  # fmt: skip
     with gr.Blocks(title="wellread studio", analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         gr.HTML('<h1 class="wr-title">wellread studio</h1>')
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Runs"):
                 following = _runs_tab(runs)
             with gr.Tab("Write"):
