@@ -35,8 +35,8 @@ PASSWORD = "a long secret of mine"
 class Walk:
     """A browser at the studio, and all that it complained of."""
 
-    def __init__(self, browser: Any, url: str, out: Path, axe: str) -> None:
-        self.url, self.out, self.axe, self.browser = url, out, axe, browser
+    def __init__(self, browser: Any, url: str, out: Path, axe: str, patience: float) -> None:
+        self.url, self.out, self.axe, self.browser, self.patience = url, out, axe, browser, patience
         self.trouble: list[str] = []
         self.violations: list[str] = []
         self.page = self.visit()
@@ -44,7 +44,7 @@ class Walk:
     def visit(self, **context: Any) -> Any:
         """A new visitor's page, as it is when everything has been loaded."""
         page = self.browser.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(120_000 * self.patience)
         page.on("console", lambda m: self.trouble.append(f"{m.type}: {m.text[:300]}") if m.type == "error" else None)
         page.on("pageerror", lambda error: self.trouble.append(f"script: {error}"[:300]))
         page.on("requestfailed", self._failed)
@@ -52,8 +52,11 @@ class Walk:
         page.goto(self.url)
         page.locator("button[role=tab]").first.wait_for()
         page.locator("[role=tabpanel] label, [role=tabpanel] input").first.wait_for()
-        page.wait_for_timeout(1500)
+        self.pause(page, 1500)
         return page
+
+    def pause(self, page: Any, milliseconds: float) -> None:
+        page.wait_for_timeout(milliseconds * self.patience)
 
     def _failed(self, request: Any) -> None:
         # a page that is closed or left cuts its own streams off
@@ -72,7 +75,7 @@ class Walk:
         else:
             page.locator(".overflow-menu button").first.click()
             page.locator(".overflow-dropdown button", has_text=name).click()
-        page.wait_for_timeout(800)
+        self.pause(page, 800)
 
     def choose(self, label: str, option: str, page: Any = None) -> None:
         page = page or self.page
@@ -80,9 +83,9 @@ class Walk:
         if box.input_value() == option:
             return
         box.click()
-        page.wait_for_timeout(1500)  # the list is read anew when it is opened
+        self.pause(page, 1500)  # the list is read anew when it is opened
         page.get_by_role("option", name=option, exact=True).locator("visible=true").first.click()
-        page.wait_for_timeout(800)
+        self.pause(page, 800)
 
     def press(self, name: str, page: Any = None) -> None:
         (page or self.page).get_by_role("button", name=name, exact=True).locator("visible=true").first.click()
@@ -93,11 +96,11 @@ class Walk:
         box.press("Tab")
 
     def wait(self, true: Callable[[], bool], seconds: float, what: str) -> None:
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * self.patience
         while not true():
             if time.monotonic() > end:
                 raise TimeoutError(f"{what}: not within {seconds:g} s")
-            self.page.wait_for_timeout(500)
+            self.pause(self.page, 500)
 
     def text(self, selector: str = "[role=tabpanel]", page: Any = None) -> str:
         found = (page or self.page).locator(selector).locator("visible=true").all_inner_texts()
@@ -110,7 +113,7 @@ class Walk:
         shown.wait_for()
         said = page.locator(".toast-text").first.inner_text()
         page.locator(".toast-close").first.click()
-        page.wait_for_timeout(500)
+        self.pause(page, 500)
         return str(said).strip()
 
     def shoot(self, name: str, *, audit: bool = True, page: Any = None) -> None:
@@ -120,7 +123,7 @@ class Walk:
             page.set_viewport_size({"width": width, "height": 900})
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
-                page.wait_for_timeout(700)
+                self.pause(page, 700)
                 page.screenshot(path=self.out / f"{name}-{width}-{scheme}.png", full_page=True)
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
@@ -129,7 +132,7 @@ class Walk:
                 self.check(f"{name} at {width}, dark", page)
         page.set_viewport_size({"width": 1280, "height": 900})
         page.emulate_media(color_scheme="light")
-        page.wait_for_timeout(500)
+        self.pause(page, 500)
         if audit:
             self.check(f"{name} at 1280, light", page)
 
@@ -195,7 +198,7 @@ def bad(walk: Walk, given: argparse.Namespace) -> Any:
     }
     for what, file in files.items():
         walk.page.locator("input[type=file]").first.set_input_files(file)
-        walk.page.wait_for_timeout(3000)
+        walk.pause(walk.page, 3000)
         if not walk.page.locator(".toast-body").count():
             walk.press("Start")
         if what == "wrong inside":
@@ -207,7 +210,7 @@ def bad(walk: Walk, given: argparse.Namespace) -> Any:
             walk.page.get_by_label("Remove this file").first.click()
         elif walk.page.get_by_label("Clear").count():
             walk.page.get_by_label("Clear").first.click()
-        walk.page.wait_for_timeout(500)
+        walk.pause(walk.page, 500)
     (folder / "large.txt").unlink()
     return said
 
@@ -230,7 +233,7 @@ def start(walk: Walk, given: argparse.Namespace) -> Any:
     walk.wait(lambda: "of training left" in state(), 400, "training begins")
     seen = [state()]
     for _ in range(4):
-        page.wait_for_timeout(4000)
+        walk.pause(page, 4000)
         seen.append(state())
     walk.wait(lambda: page.locator(".wr-curve svg").count() >= 1, 120, "the loss is drawn")
     walk.shoot("working", audit=True)
@@ -249,7 +252,7 @@ def start(walk: Walk, given: argparse.Namespace) -> Any:
     walk.wait(lambda: "finished" in state(), 1500, "it ends")
     seen.append(state())
     page.locator("iframe").first.wait_for()
-    page.wait_for_timeout(3000)
+    walk.pause(page, 3000)
     walk.shoot("finished")
     return seen
 
@@ -261,7 +264,7 @@ def write(walk: Walk, given: argparse.Namespace) -> Any:
     walk.choose("Run", name)
     walk.page.get_by_label("Beginning").locator("visible=true").fill(given.beginning)
     walk.page.get_by_text("Sampling", exact=True).locator("visible=true").first.click()
-    walk.page.wait_for_timeout(600)
+    walk.pause(walk.page, 600)
     walk.number("Tokens", 40)
     said = {}
     for dial, guard in ((0.0, 8), (0.5, 8), (1.0, 8), (1.0, 0)):
@@ -289,9 +292,9 @@ def ask(walk: Walk, given: argparse.Namespace) -> Any:
     page = walk.page
     if not page.get_by_label("Name", exact=True).locator("visible=true").count():
         page.get_by_text("A new store", exact=True).locator("visible=true").first.click()
-    page.wait_for_timeout(600)
+    walk.pause(page, 600)
     page.locator("input[type=file]").nth(1).set_input_files(given.handbook)
-    page.wait_for_timeout(2500)
+    walk.pause(page, 2500)
     page.get_by_label("Name", exact=True).fill("House Handbook")
     walk.press("Make the store")
     walk.wait(
@@ -302,7 +305,7 @@ def ask(walk: Walk, given: argparse.Namespace) -> Any:
     walk.wait(lambda: "By heart" in page.locator(".wr-card:visible h3").all_inner_texts(), 400, "both answers")
     page.locator(".wr-passage:visible summary").first.focus()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(500)
+    walk.pause(page, 500)
     marked = page.locator(".wr-passage[open] mark:visible").count()
     walk.shoot("ask")
     return {"cards": page.locator(".wr-card:visible").all_inner_texts(), "marked": marked}
@@ -313,7 +316,7 @@ def read(walk: Walk, given: argparse.Namespace) -> Any:
     walk.tab("Read")
     walk.choose("Run", Path(given.runs_with[-1]).name)
     walk.page.locator("iframe:visible").first.wait_for()
-    walk.page.wait_for_timeout(3000)
+    walk.pause(walk.page, 3000)
     walk.shoot("read")
     return walk.page.frames[-1].title()
 
@@ -325,7 +328,7 @@ def compare(walk: Walk, given: argparse.Namespace) -> Any:
     walk.choose("Second", Path(given.runs_with[0]).name)
     walk.press("Compare")
     walk.page.locator("iframe:visible").first.wait_for()
-    walk.page.wait_for_timeout(4000)
+    walk.pause(walk.page, 4000)
     walk.shoot("compare")
     return walk.page.frames[-1].title()
 
@@ -408,7 +411,7 @@ def password(walk: Walk, given: argparse.Namespace) -> Any:
         page = walk.browser.new_context(http_credentials={"username": "me", "password": PASSWORD}).new_page()
         page.goto(url)
         page.locator("button[role=tab]").first.wait_for(timeout=120_000)
-        page.wait_for_timeout(2500)
+        walk.pause(page, 2500)
         shown = page.locator(".wr-state strong").first.inner_text()
     return {"without": [bare.returncode, bare.stderr.strip()], "codes": codes, "with it": shown}
 
@@ -438,7 +441,7 @@ class Served:
         self.process = subprocess.Popen(
             self.words, stdout=self.log.open("wb"), stderr=subprocess.STDOUT, env=self.environment
         )
-        for _ in range(240):
+        for _ in range(1200):
             try:
                 urllib.request.urlopen(self.url, timeout=30).close()
                 return
@@ -450,7 +453,7 @@ class Served:
 
     def __exit__(self, *error: object) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 STEPS = [empty, bad, start, write, ask, read, compare, two, keyboard, password, pages]
@@ -464,6 +467,7 @@ def main() -> None:
     )
     parser.add_argument("--only", default="", help="steps, by commas: " + ", ".join(step.__name__ for step in STEPS))
     parser.add_argument("--minutes", type=float, default=2, help="of training")
+    parser.add_argument("--patience", type=float, default=1, help="times longer waits, for a busy machine")
     parser.add_argument("--handbook", type=Path, default=HANDBOOK)
     parser.add_argument("--question", default=QUESTION)
     parser.add_argument("--beginning", default="The keeper climbed the stairs of the lighthouse and")
@@ -488,7 +492,7 @@ def walk_through(given: argparse.Namespace) -> None:
     wrong = 0
     with Served(words, url, given.out / "studio.log"), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=given.chromium, args=["--no-sandbox"])
-        walk = Walk(browser, url, given.out, given.axe.read_text(encoding="utf-8") if given.axe else "")
+        walk = Walk(browser, url, given.out, given.axe.read_text(encoding="utf-8") if given.axe else "", given.patience)
         for step in steps:
             if step not in (empty, bad, start):
                 for each in map(Path, given.runs_with):
