@@ -103,14 +103,13 @@ def _runs_tab(runs: Path) -> Any:
 
     def follow(name: str | None) -> tuple[str, str, Any, Any]:
         if not name:
-            return HERE.format(NO_RUN), "", *(gr.Button(interactive=False) for _ in "12")
+            return HERE.format(NO_RUN), "", gr.Button(interactive=False), gr.Button(interactive=False)
         try:
             now = status(run_named(name, runs))
         except WellreadError as error:
             raise told(error) from None
         certificate = framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
-        buttons = (gr.Button(interactive=each) for each in (now.may_stop, now.may_resume))
-        return followed(now), certificate, *buttons
+        return followed(now), certificate, gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
 
     def started(files: list[str] | None, recipe: str, minutes: float) -> Any:
         try:
@@ -247,7 +246,7 @@ def _read_tab(runs: Path) -> Any:
     import gradio as gr
 
     chosen = gr.Dropdown([], label="Run", filterable=False)
-    view = gr.HTML(HERE.format("The text of a finished run, each word coloured by how well the model foresaw it."))
+    view = gr.HTML(HERE.format("The text of a finished run, its words shaded by how much they surprised the model."))
 
     def read(name: str | None) -> str:
         if name not in runs_in(runs):
