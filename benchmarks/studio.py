@@ -271,6 +271,10 @@ def write(walk: Walk, given: argparse.Namespace) -> Any:
         walk.number("Dial", dial)
         walk.number("Guard", guard)
         walk.press("Write")
+        for _ in range(40):  # until what was written before is gone
+            if not _done(walk):
+                break
+            walk.pause(walk.page, 250)
         walk.wait(
             lambda dial=dial: f"dial at {dial:g}" in walk.text(".wr-card") and _done(walk), 400, "both are written"
         )
