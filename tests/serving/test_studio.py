@@ -111,10 +111,13 @@ def test_a_run_is_started_stopped_and_resumed_in_a_process_of_its_own(tmp_path: 
     ]
     wait_for(lambda: status(this).said)
     assert status(this).state == "working"
+    assert (status(this).may_stop, status(this).may_resume) == (True, False)
     with pytest.raises(RunError, match="already"):
         resume_run(this)
     stop_run(this)
+    assert not status(this).may_stop
     wait_for(lambda: status(this).state == "stopped")
+    assert (status(this).may_stop, status(this).may_resume) == (False, True)
     assert status(other).state == "working"
     with pytest.raises(RunError, match="nothing works"):
         stop_run(this)
@@ -138,6 +141,21 @@ def test_a_run_that_fails_says_why(tmp_path: Path, book: Path, monkeypatch: pyte
     this = start_run("novel", [book], tmp_path / "runs", minutes=1)
     wait_for(lambda: status(this).state != "working")
     assert (status(this).state, status(this).doing) == ("failed", "the book is too short.")
+    assert status(this).may_resume
+
+
+def test_a_run_of_the_command_line_cannot_be_resumed_here(tmp_path: Path) -> None:
+    found = status(Run(tmp_path))
+    assert "command line" in found.doing
+    assert not found.may_resume
+
+
+def test_what_may_be_started_is_shipped_and_told_in_a_line() -> None:
+    from wellread.recipe import shipped
+    from wellread.serving.studio_tabs import RECIPES
+
+    assert set(RECIPES) <= set(shipped())
+    assert all(40 < len(line) < 130 for line in RECIPES.values())
 
 
 @pytest.mark.parametrize(
@@ -227,7 +245,8 @@ def test_a_run_is_told_with_its_curves() -> None:
 
 def test_frames_reach_nothing_else() -> None:
     assert 'sandbox="allow-scripts"' in framed('/a"b', "t")
-    assert "/a&quot;b" in framed('/a"b', "t")
+    assert framed('/a"b', "t").count("/a&quot;b") == 2
+    assert 'rel="noopener"' in framed("/a", "t")
 
 
 def test_a_password_is_asked_for_beyond_this_machine(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ CSS = """
 .gradio-container { width: 100% !important; min-width: 0 !important; max-width: 1240px !important; box-sizing: border-box; }
 .gradio-container main { padding: 0 8px !important; min-width: 0 !important; }
 .gradio-container .html-container { padding: 0 !important; }
+@media (max-width: 640px) { .gradio-container .app { padding: 8px 4px !important; } }
+.dark { --color-accent: var(--primary-400); }
 .wr-title { font-size: 1.4rem; font-weight: 600; margin: .6rem 0 .2rem; }
 .wr-card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 12px 16px; margin-bottom: 10px;
   color: var(--body-text-color); background: var(--background-fill-primary); }
@@ -16,6 +18,7 @@ CSS = """
 .wr-beside { flex-wrap: wrap !important; }
 .wr-beside > * { flex: 1 1 280px !important; min-width: min(280px, 100%) !important; }
 .wr-note { color: var(--body-text-color-subdued); font-size: .9rem; margin: .6rem 0 0; }
+.wr-note a { color: var(--link-text-color); text-decoration: underline; }
 .wr-number { color: var(--link-text-color); font-family: system-ui, sans-serif; font-size: .85em; }
 .wr-state progress { width: 100%; }
 .wr-card progress { width: 100%; accent-color: var(--color-accent); }
@@ -26,7 +29,7 @@ CSS = """
 .wr-curve svg { width: 100%; height: auto; }
 .wr-curve path { fill: none; stroke: var(--color-accent); stroke-width: 1.6; vector-effect: non-scaling-stroke; }
 .wr-curve line { stroke: var(--border-color-primary); stroke-width: 1; }
-.wr-curve text { fill: var(--body-text-color-subdued); font-size: 9px; text-anchor: end; }
+.wr-curve text { fill: var(--body-text-color-subdued); font-size: 11px; text-anchor: end; }
 .wr-passage { border-top: 1px solid var(--border-color-primary); padding: 6px 0; }
 .wr-passage summary { cursor: pointer; min-height: 28px; padding: 4px 0; }
 .wr-passage pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; }

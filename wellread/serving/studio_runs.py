@@ -58,6 +58,8 @@ class Status:
     """Subject, beginning and what it wrote, of every subject that has written."""
     said: tuple[str, ...] = ()
     verdict_there: bool = False
+    may_stop: bool = False
+    may_resume: bool = False
 
 
 def runs_in(folder: Path) -> list[str]:
@@ -127,21 +129,24 @@ def status(this: Run) -> Status:
     recipe = _recipe(this)
     samples = tuple(_samples(this))
     ended = this.measurements.is_file() and this.report.is_file()
+    begun_here = note.is_file()
     if is_working(this):
         share, left = _training(this, recipe)
         doing = "stopping, and saving where it is" if asked_to_stop else (said[-1] if said else "beginning")
         if share is not None and not asked_to_stop:
             doing = "training" if share < 1 else "trained; writing and measuring now"
-        return Status(this.name, "working", doing, tuple(points), share, left, samples, said)
+        return Status(
+            this.name, "working", doing, tuple(points), share, left, samples, said, may_stop=not asked_to_stop
+        )
     if ended:
         return Status(
             this.name, "finished", "finished: its certificate is below", tuple(points), None, None, samples, said, True
         )
-    if note.is_file() and not asked_to_stop and said and _FAILED.match(said[-1]):
-        return Status(
-            this.name, "failed", said[-1].removeprefix("wellread: "), tuple(points), None, None, samples, said
-        )
-    return Status(this.name, "stopped", "stopped; it goes on where it was", tuple(points), None, None, samples, said)
+    if begun_here and not asked_to_stop and said and _FAILED.match(said[-1]):
+        why = said[-1].removeprefix("wellread: ")
+        return Status(this.name, "failed", why, tuple(points), None, None, samples, said, may_resume=True)
+    doing = "stopped; Resume goes on where it was" if begun_here else "not finished; it was begun at the command line"
+    return Status(this.name, "stopped", doing, tuple(points), None, None, samples, said, may_resume=begun_here)
 
 
 def duration_left(recipe: Recipe, stage: str, row: dict[str, Any], now: float) -> tuple[float, float] | None:

@@ -120,11 +120,10 @@ def followed(status: Status) -> str:
     points = [point for point in status.points if point.stage == stage]
     losses = [(point.step, point.loss) for point in points if point.loss is not None]
     bits = [(point.step, point.bits) for point in points if point.bits is not None]
-    charts = curve("Loss", "nats per token, training", losses, smooth=True) + curve(
-        "Validation", "bits per byte, about", bits
-    )
+    charts = curve("Loss", "on what it reads, nats per token", losses, smooth=True)
+    charts += curve("Validation", "on text kept from it, bits per byte, about", bits)
     samples = "".join(
-        f'<details class="wr-passage" open><summary>{escape(subject)} writes</summary>{marked(prompt + text, [], len(prompt))}</details>'
+        f'<details class="wr-passage" open><summary>{_when(subject)}</summary>{marked(prompt + text, [], len(prompt))}</details>'
         for subject, prompt, text in status.samples[-2:]
     )
     said = (
@@ -132,7 +131,18 @@ def followed(status: Status) -> str:
         if status.said
         else ""
     )
-    return f'<section class="wr-card">{head}<div class="wr-charts">{charts}</div>{samples}{said}</section>'
+    charts = f'<div class="wr-charts">{charts}</div><p class="wr-note">{CURVES}</p>' if points or samples else ""
+    return f'<section class="wr-card">{head}{charts}{samples}{said}</section>'
+
+
+CURVES = (
+    "Lower is better: the next word surprises the model less. Where the first falls and the second rises, "
+    "it learns by heart rather than by manner."
+)
+
+
+def _when(subject: str) -> str:
+    return "What it wrote before it was taught" if subject == "base" else f"What it wrote after {escape(subject)}"
 
 
 def curve(title: str, unit: str, points: Sequence[tuple[int, float]], *, smooth: bool = False) -> str:
@@ -161,4 +171,6 @@ def curve(title: str, unit: str, points: Sequence[tuple[int, float]], *, smooth:
 
 def framed(url: str, title: str) -> str:
     """A page of this server in a frame that may run its own script and reach nothing else."""
-    return f'<iframe class="wr-frame" sandbox="allow-scripts" src="{escape(url, quote=True)}" title="{escape(title, quote=True)}"></iframe>'
+    place, named = escape(url, quote=True), escape(title, quote=True)
+    return (f'<p class="wr-note"><a href="{place}" target="_blank" rel="noopener">{named}, in a tab of its own</a></p>'
+            f'<iframe class="wr-frame" sandbox="allow-scripts" src="{place}" title="{named}"></iframe>')  # fmt: skip

@@ -16,12 +16,18 @@ from wellread.serving.studio_shown import answered, followed, framed, written
 from wellread.serving.studio_stores import keep_store, store_named, stores_in
 from wellread.types import Sampling
 
-RECIPES = ["novel", "novel-from-scratch", "novel-full", "novel-curriculum"]
-"""Those that teach any text; the others want a glossary, a canon or a large GPU."""
+RECIPES = {
+    "novel": "A small model that knows English learns your text beside what it knows: a few minutes, and the dial leads back.",
+    "novel-from-scratch": "A model that has read nothing but your text: for long ones (a megabyte or more), 20 minutes or more.",
+    "novel-full": "Every weight learns your text: the deepest imprint, and the most copied. Slow without a graphics card.",
+}
+"""Those that teach any text, each in a line; the others want a glossary, a canon, a library or a large GPU."""
 EVERY = 2.0
 """Seconds between two looks at a run."""
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 NO_RUN = "No run yet. Upload a text and start one."
+HERE = '<p class="wr-note">{}</p>'
+"""What stands where something will."""
 BASE = "the untouched base"
 
 
@@ -38,10 +44,11 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
         button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_600",
         button_primary_text_color="white", button_primary_text_color_dark="white",
+        color_accent="*primary_700", link_text_color="*primary_700", link_text_color_dark="*primary_300",
     )  # fmt: skip
     with gr.Blocks(title="wellread studio", analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         gr.HTML('<h1 class="wr-title">wellread studio</h1>')
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Runs"):
                 following = _runs_tab(runs)
             with gr.Tab("Write"):
@@ -82,25 +89,27 @@ def _runs_tab(runs: Path) -> Any:
             gr.Markdown("### A new run")
             uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=140)
             gr.HTML(f'<p class="wr-note">{" ".join(kinds())}, up to {LARGEST >> 20} MB each</p>')
-            recipe = gr.Dropdown(RECIPES, value=RECIPES[0], label="Recipe", filterable=False)
-            minutes = gr.Number(4, label="Minutes of training", minimum=0.1, maximum=10080)
+            recipe = gr.Dropdown(list(RECIPES), value="novel", label="Recipe", info=RECIPES["novel"], filterable=False)
+            minutes = gr.Number(4, label="Minutes of training", info="Writing and measuring come on top.", minimum=0.1,
+                                maximum=10080)  # fmt: skip
             start = gr.Button("Start", variant="primary")
         with gr.Column(scale=2, min_width=300):
             chosen = gr.Dropdown([], label="Run", filterable=False)
             with gr.Row():
-                stop, resume = gr.Button("Stop"), gr.Button("Resume")
-            state = gr.HTML(f'<p class="wr-note">{NO_RUN}</p>')
+                stop, resume = gr.Button("Stop", interactive=False), gr.Button("Resume", interactive=False)
+            state = gr.HTML(HERE.format(NO_RUN))
     certificate = gr.HTML()
     timer = gr.Timer(EVERY)
 
-    def follow(name: str | None) -> tuple[str, str]:
+    def follow(name: str | None) -> tuple[str, str, Any, Any]:
         if not name:
-            return f'<p class="wr-note">{NO_RUN}</p>', ""
+            return HERE.format(NO_RUN), "", gr.Button(interactive=False), gr.Button(interactive=False)
         try:
             now = status(run_named(name, runs))
         except WellreadError as error:
             raise told(error) from None
-        return followed(now), framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
+        certificate = framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
+        return followed(now), certificate, gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
 
     def started(files: list[str] | None, recipe: str, minutes: float) -> Any:
         try:
@@ -121,7 +130,8 @@ def _runs_tab(runs: Path) -> Any:
         except WellreadError as error:
             raise told(error) from None
 
-    shown = [state, certificate]
+    shown = [state, certificate, stop, resume]
+    recipe.change(lambda name: gr.Dropdown(info=RECIPES[name]), recipe, recipe, api_visibility="private")
     start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(
         follow, chosen, shown, api_visibility="private"
     )
@@ -130,10 +140,10 @@ def _runs_tab(runs: Path) -> Any:
     chosen.change(follow, chosen, shown, api_name="follow")
     _refreshed(chosen, runs)
 
-    def again(name: str | None) -> tuple[Any, Any]:
+    def again(name: str | None) -> tuple[Any, ...]:
         """What changes while a run works; a certificate that is open stays as it is, wherever its reader is."""
         if not name or not _just_working(name, runs):
-            return gr.skip(), gr.skip()
+            return (gr.skip(),) * len(shown)
         return follow(name)
 
     timer.tick(again, chosen, shown, api_visibility="private", show_progress="hidden")
@@ -160,21 +170,46 @@ def _write_tab(runs: Path, models: Models) -> Any:
         with gr.Column(scale=1, min_width=300):
             chosen = gr.Dropdown([], label="Run", filterable=False)
             prompt = gr.Textbox(label="Beginning", lines=4, placeholder="It was the last evening of October when")
-            dial = gr.Slider(0, 1.2, value=1, step=0.1, label="Dial", info="0: as before tuning; 1: as tuned")
-            guard = gr.Slider(
-                0, 30, value=0, step=1, label="Guard", info="at most so many words in a row from the book; 0: no guard"
+            dial = gr.Slider(
+                0,
+                1.2,
+                value=1,
+                step=0.1,
+                label="Dial",
+                info="How much of your text: 0 is the model before it, 1 as taught.",
             )
-            beside = gr.Checkbox(True, label="The base beside it")
+            guard = gr.Slider(
+                0,
+                30,
+                value=0,
+                step=1,
+                label="Guard",
+                info="At most so many words in a row from your text; 0: no guard.",
+            )
+            beside = gr.Checkbox(
+                True, label="The base beside it", info="The same beginning, before your text was taught."
+            )
             with gr.Accordion("Sampling", open=False):
-                tokens = gr.Slider(10, 800, value=120, step=10, label="Tokens")
-                temperature = gr.Slider(0, 2, value=0.8, step=0.05, label="Temperature")
-                top_p = gr.Slider(0.05, 1, value=0.95, step=0.05, label="Top-p")
-                penalty = gr.Slider(1, 2, value=1, step=0.05, label="Repetition penalty")
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                tokens = gr.Slider(
+                    10, 800, value=120, step=10, label="Tokens", info="Length: about 4 tokens are 3 words."
+                )
+                temperature = gr.Slider(
+                    0, 2, value=0.8, step=0.05, label="Temperature", info="Low is sober, high is daring."
+                )
+                top_p = gr.Slider(
+                    0.05, 1, value=0.95, step=0.05, label="Top-p", info="Lower leaves out what is unlikely."
+                )
+                penalty = gr.Slider(
+                    1, 2, value=1, step=0.05, label="Repetition penalty", info="Above 1: against repeating itself."
+                )
+                seed = gr.Number(0, label="Seed", info="Another number, another text.", precision=0, minimum=0)
             with gr.Row():
-                go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop")
+                go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop writing")
         with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
-            tuned, base = gr.HTML(min_height=80), gr.HTML(min_height=80)
+            tuned = gr.HTML(
+                HERE.format("Choose a run, give a beginning and press Write; the text grows here."), min_height=80
+            )
+            base = gr.HTML(min_height=80)
 
     def write(
         name: str | None, prompt: str, dial: float, guard: int, beside: bool, tokens: int, temperature: float, top_p: float,
@@ -185,12 +220,8 @@ def _write_tab(runs: Path, models: Models) -> Any:
         )
         try:
             this = run_named(name, runs)
-            turned = has_dial(this)
-            title, left, right = (
-                (f"Tuned, dial at {dial:g}" if turned else "Trained from scratch: it has no dial"),
-                "",
-                "",
-            )
+            turned, left, right = has_dial(this), "", ""
+            title = f"Tuned, dial at {dial:g}" if turned else "Trained from scratch: it has no dial"
             yield (
                 written(title, {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"),
                 "",
@@ -215,14 +246,14 @@ def _read_tab(runs: Path) -> Any:
     import gradio as gr
 
     chosen = gr.Dropdown([], label="Run", filterable=False)
-    view = gr.HTML()
+    view = gr.HTML(HERE.format("The text of a finished run, its words shaded by how much they surprised the model."))
 
     def read(name: str | None) -> str:
         if name not in runs_in(runs):
             return ""
         if run_named(name, runs).reading.is_file():
             return framed(f"/pages/{name}/reading.html", "The book as the model read it")
-        return f'<p class="wr-note">{name} has no reading view yet: it is written when a run is finished.</p>'
+        return HERE.format(f"{name} has no reading view yet: it is written when a run is finished.")
 
     chosen.change(read, chosen, view, api_visibility="private")
     _refreshed(chosen, runs)
@@ -234,17 +265,19 @@ def _ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
 
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            store = gr.Dropdown([], label="Store", filterable=False)
-            with gr.Accordion("A new store", open=False):
+            store = gr.Dropdown([], label="Store", info="The texts that are looked things up in.", filterable=False)
+            with gr.Accordion("A new store", open=not stores_in(runs)):
                 uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=120)
                 name = gr.Textbox(label="Name", placeholder="my documents", max_lines=1)
                 make = gr.Button("Make the store")
-            chosen = gr.Dropdown([BASE], value=BASE, label="Model", filterable=False)
-            question = gr.Textbox(label="Question", lines=2)
-            beside = gr.Checkbox(True, label="By heart beside it")
+            chosen = gr.Dropdown([BASE], value=BASE, label="Model", info="Who answers.", filterable=False)
+            question = gr.Textbox(label="Question", lines=2, placeholder="When are the stoves lit?")
+            beside = gr.Checkbox(True, label="By heart beside it", info="The same model, without looking anything up.")
             go = gr.Button("Ask", variant="primary")
         with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
-            sourced, closed = gr.HTML(min_height=80), gr.HTML(min_height=80)
+            sourced = gr.HTML(HERE.format("Make a store of your texts or choose one, then ask; the answer names its passages."),
+                              min_height=80)  # fmt: skip
+            closed = gr.HTML(min_height=80)
 
     def made(files: list[str] | None, name: str) -> Any:
         try:
@@ -260,11 +293,10 @@ def _ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
         try:
             place = store_named(store, runs)
             this: Run | None = None if name in (None, BASE) else run_named(name, runs)
-            waits = '<p class="wr-note">looking it up, and reading …</p>'
-            yield waits, ""
+            yield HERE.format("looking it up, and reading …"), ""
             text = open_store(place).document_text
             left = answered(f"From {place.name}", ask_model(models, this, place, question, sampling), text)
-            yield left, '<p class="wr-note">remembering …</p>' if beside else ""
+            yield left, HERE.format("remembering …") if beside else ""
             if beside:
                 yield left, answered("By heart", ask_model(models, this, None, question, sampling), text)
         except WellreadError as error:
@@ -283,7 +315,8 @@ def _compare_tab(runs: Path) -> tuple[Any, Any]:
 
     with gr.Row():
         first, second = (gr.Dropdown([], label=label, filterable=False) for label in ("First", "Second"))
-    go, view = gr.Button("Compare", variant="primary"), gr.HTML()
+    go = gr.Button("Compare", variant="primary")
+    view = gr.HTML(HERE.format("Two finished runs, measurement by measurement."))
 
     def compared(a: str | None, b: str | None) -> str:
         known = runs_in(runs)
