@@ -45,7 +45,7 @@ def test_every_key_of_a_recipe_is_in_its_reference() -> None:
         in page
     )
     assert (
-        '`from` <span class="takes">text or nothing; default none</span>' in page
+        '`from` <span class="takes">text; default none</span>' in page
     )  # the dial's, by the name it has in YAML
     assert "default `20000`" in page
     assert "at least 0, below 4,294,967,296" in page
@@ -74,7 +74,7 @@ def test_what_a_key_takes_is_said_in_words() -> None:
 
     told = [reference.entry("", name, field) for name, field in Small.model_fields.items()]
     assert [each.partition('takes">')[2].partition("</span>")[0] for each in told] == [
-        "a list of text; default `[a, b]`",
+        "a list of texts; default `[a, b]`",
         "number, above 0, at most 1; default `0.5`",
         "`one` or `two`; default `one`",
         "true or false; default `true`",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE = re.compile(r"^<!-- certificate: ([a-z0-9-]+) -->$", re.MULTILINE)
 """On a line of its own, where a page shows the certificate of a run."""
-TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false", NoneType: "nothing", Any: "anything"}
+TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "anything"}
 PLAIN = {"<int range>": "NUMBER", "<float range>": "NUMBER", "<float>": "NUMBER", "<path>": "PATH", "<list[Path]>": "PATH",
          " <list[str]>": "", "<str>": "TEXT", "{": "", "}": "", "[[": "[", "]]": "]", "...": ""}  # fmt: skip
 """What a command line's help calls things, and what whoever reads it does."""
@@ -129,8 +129,10 @@ def in_words(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{each or '(empty)'}`" for each in parts)
     if origin in (Union, UnionType):
-        return " or ".join(dict.fromkeys(in_words(each) for each in parts))
-    return f"a list of {in_words(parts[0])}" if origin is tuple else "names with values"
+        return " or ".join(dict.fromkeys(in_words(each) for each in parts if each is not NoneType))
+    if origin is tuple:
+        return {"text": "a list of texts", "number": "a list of numbers"}.get(in_words(parts[0]), "a list of parts, each with keys")
+    return "names with values"
 
 
 def as_yaml(value: Any) -> str:
