@@ -3,7 +3,7 @@
     python benchmarks/certificate.py RUN docs/certificates/NAME.html
 
 Of a path that begins at the root only the last name is left, in the command that is printed too. The page is written from a
-copy without weights, so nothing in RUN changes, and without the reading view, which stays beside the run.
+copy without weights that is called NAME, so nothing in RUN changes, and without the reading view, which stays beside the run.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ PATH = re.compile(r"(?<![\w:/.<])/(?:[\w.+@-]+/)+(?=[\w.+@-])|\b[A-Za-z]:\\(?:[\
 MOST_BYTES = 400_000
 
 
-def certificate(run: Path) -> str:
-    """The page of a run, without paths; `python …/cli.py run` is `wellread run`. Raises what `write_report` raises."""
+def certificate(run: Path, name: str) -> str:
+    """The page of a run under another name, without paths; `python …/cli.py run` is `wellread run`. Raises what `write_report` raises."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / run.name
+        copy = Path(folder) / name
         shutil.copytree(run, copy, ignore=LEFT_OUT)
         (copy / "reading.html").unlink(missing_ok=True)
         page = PATH.sub("", write_report(copy).read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ def certificate(run: Path) -> str:
 
 def main() -> None:
     run, out = Path(sys.argv[1]), Path(sys.argv[2])
-    page = certificate(run)
+    page = certificate(run, out.stem)
     out.write_text(page, encoding="utf-8", newline="\n")
     size = len(page.encode())
     print(

@@ -44,9 +44,7 @@ def test_every_key_of_a_recipe_is_in_its_reference() -> None:
         ":   Width of the adapter: a wider one remembers more, and forgets more; `auto` sizes it to the text (8 to 128)."
         in page
     )
-    assert (
-        '`from` <span class="takes">text; default none</span>' in page
-    )  # the dial's, by the name it has in YAML
+    assert '`from` <span class="takes">text; default none</span>' in page  # the dial's, by the name it has in YAML
     assert "default `20000`" in page
     assert "at least 0, below 4,294,967,296" in page
     for place, record in reference.records(Recipe):
@@ -88,14 +86,14 @@ def test_every_verb_and_option_is_in_the_command_reference() -> None:
     from wellread.cli import app
 
     page = reference.commands_page()
-    verbs = get_command(app).commands  # type: ignore[attr-defined]
+    verbs = get_command(app).commands
     assert {"run", "write", "list", "doctor"} <= set(verbs)
     for name, verb in verbs.items():
         section = page[page.index(f"## {name} {{ #{name} }}") :].partition("\n## ")[0]
         for parameter in verb.params:
             wanted = max(parameter.opts, key=len) if parameter.param_type_name == "option" else parameter.metavar or ""
             assert wanted.strip("[]{}") in section, (name, wanted)
-    assert "`--best-of NUMBER`\n:   Candidates for each passage of a chapter, chosen by the book's style." in page
+    assert "`--top-k NUMBER`\n:   Keep this many of the likeliest tokens; 0: all. \\[default: 0; x>=0]" in page
     assert "    wellread run [OPTIONS] RECIPE [TEXT…]" in page
 
 

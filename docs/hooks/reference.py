@@ -131,7 +131,9 @@ def in_words(annotation: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(in_words(each) for each in parts if each is not NoneType))
     if origin is tuple:
-        return {"text": "a list of texts", "number": "a list of numbers"}.get(in_words(parts[0]), "a list of parts, each with keys")
+        return {"text": "a list of texts", "number": "a list of numbers"}.get(
+            in_words(parts[0]), "a list of parts, each with keys"
+        )
     return "names with values"
 
 
