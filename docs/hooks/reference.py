@@ -186,7 +186,8 @@ def _plain(words: str) -> str:
 
 
 def _safe(text: str) -> str:
-    return text.replace("[required]", "*Must be given.*").replace("<", "&lt;").replace("[", "\\[").strip()
+    text = " ".join(text.replace("[required]", "*Must be given.*").split())
+    return text.replace("<", "&lt;").replace("[", "\\[")
 
 
 def metrics_page() -> str:
