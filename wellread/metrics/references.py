@@ -30,10 +30,12 @@ def reference_valid(evidence: Evidence) -> list[Measurement]:
 
 
 def work_f1(evidence: Evidence) -> list[Measurement]:
+    """F1 of the works (songs, books) that texts name, each counted once a text; precision and recall beside it."""
     return _f1(evidence, "work_f1", lambda each: each.works)
 
 
 def line_f1(evidence: Evidence) -> list[Measurement]:
+    """F1 of the places, one by one; a range of three lines is three. Precision and recall beside it."""
     return _f1(evidence, "line_f1", lambda each: each.lines)
 
 
