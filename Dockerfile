@@ -33,7 +33,7 @@ VOLUME ["/home/reader/runs"]
 FROM wellread AS lab
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "healthy.py", "http://127.0.0.1:8000/api"]
-CMD ["jupyter", "lab", "--ip=0.0.0.0", "--port=8000", "--no-browser", "--ServerApp.root_dir=/home/reader"]
+CMD ["jupyter-lab", "--ip=0.0.0.0", "--port=8000", "--no-browser", "--ServerApp.root_dir=/home/reader"]
 
 FROM wellread AS studio
 EXPOSE 7860

@@ -156,6 +156,8 @@ def service(image: Image, name: str, **environment: str) -> Iterator[tuple[str, 
 
     words = here(of("CMD", name)[0].listed)
     words[0] = shutil.which(words[0], path=image.environment["PATH"]) or words[0]
+    if name == "lab" and hasattr(os, "geteuid") and os.geteuid() == 0:
+        words.append("--allow-root")  # which the image's user is not
     if name == "api":
         words[words.index("embedded")] = str(image.root / "tiny")
     log = image.root / f"{name}.log"
@@ -163,7 +165,7 @@ def service(image: Image, name: str, **environment: str) -> Iterator[tuple[str, 
         words, cwd=image.here, env=image.environment | environment, stdout=said, stderr=subprocess.STDOUT,
     ) as running:  # fmt: skip
         try:
-            for _ in range(1200):
+            for _ in range(2400):
                 if running.poll() is not None:
                     raise AssertionError(
                         f"{words} ended with {running.returncode}: {log.read_text(encoding='utf-8')[-2000:]}"
