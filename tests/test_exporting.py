@@ -104,6 +104,11 @@ def test_a_folder_has_what_vllm_reads(run: Run, tmp_path: Path) -> None:
     config = json.loads((tmp_path / "m" / "config.json").read_text(encoding="utf-8"))
     assert (config["architectures"], config["dtype"]) == (["LlamaForCausalLM"], "bfloat16")
     assert "quantization_config" not in config
+    # as transformers 4 names them: it would take 10000 for a base of the angles that it does not find
+    assert (config["torch_dtype"], config["rope_theta"]) == ("bfloat16", config["rope_parameters"]["rope_theta"])
+    words = json.loads((tmp_path / "m" / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert words["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert not {"backend", "is_local", "local_files_only"} & words.keys()
     ends = json.loads((tmp_path / "m" / "generation_config.json").read_text(encoding="utf-8"))
     assert ends["eos_token_id"] == config["eos_token_id"]
     names = {path.name for path in (tmp_path / "m").iterdir()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from wellread import storage, weights
 from wellread.errors import UsageError
 from wellread.exporters import Leaving
+from wellread.exporters.merged import tell_older_readers
 from wellread.weights.saving import RECORD
 
 
@@ -21,6 +22,7 @@ def write_adapter(leaving: Leaving, folder: Path) -> Path:
     if leaving.alpha != 1:
         _scale(model, leaving)
     weights.save(model, leaving.tokenizer, folder, method="lora", base=leaving.base)
+    tell_older_readers(folder)
     _name_base(folder, leaving.hub_base or Path(leaving.base or "").name)
     return folder
 

@@ -34,6 +34,8 @@ FORCED = 1e6
 """Added to the logit of a token that is to be taken."""
 ORDER = ("penalties", "temperature", "top_k", "top_p", "min_p")
 """llama.cpp's samplers in the order of transformers."""
+GREEDY = ("penalties", "top_k")
+"""Those that a text of the likeliest tokens needs: `top_p` would sort the whole vocabulary at every token."""
 
 
 def available() -> bool:
@@ -294,16 +296,17 @@ class GgufModel:
 
 
 def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> dict[str, Any]:
+    greedy = sampling.temperature == 0
     return {
         "prompt": list(ids),
         "n_predict": tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
+        "top_k": 1 if greedy else sampling.top_k,
         "min_p": sampling.min_p,
         "repeat_penalty": sampling.repetition_penalty,
         "repeat_last_n": 2**31 - 1,
-        "samplers": list(ORDER),
+        "samplers": list(GREEDY if greedy else ORDER),
         "seed": seed % (2**32 - 1),
         "cache_prompt": False,
     }
