@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import secrets
 import signal
 import threading
@@ -50,7 +51,9 @@ def started(path: Path, window: int, *, exact: bool = False) -> tuple[Any, Line]
     if exact:
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    threads = max(1, psutil.cpu_count(logical=False) or 1)
+    # more threads than cores that this process may use wait for each other at every matrix
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, min(psutil.cpu_count(logical=False) or 1, allowed))
     for each in (params.cpuparams, params.cpuparams_batch):
         each.n_threads = threads
         each.poll = 0  # threads that spin while they wait crawl as soon as another program wants a core
