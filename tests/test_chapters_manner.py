@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wellread.manner import Manner, english, english_ordinal, french, french_ordinal, manner_of, to_roman
+from wellread.manner import Manner, english, english_ordinal, french, french_ordinal, manner_of, title_in, to_roman
 from wellread.types import Document
 
 
@@ -54,6 +54,13 @@ def test_a_title_behind_the_number_in_capitals() -> None:
     manner = manner_of(book(("CHAPTER III: THE INN", "CHAPTER III: THE INN"), ("Epilogue", "Epilogue")))
     assert manner.head(1, "The sea").text == "CHAPTER IV: THE SEA"
     assert manner.head(2).text == "CHAPTER V"
+
+
+def test_a_title_is_short_and_keeps_to_its_capitals() -> None:
+    assert title_in("\n**The Sea-Chest.**\nIt was late.", 3) == "The Sea-Chest"
+    assert title_in("THE SEA-CHEST", 3) == "THE SEA-CHEST"
+    assert title_in("PANIOLA BWENDr. Livesey", 9) == ""
+    assert title_in("It was late and nobody came", 3) == ""
 
 
 def test_a_book_without_numbers_has_titles_only_and_one_without_headings_is_counted() -> None:

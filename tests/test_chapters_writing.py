@@ -14,7 +14,7 @@ from wellread.chaptering import last_pages, usual_words
 from wellread.choosing import distinct, loop_start, spoken, yardstick_of
 from wellread.corpus.epub import load
 from wellread.corpus.ingest import write_corpus
-from wellread.drafting import Chapter, Desk, Draft, draft_chapters, joinable, trailing_run
+from wellread.drafting import Chapter, Desk, Draft, closed, draft_chapters, joinable, trailing_run
 from wellread.manner import manner_of
 from wellread.matching import Index
 from wellread.testing import prose, tiny_model
@@ -164,6 +164,22 @@ def test_of_several_candidates_the_one_in_the_books_words_is_taken() -> None:
     assert measure.choose([], [alien, like, alien, alien[:3]]) == 1
     assert measure.style(like) < measure.style(alien)
     assert "most frequent words" in measure.kind
+
+
+@pytest.mark.parametrize(
+    ("text", "ended"),
+    [
+        ('"No," he said. "It is late.', '"No," he said. "It is late."'),
+        ("“No,” he said. “It is late.", "“No,” he said. “It is late.”"),
+        ("« Non. Il est tard.", "« Non. Il est tard.\N{NO-BREAK SPACE}»"),
+        ('"No," he said.\n\nIt was late.', '"No," he said.\n\nIt was late.'),
+        ('of the parrot." And he left.', 'of the parrot." And he left.'),
+        ('"It is late."', '"It is late."'),
+        ("", ""),
+    ],
+)
+def test_a_chapter_leaves_no_speech_open(text: str, ended: str) -> None:
+    assert closed(text) == ended
 
 
 def test_longer_texts_are_expected_to_repeat_more() -> None:

@@ -209,7 +209,7 @@ def _ended(desk: Desk, draft: Draft) -> bool:
 
 def _close(desk: Desk, draft: Draft) -> None:
     """End the chapter with a sentence, and say how it came out."""
-    text = _to_a_sentence(draft.text.strip(), desk.words)
+    text = closed(_to_a_sentence(draft.text.strip(), desk.words))
     said = spoken(text)
     share, own = distinct(said), desk.measure.own_distinct(len(said))
     notes = []
@@ -227,6 +227,17 @@ def _to_a_sentence(text: str, wanted: int) -> str:
     ends = [(abs(len(text[: end.end()].split()) - wanted), end.end()) for end in _SENTENCE_END.finditer(text)]
     near = [(off, end) for off, end in ends if 2 * off <= wanted]
     return text[: min(near)[1]] if near else text
+
+
+def closed(text: str) -> str:
+    """The text with the mark that ends a speech, where its last paragraph leaves one open."""
+    last = text.rpartition("\n")[2]
+    for opens, closes in (("“", "”"), ("«", "\N{NO-BREAK SPACE}»")):
+        if last.rfind(opens) > last.rfind(closes[-1]):
+            return text + closes
+    place = last.rfind('"')
+    before, after = last[place - 1 : place] if place > 0 else " ", last[place + 1 : place + 2]
+    return text + '"' if place >= 0 and before in " (—–-" and after.strip() else text
 
 
 def trailing_run(text: str, index: Index, most: int) -> int:

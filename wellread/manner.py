@@ -12,6 +12,7 @@ from wellread.types import Document
 Speller = Callable[[int], str]
 NOT_CHAPTERS = frozenset({"appendix", "volume", "book", "part", "special"})
 PASSAGE = re.compile(r"passage \d+")
+SLIPPED = re.compile(r"\b[^\W\d_a-z]{3,}[a-z]")
 LOOKED_AT = 600
 """Characters at a document's beginning within which its heading stands."""
 MOST_SPELLED = 99
@@ -249,8 +250,10 @@ def french_ordinal(number: int) -> str:
 
 
 def title_in(text: str, longest: int) -> str:
-    """What of a model's words may be a title: the first line with letters, if it has at most so many words; else nothing."""
+    """What of a model's words may be a title: the first line with letters, if it has at most so many words and none that
+    slips out of its capitals, as `BWENDr` does; else nothing."""
     for line in (each.strip(" \t*_#") for each in text.split("\n")):
         if letters(line):
-            return line.rstrip(".,;: ") if len(line.split()) <= longest else ""
+            fits = len(line.split()) <= longest and not SLIPPED.search(line)
+            return line.rstrip(".,;: ") if fits else ""
     return ""
