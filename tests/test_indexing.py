@@ -132,6 +132,19 @@ def test_a_folder_that_was_moved_keeps_its_names_though_a_file_changed_on_the_wa
     assert found == ["texts/handbook.md", "texts/more/note.txt"]
 
 
+def test_one_file_found_elsewhere_takes_no_folder_with_it(texts: Path, tmp_path: Path) -> None:
+    """A folder that is away, as an unmounted disk is, keeps what was indexed of it."""
+    for number in range(3):
+        (texts / f"{number}.txt").write_text(f"Told of day {number}.", encoding="utf-8")
+    indexed(texts)
+    other = tmp_path / "other"
+    other.mkdir()
+    (texts / "more" / "note.txt").rename(other / "note.txt")
+    texts.rename(tmp_path / "away")
+    report = index_texts([other], tmp_path / "store", embedder="none")
+    assert (names(report.removed), report.files) == (["note.txt"], 5)
+
+
 def test_a_store_among_the_texts_is_no_text(texts: Path) -> None:
     index_texts([texts], texts / "store", embedder="none")
     (texts / "store" / "refusal.json").write_text("{}", encoding="utf-8")

@@ -63,25 +63,37 @@ def is_closed(folder: Path) -> bool:
 
 
 def departed(
-    known: Mapping[str, str], found: Collection[str], contents: Collection[str], given: Sequence[Path],
-    documents: Mapping[str, str],
+    known: Mapping[str, str], found: Collection[str], given: Sequence[Path], documents: Mapping[str, str], *,
+    contents: Collection[str], names: Collection[str],
 ) -> set[str]:  # fmt: skip
     """Files of a store (-> hash) that are no more: gone from below what was named, or moved to where it was named now.
 
-    `found` are those that were found below it, readable or not, `contents` the hashes of the readable ones, `documents`
-    what the store calls its own. A file that is gone from its place has moved where its content was found elsewhere; and
-    with one file of a folder have moved, or gone, all that are no longer there.
+    `documents` is what the store calls them. `found` are those that were found below what was named, readable or not,
+    `contents` the hashes of the readable ones, and `names` what they would be called. A file that is gone from its place has
+    moved where its content was found elsewhere; and with it all of its folder that are gone, where at least half of these
+    were found by content or name.
     """
     roots = [real_path(path) for path in given]
     named = {key for key in known if key not in found and any(Path(key).is_relative_to(root) for root in roots)}
     vanishing = {key for key in known if key not in found and key not in named and vanished(Path(key))}
     moved = {key for key in vanishing if known[key] in contents}
-    left = {folder_of(key, documents.get(key, "")) for key in moved} - {""}
-    return named | moved | {key for key in vanishing if folder_of(key, documents.get(key, "")) in left}
+    folders: dict[str, list[str]] = {}
+    for key in vanishing:
+        folders.setdefault(folder_of(key, documents.get(key, "")), []).append(key)
+    for folder, keys in folders.items():
+        again = [key for key in keys if known[key] in contents or plain(documents[key]) in names]
+        if folder and moved.intersection(keys) and 2 * len(again) >= len(keys):
+            moved |= set(keys)
+    return named | moved
 
 
 def folder_of(key: str, document: str) -> str:
     """The folder that was named when a file was indexed, which its document's id begins with; empty where it was the file."""
-    below = re.sub(r" \(\d+\)$", "", document).partition("/")[2]
+    below = plain(document).partition("/")[2]
     path = Path(key).as_posix()
     return path.removesuffix(f"/{below}") if below and path.endswith(f"/{below}") else ""
+
+
+def plain(document: str) -> str:
+    """A document's id without the number that tells it from another of its name."""
+    return re.sub(r" \(\d+\)$", "", document)

@@ -15,6 +15,9 @@ from wellread.terminal import echo, note, print_json, watching
 if TYPE_CHECKING:
     from wellread.indexing import IndexReport
 
+SHOWN = 5
+"""Files that are named of those that cannot be read."""
+
 
 def index(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT…", help="Files or folders; what went from them goes.")],
@@ -61,8 +64,9 @@ def index(
         )  # fmt: skip
     for each in report.skipped:
         note(f"passed over: {each.source}: {each.reason}")
-    for file in report.kept:
-        note(f"kept as it was, for it cannot be read now: {file}")
+    if report.kept:
+        shown = ", ".join(report.kept[:SHOWN]) + (", …" if len(report.kept) > SHOWN else "")
+        note(f"kept as it was, for it cannot be read now: {shown} ({len(report.kept):,} files)")
     refusal = None
     if calibrate is not None:
         from wellread.calibrating import calibrate as learn

@@ -122,7 +122,10 @@ def index_texts(
         there = {file.key for file in files if file.content != EMPTY} | unread
         there |= out_of_sight(known, there, given)
         named = work.documents()
-        going = departed(known, there, {file.content for file in files}, given, named) | work.incomplete()
+        going = work.incomplete() | departed(
+            known, there, given, named,
+            contents={file.content for file in files}, names={file.document for file in files},
+        )  # fmt: skip
         staying = {key: name for key, name in named.items() if key not in going}
         outlines = outlined(fresh, staying, given, skipped, unread, strict=strict, watch=watch)
         if work.table is None:
