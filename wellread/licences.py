@@ -40,12 +40,14 @@ def base_license(base: str | None, *, offline: bool = False) -> Licensed:
 
 
 def text_license(recipe: Recipe, documents: Sequence[Document], given: str = "") -> Licensed:
-    """What the user says; CC0 of the embedded texts; of any other, nothing."""
+    """What the user says; CC0 of the embedded texts, and of what our templates make of them; of any other, nothing."""
     if given:
         return Licensed(given.lower() if re.fullmatch(r"[\w.+-]+", given) else "", given)
     embedded = {*library_texts(), *library_data()}
     names = recipe.corpus.texts
     sources = {Path(document.source).stem for document in documents}
+    if recipe.synthesis is not None and recipe.synthesis.writer == "templates":
+        sources -= {"examples"}
     if (
         names
         and all(name.startswith("library:") for name in names)

@@ -59,12 +59,15 @@ def sentence_pieces(folder: Path) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=[*special, *bytes_], show_progress=False)
-    tokenizer.train_from_iterator([TEXT.encode("ascii", "ignore").decode().replace("\n\n", " ")] * 3, trainer)
+    plain = TEXT.encode("ascii", "ignore").decode().replace("\n\n", " ")
+    tokenizer.train_from_iterator([plain, plain, plain, "a  b   c    d " * 200], trainer)
     tokenizer.post_processor = processors.TemplateProcessing("<bos> $A", special_tokens=[("<bos>", 2)])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<eos>", unk_token="<unk>", pad_token="<pad>",
         additional_special_tokens=[AddedToken("<start_of_turn>", special=True)],
     )  # fmt: skip
+    runs = ["▁▁", "\n\n", "\n\n\n"]
+    fast.add_tokens([AddedToken(each, normalized=False, special=False) for each in runs])
     fast.save_pretrained(folder)
     return weights.open_tokenizer(folder)
 

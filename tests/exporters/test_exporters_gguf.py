@@ -161,6 +161,20 @@ def test_llama_cpp_foresees_what_transformers_does(tmp_path: Path, make: Callabl
 
 
 @in_runtime
+def test_runs_of_spaces_and_line_breaks_are_read_and_written_as_such(tmp_path: Path) -> None:
+    """Gemma has tokens of its own for them, which its tokenizer lists beside the others."""
+    from wellread.generation.gguf import GgufModel
+
+    model, tokenizer = gemma3(tmp_path)
+    assert tokenizer.convert_tokens_to_ids("▁▁") in tokenizer("7  7")["input_ids"]
+    opened = GgufModel(write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path), "toy")
+    for text in ("a b", "a  b", "7  7", "7   7", "7" + " " * 9 + "b", "  a\n\n  b\n\n\n\nc ", "   "):
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert opened.spell(text) == ids
+        assert opened._ask("/detokenize", {"tokens": ids})["content"] == text
+
+
+@in_runtime
 def test_both_write_the_same_texts_or_part_within_rounding(tmp_path: Path) -> None:
     from wellread.verifying import check, write_on
 

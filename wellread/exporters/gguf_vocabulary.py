@@ -9,6 +9,7 @@ from typing import Any
 from wellread.errors import ModelError
 from wellread.weights import document_start
 
+SPACE = "▁"
 SPLITTERS = {
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "llama-bpe",
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
@@ -64,6 +65,9 @@ def _sentence_pieces(writer: Any, told: Mapping[str, Any], tokenizer: Any, size:
     for index, token in enumerate(tokens):
         if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
             types[index] = TokenType.BYTE
+        # Gemma's runs of spaces: they are merged like others, and of an added token llama.cpp would print the sign itself
+        if types[index] == TokenType.USER_DEFINED and SPACE in token and token in ranks:
+            types[index] = TokenType.NORMAL
     if tokenizer.unk_token_id is not None:
         types[tokenizer.unk_token_id] = TokenType.UNKNOWN
     normalizer = json.dumps(told.get("normalizer") or {})
