@@ -32,16 +32,16 @@ VOLUME ["/home/reader/runs"]
 
 FROM wellread AS lab
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "healthy.py", "http://127.0.0.1:8000/api"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["python", "healthy.py", "http://127.0.0.1:8000/api"]
 CMD ["jupyter-lab", "--ip=0.0.0.0", "--port=8000", "--no-browser", "--ServerApp.root_dir=/home/reader"]
 
 FROM wellread AS studio
 EXPOSE 7860
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "healthy.py", "http://127.0.0.1:7860/", "--password", "WELLREAD_STUDIO_PASSWORD"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["python", "healthy.py", "http://127.0.0.1:7860/", "--password", "WELLREAD_STUDIO_PASSWORD"]
 CMD ["wellread", "studio", "--host", "0.0.0.0", "--port", "7860"]
 
 # the last, so what is built where no target is named
 FROM wellread AS api
 EXPOSE 8080
-HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["python", "healthy.py", "http://127.0.0.1:8080/healthz", "--key-file", "/run/secrets/api_keys"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=120s CMD ["python", "healthy.py", "http://127.0.0.1:8080/healthz", "--key-file", "/run/secrets/api_keys"]
 CMD ["wellread", "serve", "embedded", "--host", "0.0.0.0", "--port", "8080", "--key-file", "/run/secrets/api_keys"]

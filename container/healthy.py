@@ -25,7 +25,7 @@ def main() -> int:
         headers["Authorization"] = f"Basic {packed}"
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(urllib.request.Request(asked.url, headers=headers), timeout=5) as answer:
+        with direct.open(urllib.request.Request(asked.url, headers=headers), timeout=10) as answer:
             return int(answer.status != 200)
     except OSError as error:
         sys.stderr.write(f"{asked.url}: {error}\n")
