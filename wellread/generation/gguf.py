@@ -305,7 +305,7 @@ def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> 
         "top_k": 1 if greedy else sampling.top_k,
         "min_p": sampling.min_p,
         "repeat_penalty": sampling.repetition_penalty,
-        "repeat_last_n": 2**31 - 1,
+        "repeat_last_n": len(ids) + tokens,  # all there is: the runtime sets so many places aside for every request
         "samplers": list(GREEDY if greedy else ORDER),
         "seed": seed % (2**32 - 1),
         "cache_prompt": False,
