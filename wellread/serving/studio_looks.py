@@ -4,7 +4,7 @@ CSS = """
 .gradio-container { width: 100% !important; min-width: 0 !important; max-width: 1240px !important; box-sizing: border-box; }
 .gradio-container main { padding: 0 8px !important; min-width: 0 !important; }
 .gradio-container .html-container { padding: 0 !important; }
-@media (max-width: 640px) { .gradio-container .app { padding: 8px 4px !important; } }
+.gradio-container input[role="listbox"] { text-overflow: ellipsis; padding-right: 28px; }
 .dark { --color-accent: var(--primary-400); }
 .wr-title { font-size: 1.4rem; font-weight: 600; margin: .6rem 0 .2rem; }
 .wr-card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 12px 16px; margin-bottom: 10px;

@@ -16,6 +16,8 @@ from wellread.retrieval.prompt import label
 from wellread.serving.studio_runs import Status
 from wellread.types import Chunk
 
+FEW = 10
+"""Points of a curve that are drawn as they are: a mean over so few would hide where it goes."""
 AROUND = 500
 """Characters of a document that are shown before and after the words of a citation."""
 
@@ -111,7 +113,11 @@ def followed(status: Status) -> str:
     """A run as it goes: its state, the time left, both curves, what was written last."""
     head = f'<p class="wr-state wr-{status.state}"><strong>{escape(status.name)}</strong>: {escape(status.doing)}'
     if status.share is not None and status.state == "working":
-        left = f", {duration(status.seconds_left)} of training left" if status.seconds_left is not None else ""
+        left = (
+            f", {duration(status.seconds_left)} of training left"
+            if status.seconds_left is not None and status.share < 1
+            else ""
+        )
         bar = f'<progress value="{status.share:.3f}" max="1" aria-label="training">{status.share:.0%}</progress>'
         head += f" ({status.share:.0%}{left})</p>{bar}"
     else:
@@ -153,7 +159,9 @@ def curve(title: str, unit: str, points: Sequence[tuple[int, float]], *, smooth:
     caption = f"<figcaption><strong>{title}</strong> ({unit}): {told}</figcaption>"
     if len(points) < 2:
         return f'<figure class="wr-curve">{caption}</figure>'
-    values = smoothed([value for _, value in points]) if smooth else [value for _, value in points]
+    values = (
+        smoothed([value for _, value in points]) if smooth and len(points) >= FEW else [value for _, value in points]
+    )
     grid = ticks(min(values), max(values), 3)
     low, high = grid[0], grid[-1] if grid[-1] > grid[0] else grid[0] + 1
     first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
