@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from wellread.errors import MissingPackage, ModelError
-from wellread.generation.gguf import GgufModel
+from wellread.generation.gguf import GgufModel, _request
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
 from wellread.models import open_model
@@ -150,3 +150,8 @@ def test_a_guarded_stream_is_what_the_guard_lets_be_written() -> None:
     assert "".join(texts(guarded, PROMPT, sampling)) == sample.completion
     with pytest.raises(ModelError, match="guard"):
         guarded.stream([(PROMPT, sampling)], likeliest=1)
+
+
+def test_a_repetition_penalty_looks_back_over_all_tokens_and_sets_no_more_places_aside() -> None:
+    request = _request([1, 2, 3], Sampling(repetition_penalty=1.1), 0, 5)
+    assert request["repeat_last_n"] == 8
