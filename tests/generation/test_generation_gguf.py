@@ -152,6 +152,7 @@ def test_a_guarded_stream_is_what_the_guard_lets_be_written() -> None:
         guarded.stream([(PROMPT, sampling)], likeliest=1)
 
 
-def test_a_repetition_penalty_looks_back_over_all_tokens_and_sets_no_more_places_aside() -> None:
-    request = _request([1, 2, 3], Sampling(repetition_penalty=1.1), 0, 5)
-    assert request["repeat_last_n"] == 8
+@pytest.mark.parametrize(("length", "places"), [(3, 8), (2000, 64)])
+def test_a_repetition_penalty_looks_back_over_what_was_said_last(length: int, places: int) -> None:
+    request = _request([1] * length, Sampling(repetition_penalty=1.1), 0, 5)
+    assert request["repeat_last_n"] == places
