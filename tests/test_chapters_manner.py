@@ -58,6 +58,7 @@ def test_a_title_behind_the_number_in_capitals() -> None:
 
 def test_a_title_is_short_and_keeps_to_its_capitals() -> None:
     assert title_in("\n**The Sea-Chest.**\nIt was late.", 3) == "The Sea-Chest"
+    assert title_in("2\nThe Sea-Chest", 3) == "The Sea-Chest"
     assert title_in("THE SEA-CHEST", 3) == "THE SEA-CHEST"
     assert title_in("PANIOLA BWENDr. Livesey", 9) == ""
     assert title_in("It was late and nobody came", 3) == ""

@@ -117,7 +117,8 @@ def _open(desk: Desk, draft: Draft) -> None:
     step, manner = len(draft.chapters) + 1, desk.manner
     title = ""
     if manner.titled:
-        settings = replace(desk.sampling, max_tokens=TITLE_TOKENS, n=1)
+        # headings are alike: a penalty on what was said before would drive the model out of their manner
+        settings = replace(desk.sampling, max_tokens=TITLE_TOKENS, n=1, repetition_penalty=1.0)
         before = [*manner.shown, *(chapter.head for chapter in draft.chapters)][-SHOWN:]
         shown = "\n\n".join([*before, manner.beginning(step)])
         taken = {*manner.titles, *(letters(chapter.head) for chapter in draft.chapters)}

@@ -253,7 +253,7 @@ def title_in(text: str, longest: int) -> str:
     """What of a model's words may be a title: the first line with letters, if it has at most so many words and none that
     slips out of its capitals, as `BWENDr` does; else nothing."""
     for line in (each.strip(" \t*_#") for each in text.split("\n")):
-        if letters(line):
+        if any(sign.isalpha() for sign in line):
             fits = len(line.split()) <= longest and not SLIPPED.search(line)
             return line.rstrip(".,;: ") if fits else ""
     return ""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from wellread.errors import MissingPackage, ModelError
-from wellread.generation.gguf import GgufModel
+from wellread.generation.gguf import GgufModel, _request
 from wellread.generation.guard import NOTHING, Guard
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
@@ -207,3 +207,9 @@ def test_a_guarded_stream_is_what_the_guard_lets_be_written() -> None:
     assert "".join(texts(guarded, PROMPT, sampling)) == sample.completion
     with pytest.raises(ModelError, match="guard"):
         guarded.stream([(PROMPT, sampling)], likeliest=1)
+
+
+@pytest.mark.parametrize(("length", "places"), [(3, 8), (2000, 64)])
+def test_a_repetition_penalty_looks_back_over_what_was_said_last(length: int, places: int) -> None:
+    request = _request([1] * length, Sampling(repetition_penalty=1.1), 0, 5)
+    assert request["repeat_last_n"] == places

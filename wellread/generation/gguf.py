@@ -30,6 +30,9 @@ STRETCH = 24
 CHARACTER = 4
 """Tokens at most that spell one character: its bytes."""
 SEPARATOR = "<|endoftext|>"
+PENALISED = 64
+"""Tokens that a repetition penalty looks back over, as llama.cpp has it by default: over a window full of prose it would make
+every common word unlikely, and the runtime sets a place aside for each of them in every request."""
 FORCED = 1e6
 """Added to the logit of a token that is to be taken."""
 ORDER = ("penalties", "temperature", "top_k", "top_p", "min_p")
@@ -305,7 +308,7 @@ def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> 
         "top_k": 1 if greedy else sampling.top_k,
         "min_p": sampling.min_p,
         "repeat_penalty": sampling.repetition_penalty,
-        "repeat_last_n": len(ids) + tokens,  # all there is: the runtime sets so many places aside for every request
+        "repeat_last_n": min(len(ids) + tokens, PENALISED),
         "samplers": list(GREEDY if greedy else ORDER),
         "seed": seed % (2**32 - 1),
         "cache_prompt": False,
