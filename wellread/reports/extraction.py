@@ -24,8 +24,8 @@ SPLITS = {
     "held_out": "Texts it was not taught on, fold by fold",
     "blind": "The blind test: texts that nothing was chosen by",
 }
-SHOWN = 60
-"""Texts of each list on the page, at most."""
+OPEN, SHOWN = 5, 60
+"""Texts of each list that are seen at once, and those on the page at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,21 @@ def extraction_verdict(record: ExtractionRecord) -> str:
         sentences.append(f"On lines it surely beats {listed(better)}.")
     if unsure:
         sentences.append(f"It does not surely beat {listed([each.partition(' by ')[0] for each in unsure], 'or')}.")
-    return " ".join(sentences)
+    return " ".join([*sentences, *_of_blind(record, rows)])
+
+
+def _of_blind(record: ExtractionRecord, rows: Mapping[tuple[str, str, str], Measurement]) -> list[str]:
+    """What the blind texts say, where there are any: lines found, and whom it does not surely beat on them."""
+    row = rows.get(("line_f1", record.trained, "blind"))
+    if row is None or row.value is None:
+        return []
+    gaps = {
+        each: rows.get(("line_f1", f"{record.trained} - {each}", "blind"))
+        for each in ("few-shot", "pattern", "encoder")
+    }
+    level = [each for each, gap in gaps.items() if gap is not None and gap.value is not None and sign(gap) < 1]
+    unsure = f", and does not surely beat {listed(level, 'or')} there" if level else ""
+    return [f"On the {row.n} blind texts it found lines with {number(row.value, row)}{unsure}."]
 
 
 def render_extraction(record: ExtractionRecord, environment: Environment) -> str:
@@ -131,7 +145,7 @@ def render_extraction(record: ExtractionRecord, environment: Environment) -> str
     lines = next((row.value for row in record.measurements if (row.name, row.subject, row.split) == wanted), None)
     return environment.get_template("extraction.html").render(
         record=record, seal=seal(record.name), figure=None if lines is None else f"{lines:.2f}",
-        verdict=extraction_verdict(record), required=extraction_required(record),
+        verdict=extraction_verdict(record), open=OPEN, required=extraction_required(record),
         tables=[table for split in SPLITS if (table := _table(record, split)).lines],
         notes=[row for row in record.measurements if row.subject == "encoder" and row.value is None and not row.n],
         failed=failed[:SHOWN], more_failed=max(0, len(failed) - SHOWN), wrong=wrong[:SHOWN],

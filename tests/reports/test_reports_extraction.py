@@ -1,0 +1,41 @@
+"""Measurements of an extraction in, its page's verdict and lists of faults out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bs4 import BeautifulSoup
+
+from wellread.recipe import load_recipe
+from wellread.reports.extraction import OPEN, Asked, ExtractionRecord, extraction_verdict, render_extraction
+from wellread.reports.page import environment
+from wellread.types import Measurement
+
+
+def row(subject: str, value: float, low: float, high: float, split: str = "held_out") -> Measurement:
+    return Measurement(
+        "line_f1", value, subject=subject, split=split, low=low, high=high, n=40, better="higher", unit="share"
+    )
+
+
+RECORD = ExtractionRecord(
+    "run", load_recipe("references"), "", {},
+    (row("tuned", 0.8, 0.7, 0.9), row("pattern", 0.6, 0.5, 0.7), row("tuned - pattern", 0.2, 0.1, 0.3)), (), "tuned",
+)  # fmt: skip
+
+
+def test_the_verdict_tells_of_the_blind_texts_whatever_they_say() -> None:
+    assert "surely beats pattern by +20.0 points" in extraction_verdict(RECORD)
+    assert "blind" not in extraction_verdict(RECORD)
+    blind = (row("tuned", 0.5, 0.3, 0.7, "blind"), row("tuned - pattern", -0.1, -0.3, 0.1, "blind"))
+    told = extraction_verdict(replace(RECORD, measurements=(*RECORD.measurements, *blind)))
+    assert told.endswith("On the 40 blind texts it found lines with 50.0 %, and does not surely beat pattern there.")
+
+
+def test_of_many_faults_a_few_are_seen_at_once() -> None:
+    asked = tuple(Asked(f"text {number}", "[]", (("tuned", "[1]", False),)) for number in range(OPEN + 3))
+    page = BeautifulSoup(render_extraction(replace(RECORD, asked=asked), environment()), "html.parser")
+    figures = page.select("#failed figure")
+    assert len(figures) == OPEN + 3
+    assert sum(each.find_parent("details") is None for each in figures) == OPEN
+    assert page.select_one("#failed summary").text == "The other 3"
