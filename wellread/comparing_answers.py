@@ -66,6 +66,7 @@ def compare_answers(
         if seen := seen_before(model, questions):
             rows[label] = marked(rows[label], seen)
             notes.append(f"{label}: {seen}")
+        del model  # or the next would be opened beside it
     first, *others = said
     pairs = [
         gap

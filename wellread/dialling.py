@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellread.errors import UsageError
-from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style, watched
+from wellread.gathering import SILENT, Watch, add_style, evidence, opening_samples, wants_style, watched
 from wellread.metrics import STYLE
 from wellread.models import dial_origin, read_name
 from wellread.recipe import Recipe, parse_recipe
@@ -157,7 +157,7 @@ def _measured(turning: _Turning, alpha: float, corpus: Corpus, metrics: Sequence
     held_out = bool(corpus.split.get("held_out"))
     watch.say(f"measuring {of} on held-out text" if held_out else f"measuring {of}")
     sampled = not set(metrics) <= {BITS, RECITED, *STYLE}
-    samples = turning.model.generate(opening_lines(recipe, corpus), sampling(recipe)) if sampled else []
+    samples = opening_samples(turning.model, recipe, corpus) if sampled else []
     gathered = evidence(recipe, corpus, of, model=turning.model, samples=samples, watch=watch)
     if held_out:
         gathered.general = ()

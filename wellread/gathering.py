@@ -76,9 +76,7 @@ def sample_and_measure(
     model = watched(opened(), watch)
     index = Index(corpus.documents)
     watch.say(f"sampling and measuring {subject}")
-    samples = [
-        replace(sample, subject=subject) for sample in model.generate(opening_lines(recipe, corpus), sampling(recipe))
-    ]
+    samples = [replace(sample, subject=subject) for sample in opening_samples(model, recipe, corpus)]
     write_rows(stage.samples, with_matches(samples, index))
     gathered = evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch)
     gathered.cache["index"] = index
@@ -204,6 +202,16 @@ def opening_lines(recipe: Recipe, corpus: Corpus) -> list[Prompt]:
     if recipe.sampling.prompts:
         return list(recipe.sampling.prompts)
     return [opening_line(corpus.part("validation")[0])]
+
+
+def opening_samples(model: LanguageModel, recipe: Recipe, corpus: Corpus) -> list[Sample]:
+    """What a model writes after the opening lines; what was asked in a chat ends with a blank line, for it is no beginning
+    of a sentence that the answer ends."""
+    prompts = opening_lines(recipe, corpus)
+    samples = model.generate(prompts, sampling(recipe))
+    if all(isinstance(prompt, str) for prompt in prompts):
+        return samples
+    return [replace(sample, prompt=sample.prompt.rstrip() + "\n\n") for sample in samples]
 
 
 def _asked(document: Document) -> list[Message]:

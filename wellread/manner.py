@@ -12,7 +12,7 @@ from wellread.types import Document
 Speller = Callable[[int], str]
 NOT_CHAPTERS = frozenset({"appendix", "volume", "book", "part", "special"})
 PASSAGE = re.compile(r"passage \d+")
-SLIPPED = re.compile(r"\b[^\W\d_a-z]{3,}[a-z]")
+SLIPPED = re.compile(r"\b(?![IVXLCDM]+e\b)(?!\w+s\b)[^\W\d_a-z]{3,}[a-z]")
 LOOKED_AT = 600
 """Characters at a document's beginning within which its heading stands."""
 MOST_SPELLED = 99

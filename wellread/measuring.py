@@ -10,7 +10,7 @@ from wellread.asking import ask
 from wellread.dialling import dial_curve
 from wellread.errors import UsageError
 from wellread.facts import Asked, read_questions, run_questions
-from wellread.gathering import SILENT, Watch, add_style, evidence, opening_lines, sampling, wants_style, watched
+from wellread.gathering import SILENT, Watch, add_style, evidence, opening_samples, wants_style, watched
 from wellread.metrics import STYLE
 from wellread.models import open_model, read_name
 from wellread.questions import ANSWERED, Answering
@@ -76,7 +76,7 @@ def measure_model(
     corpus = read_corpus(this.corpus)
     opened = watched(open_model(model, offline=offline, key=key), watch)
     wanted = not metrics or any(name in SAMPLED for name in metrics)
-    samples = opened.generate(opening_lines(recipe, corpus), sampling(recipe)) if wanted else []
+    samples = opening_samples(opened, recipe, corpus) if wanted else []
     gathered = evidence(recipe, corpus, model, model=opened, samples=samples, watch=watch)
     as_the_run_did = wanted and wants_style(recipe.measure.metrics)
     if recipe.measure.style_words and (wants_style(metrics) or as_the_run_did):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from wellread.errors import MissingPackage, ModelError
-from wellread.generation.gguf import GgufModel, _request
+from wellread.generation.gguf import GgufModel, _request, _units
 from wellread.generation.guard import NOTHING, Guard
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
@@ -213,3 +213,9 @@ def test_a_guarded_stream_is_what_the_guard_lets_be_written() -> None:
 def test_a_repetition_penalty_looks_back_over_what_was_said_last(length: int, places: int) -> None:
     request = _request([1] * length, Sampling(repetition_penalty=1.1), 0, 5)
     assert request["repeat_last_n"] == places
+
+
+def test_a_character_whose_last_byte_stands_in_its_middle_too_is_whole() -> None:
+    told = [{"id": 80, "bytes": [0xE3, 0x80, 0x80]}, {"id": 7, "bytes": [104, 97]}, {"id": 7, "bytes": [104, 97]}]
+    answer = {"tokens": [227, 80, 80, 7, 7], "content": "\u3000haha", "completion_probabilities": told}
+    assert [unit.ids for unit in _units(answer)] == [[227, 80, 80], [7], [7]]

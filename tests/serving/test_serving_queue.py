@@ -182,9 +182,9 @@ def test_a_schema_that_takes_too_long_is_ended_and_one_that_passed_is_not_tried_
     tried: list[str] = []
 
     class Counted(Trial):
-        def _run(self, text: str) -> None:
+        def _in_time(self, text: str) -> bool:
             tried.append(text)
-            super()._run(text)
+            return super()._in_time(text)
 
     async def asked(trial: Trial, *schemas: dict[str, Any]) -> None:
         for each in schemas:
@@ -192,8 +192,11 @@ def test_a_schema_that_takes_too_long_is_ended_and_one_that_passed_is_not_tried_
 
     patterns = {"allOf": [{"type": "string", "pattern": "a.*"}]}
     with pytest.raises(Failure, match=r"more than 0\.2 s to compile") as told:
-        asyncio.run(asked(Counted(0.2, "while True: pass"), patterns))
+        asyncio.run(asked(slow := Counted(0.2, "while True: pass"), patterns))
     assert told.value.status == 400
+    with pytest.raises(Failure, match=r"more than 0\.2 s to compile"):
+        asyncio.run(asked(slow, patterns))
+    assert len(tried) == 1
     tried.clear()
     asyncio.run(asked(Counted(20, "import sys; sys.stdin.read()"), {"type": "object"}, patterns, patterns))
     assert len(tried) == 1

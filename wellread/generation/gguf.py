@@ -247,6 +247,9 @@ class GgufModel:
             answer = self._ask("/completion", request | {"cache_prompt": True, "return_tokens": True})
             asked += 1
             units, stopped = _units(answer), _finish(answer) == "stop"
+            if not units and stopped:  # nothing but the end, which no guard refuses
+                yield Token(b"", finish="stop")
+                return
             if not units and not stopped:  # a character's first tokens, and no more of it
                 if wanted == room or not answer["tokens"]:
                     break
@@ -327,6 +330,9 @@ def _units(answer: Mapping[str, Any]) -> list[_Unit]:
     ids, at, found = answer["tokens"], 0, []
     for each in told:
         end = ids.index(each["id"], at) + 1
+        # the last byte of a character may stand in its middle too (U+3000: E3 80 80)
+        while 1 < end - at < len(each["bytes"]) and ids[end : end + 1] == [each["id"]]:
+            end += 1
         near = tuple((other["id"], bytes(other["bytes"])) for other in each.get("top_logprobs", ()))
         found.append(_Unit(ids[at:end], bytes(each["bytes"]), near))
         at = end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastapi.responses import JSONResponse
 
@@ -61,4 +62,5 @@ def without_places(text: str, hidden: Mapping[str, str]) -> str:
     """The text with the hidden names replaced, the longest first, and of every path from a root no more than its last part."""
     for name in sorted(hidden, key=len, reverse=True):
         text = text.replace(name, hidden[name])
+    text = text.replace(str(Path.home()), "~")  # a user's name may have a blank in it
     return _PATH.sub(r"\1", text)

@@ -20,7 +20,7 @@ from wellread.serving.failures import Failure
 SECONDS = 10.0
 """For the trial, with the start of its process."""
 KEPT = 256
-"""Schemas that passed, and are not tried again."""
+"""Schemas that were tried, and are not tried again."""
 PROGRAM = """
 import sys
 from llguidance import LLMatcher, LLTokenizer
@@ -36,7 +36,7 @@ class Trial:
 
     def __init__(self, seconds: float = SECONDS, program: str = PROGRAM) -> None:
         self._seconds, self._program = seconds, program
-        self._passed: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[str, bool] = OrderedDict()
         self._lock = asyncio.Lock()
 
     async def check(self, schema: Mapping[str, Any] | None) -> None:
@@ -44,18 +44,20 @@ class Trial:
         text = "" if schema is None else json.dumps(schema)
         if not any(word in text for word in COSTLY) or find_spec("llguidance") is None:
             return
-        async with self._lock:
-            if text in self._passed:
-                return
-            try:
-                await asyncio.to_thread(self._run, text)
-            except subprocess.TimeoutExpired:
-                raise Failure(400, f"this JSON Schema takes more than {self._seconds:g} s to compile: join fewer patterns.",
-                              "too_costly", "response_format") from None  # fmt: skip
-            self._passed[text] = None
-            if len(self._passed) > KEPT:
-                self._passed.popitem(last=False)
+        if text not in self._known:  # what is known waits for nobody's trial
+            async with self._lock:
+                if text not in self._known:
+                    self._known[text] = await asyncio.to_thread(self._in_time, text)
+                    if len(self._known) > KEPT:
+                        self._known.popitem(last=False)
+        if not self._known.get(text, True):
+            raise Failure(400, f"this JSON Schema takes more than {self._seconds:g} s to compile: join fewer patterns.",
+                          "too_costly", "response_format")  # fmt: skip
 
-    def _run(self, text: str) -> None:
+    def _in_time(self, text: str) -> bool:
         command = [sys.executable, "-c", self._program]
-        subprocess.run(command, input=text.encode(), capture_output=True, timeout=self._seconds, check=False)
+        try:
+            subprocess.run(command, input=text.encode(), capture_output=True, timeout=self._seconds, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return True

@@ -23,7 +23,7 @@ from wellread.training.dropout import dropout
 from wellread.training.estimate import disk_bytes, held_bytes
 from wellread.training.estimate_live import Live
 from wellread.training.foreseen import COPIES, Memory, Sizes, peak
-from wellread.training.lean import lean
+from wellread.training.lean import MOST_COPIED, Copies, lean
 from wellread.weights.held import SCALES_BLOCK, Product
 from wellread.weights.quantising import NF4_BLOCK, linears
 
@@ -78,6 +78,7 @@ class Shapes:
         stepping, comparing = COPIES[stage.keep]
         state = _state(model, stage, machine)
         held = int(held_bytes(model) * share) + (0 if processes == 1 else _gathered(model))
+        held += _cast(model, machine)
         resting = Memory(process=machine.process, weights=held, optimizer=int(state * share))
         memory = peak(
             replace(resting, gradients=int(found["gradients"] * share), activations=found["activations"],
@@ -226,7 +227,7 @@ def _step(model: Any, stage: Stage, machine: Machine, processes: int) -> dict[st
     share = math.ceil(stage.optimizer.batch / processes)
     windows = min(share, stage.optimizer.micro_batch or share)
     rate = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
-    with lean(model), mode:
+    with lean(model, Copies(0)), mode:
         if windows < share:
             for weight in model.parameters():
                 weight.grad = torch.zeros_like(weight) if weight.requires_grad else None
@@ -240,6 +241,18 @@ def _step(model: Any, stage: Stage, machine: Machine, processes: int) -> dict[st
             del hidden
             torch.autograd.backward(loss)
     return live.peak
+
+
+def _cast(model: Any, machine: Machine) -> int:
+    """Bytes of frozen weights below an adapter that are kept in the type of the products as well."""
+    if machine.autocast is None or not hasattr(model, "peft_config"):
+        return 0
+    below = [layer.base_layer.weight for layer in model.modules() if hasattr(layer, "lora_A")]
+    kind = machine.autocast
+    cast = sum(
+        weight.numel() * kind.itemsize for weight in below if weight.dtype.is_floating_point and weight.dtype != kind
+    )
+    return min(MOST_COPIED, cast)
 
 
 @contextmanager
