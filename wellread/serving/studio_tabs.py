@@ -42,7 +42,7 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
         body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
         block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_400",
         button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white", button_primary_text_color_dark="white",
         color_accent="*primary_700", link_text_color="*primary_700", link_text_color_dark="*primary_300",
     )  # fmt: skip
