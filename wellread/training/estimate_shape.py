@@ -249,7 +249,7 @@ def _cast(model: Any, machine: Machine) -> int:
         return 0
     below = [layer.base_layer.weight for layer in model.modules() if hasattr(layer, "lora_A")]
     kind = machine.autocast
-    cast = sum(
+    cast: int = sum(
         weight.numel() * kind.itemsize for weight in below if weight.dtype.is_floating_point and weight.dtype != kind
     )
     return min(MOST_COPIED, cast)
