@@ -387,6 +387,8 @@ def keyboard(walk: Walk, given: argparse.Namespace) -> Any:
     to("Write")
     keys.press("Enter")
     to("Run")
+    keys.type(Path(given.runs_with[0]).name)
+    keys.press("Enter")
     to("Beginning")
     keys.type("The keeper")
     to("number input for Dial")
@@ -408,10 +410,8 @@ def password(walk: Walk, given: argparse.Namespace) -> Any:
     with Served(
         [*base, "--port", str(port)], url, walk.out / "door.log", {**clean, "WELLREAD_STUDIO_PASSWORD": PASSWORD}
     ):
-        refused = walk.browser.new_context().new_page()
-        codes = [
-            refused.goto(f"{url}{place}").status for place in ("", "pages/x/report.html", "config", "gradio_api/info")
-        ]
+        refused = walk.browser.new_context().request
+        codes = [refused.get(f"{url}{place}").status for place in ("", "pages/x/report.html", "config", "gradio_api/info")]
         page = walk.browser.new_context(http_credentials={"username": "me", "password": PASSWORD}).new_page()
         page.goto(url)
         page.locator("button[role=tab]").first.wait_for(timeout=120_000)
