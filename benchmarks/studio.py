@@ -111,7 +111,7 @@ class Walk:
         page = page or self.page
         shown = page.locator(".toast-body").first
         shown.wait_for()
-        said = page.locator(".toast-text").first.inner_text()
+        said = shown.inner_text()
         page.locator(".toast-close").first.click()
         self.pause(page, 500)
         return str(said).strip()
