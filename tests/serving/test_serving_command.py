@@ -136,8 +136,9 @@ def test_the_server_as_a_program(tiny: Path, tmp_path: Path) -> None:
         "--offline",
     ]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
-    ) as server:
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    ) as server:  # fmt: skip
         assert server.stdout is not None
         assert server.stderr is not None
         told = json.loads(server.stdout.readline())

@@ -80,8 +80,10 @@ def book(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sleeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place of wellread's own command: a process that says its words and waits to be interrupted."""
-    monkeypatch.setattr(studio_runs, "_MAIN", "import sys, time\nprint(*sys.argv[1:], flush=True)\ntime.sleep(60)")
+    """In place of wellread's own command: a process that says its words and waits to be interrupted, as `_MAIN` lets it be
+    where whoever started the tests had them ignore that."""
+    heard = "import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    monkeypatch.setattr(studio_runs, "_MAIN", heard + "print(*sys.argv[1:], flush=True)\ntime.sleep(60)")
 
 
 def wait_for(true: object, seconds: float = 20.0) -> None:
