@@ -135,10 +135,13 @@ def test_the_server_as_a_program(tiny: Path, tmp_path: Path) -> None:
         str(keys),
         "--offline",
     ]
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background job would hand on its deafness
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
-    ) as server:  # fmt: skip
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
+    ) as server:
+        signal.signal(signal.SIGINT, before)
         assert server.stdout is not None
         assert server.stderr is not None
         told = json.loads(server.stdout.readline())
