@@ -125,6 +125,8 @@ def test_a_run_is_started_stopped_and_resumed_in_a_process_of_its_own(tmp_path: 
         stop_run(this)
     resume_run(this)
     assert status(this).state == "working"
+    log = this.path / "studio.log"
+    wait_for(lambda: log.read_text().count("run novel") == 2)  # before it has said so it may be deaf yet
     for each in (this, other):
         stop_run(each)
         wait_for(lambda each=each: status(each).state != "working")
