@@ -222,6 +222,20 @@ def test_a_grid_is_a_line_for_each_other_setting_and_models_are_bars(tmp_path: P
     assert len(page.select(".bars rect:not(.ground)")) == 2
 
 
+def test_of_two_runs_that_differ_in_much_each_is_a_column(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one", 1.5, "imprint.epochs=1", "imprint.rank=8", "imprint.batch=2")
+    other = write_run(tmp_path / "other", 1.2, "imprint.epochs=4", "imprint.rank=32", "imprint.batch=8")
+    table = BeautifulSoup(comparison_page(compare([str(one), str(other)])), "html.parser").select_one("#compared table")
+    assert [each.get_text(strip=True) for each in table.select("thead th")] == ["Setting", "one", "other"]
+    rows = {
+        row.th.get_text(strip=True): [cell.get_text(strip=True) for cell in row.select("td")]
+        for row in table.select("tbody tr")
+    }
+    assert {name: rows[name] for name in ("epochs", "rank", "batch")} == {
+        "epochs": ["1", "4"], "rank": ["8", "32"], "batch": ["2", "8"],
+    }  # fmt: skip
+
+
 def test_a_number_that_changes_with_something_else_is_not_drawn_as_the_cause(tmp_path: Path) -> None:
     one = write_run(tmp_path / "one", 1.5, "imprint.epochs=1", "imprint.rank=8")
     other = write_run(tmp_path / "other", 1.2, "imprint.epochs=4", "imprint.rank=32")
