@@ -84,7 +84,7 @@ def bad(walk: Walk, given: argparse.Namespace) -> Any:
         if not walk.page.locator(".toast-body").count():
             walk.press("Start")
         if what == "wrong inside":
-            walk.wait(lambda: "failed" in walk.page.locator(".wr-card").first.get_attribute("class"), 120, what)
+            walk.wait(lambda: "failed" in walk.page.locator(".wr-state").first.get_attribute("class"), 120, what)
             said[what] = walk.text(".wr-state")
         else:
             said[what] = walk.toast()

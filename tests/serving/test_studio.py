@@ -141,10 +141,10 @@ def test_another_process_of_the_same_number_is_not_taken_for_the_run(tmp_path: P
 
 
 def test_a_run_that_fails_says_why(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio_runs, "_MAIN", "import sys; sys.exit('wellread: the book is too short.')")
+    monkeypatch.setattr(studio_runs, "_MAIN", "import sys; sys.exit(f'wellread: {sys.argv[3]}: it is too short.')")
     this = start_run("novel", [book], tmp_path / "runs", minutes=1)
     wait_for(lambda: status(this).state != "working")
-    assert (status(this).state, status(this).doing) == ("failed", "the book is too short.")
+    assert (status(this).state, status(this).doing) == ("failed", "book.txt: it is too short.")
     assert status(this).may_resume
 
 

@@ -144,6 +144,8 @@ def status(this: Run) -> Status:
         )
     if begun_here and not asked_to_stop and said and _FAILED.match(said[-1]):
         why = said[-1].removeprefix("wellread: ")
+        for word in read_json(note)["words"]:  # what was uploaded, by the name that its owner knows
+            why = why.replace(word, Path(word).name) if Path(word).is_absolute() else why
         return Status(this.name, "failed", why, tuple(points), None, None, samples, said, may_resume=True)
     doing = "stopped; Resume goes on where it was" if begun_here else "not finished; it was begun at the command line"
     return Status(this.name, "stopped", doing, tuple(points), None, None, samples, said, may_resume=begun_here)
