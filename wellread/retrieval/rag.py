@@ -28,7 +28,7 @@ from wellread.types import (
 )
 
 FOUND = 5
-"""Passages that are looked for."""
+"""Passages that are looked for, and by which it is judged whether they answer, however many are laid."""
 WINDOW = 4096
 """Tokens of context of a model that does not say how many it takes, such as one behind an endpoint."""
 BYTES_PER_TOKEN = 3
@@ -133,8 +133,11 @@ class RetrievalModel:
             return self._before(prompt, room)
         question = last_words(prompt)
         language = self._language or language_of(question, "en")
-        found = tuple(self.retriever.retrieve(question, self.k))
-        seen = signs(question, found, self.retriever) if self.refuses and refusing else None
+        judged = self.refuses is not None and refusing
+        found = tuple(self.retriever.retrieve(question, max(self.k, FOUND) if judged else self.k))
+        # by as many as thresholds were fitted on: more passages would seem to say more, fewer less
+        seen = signs(question, found[:FOUND], self.retriever) if judged else None
+        found = found[: self.k]
         score = None if seen is None or self.refuses is None else self.refuses.score(seen) - self.refuses.threshold
         if not found or (score is not None and score < 0):
             return Looked(prompt, prompt, (), found, refusal(language) if refusing else None, seen, score)
