@@ -137,6 +137,19 @@ def test_what_is_ours_and_what_is_nowhere_is_told(clerk: Clerk, store: Path) -> 
     assert "cites [9], of which there is no source" in done.stderr
 
 
+def test_a_question_too_short_to_tell_is_asked_in_the_stores_language(clerk: Clerk, tmp_path: Path) -> None:
+    text = "La salle de lecture ouvre à neuf heures du matin et elle ferme le soir quand les lampes sont allumées. "
+    (tmp_path / "salle.md").write_text(text * 2, encoding="utf-8")
+    index_texts([tmp_path / "salle.md"], tmp_path / "salle", embedder="none")
+    asked = ["ask", "clerk", "--store", str(tmp_path / "salle")]
+    wellread(*asked, "Lampes ?", "--anyway")
+    wellread(*asked, "When are the lampes of the salle lit?", "--anyway")
+    short, long = (last_words(prompt) for prompt in clerk.read)
+    assert short.startswith("Réponds")
+    assert long.startswith("Answer")
+    assert wellread(*asked, "Éléphants ?").stdout.startswith(refusal("fr"))
+
+
 def test_closed_asks_the_model_alone(clerk: Clerk, store: Path) -> None:
     done = wellread("ask", "clerk", "When?", "--store", str(store), "--mode", "closed")
     assert clerk.read == [[{"role": "user", "content": "When?"}]]

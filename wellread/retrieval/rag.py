@@ -75,7 +75,8 @@ class RetrievalModel:
     """`model`, answering from what `retriever` finds: `k` passages, of which as many are laid as fit its window.
 
     `refuses` judges beforehand whether they answer at all; without it the model is always asked. `window` is for a model
-    that does not say its own. `language` is that of the rules and the refusal, `en` or `fr`; empty: as the question is.
+    that does not say its own. `language` is that of the rules and the refusal, `en` or `fr`; empty: as the question is, or
+    where that cannot be told as the retriever's texts are, if it has a `language`.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class RetrievalModel:
         if isinstance(prompt, str):
             return self._before(prompt, room)
         question = last_words(prompt)
-        language = self._language or language_of(question, "en")
+        language = self._language or language_of(question, str(getattr(self.retriever, "language", "")) or "en")
         judged = self.refuses is not None and refusing
         found = tuple(self.retriever.retrieve(question, max(self.k, FOUND) if judged else self.k))
         # by as many as thresholds were fitted on: more passages would seem to say more, fewer less

@@ -92,6 +92,7 @@ class Store:
         self._table, self._given, self._version, self._offline = table, embedder, -1, offline
         self._renew()
         self.about = about_of(table, self.name)
+        self.language = self.about.language
         if embedder is not None and embedder.name != self.about.embedder:
             raise UsageError(
                 f"{self.name}: its vectors are by {self.about.embedder}, not by {embedder.name}; search it "
