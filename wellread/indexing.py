@@ -23,7 +23,7 @@ from wellread.generation.progress import telling
 from wellread.gone import departed, is_there, out_of_sight
 from wellread.registry import resolve
 from wellread.retrieval.chunking import CHUNKERS, Chunking, Outline
-from wellread.retrieval.embedders import ENGLISH, INSTALLS, MULTILINGUAL, NONE, embed, open_embedder
+from wellread.retrieval.embedders import ENGLISH, INSTALLS, MULTILINGUAL, NONE, open_embedder, probe_of
 from wellread.retrieval.filling import exists, filling
 from wellread.retrieval.keywords import language_of_all
 from wellread.retrieval.store import About
@@ -227,7 +227,8 @@ def made_of(
     language = wanted.language if wanted.language is not None else language_of_all(texts) or "en"
     if opened is None:
         return About(chunking=chunking, language=language), None
-    return About(opened.name, int(embed(opened, ["wide"]).shape[1]), chunking, language), opened
+    probe = probe_of(opened)
+    return About(opened.name, len(probe), chunking, language, probe), opened
 
 
 def misread(about: About) -> str:
