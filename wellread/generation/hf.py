@@ -168,12 +168,19 @@ class TransformersModel:
             for step in range(sampling.max_tokens):
                 told(len(said), (number + step / sampling.max_tokens) / len(batches))
                 growing.step()
-                if None not in growing.finish:
+                ended = [place for place, finish in enumerate(growing.finish) if finish is not None]
+                if len(ended) * 2 < len(batch):
+                    continue
+                for place in ended:
+                    index, seed = batch[place]
+                    text = self._spelling.decode(growing.written(place))
+                    finish = growing.finish[place] or "length"
+                    said[index, seed] = Sample(last_words(prompts[index]), text, sampling, seed, self.name, finish)
+                going = sorted({*range(len(batch))} - {*ended})
+                if not going:
                     break
-            for place, (index, seed) in enumerate(batch):
-                text = self._spelling.decode(growing.written(place))
-                finish = growing.finish[place] or "length"
-                said[index, seed] = Sample(last_words(prompts[index]), text, sampling, seed, self.name, finish)
+                growing.keep(going)  # what has ended would be computed with the others to their end
+                batch = [batch[place] for place in going]
         return [said[job] for job in jobs]
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
