@@ -16,6 +16,7 @@ import pytest
 from hashing import Hashing
 from typer.testing import CliRunner
 
+from wellread import indexing
 from wellread.cli import app
 from wellread.errors import CorpusError, UnknownName, UsageError
 from wellread.index_command import report_line
@@ -79,7 +80,7 @@ def test_only_what_changed_is_read_again_and_what_is_gone_goes(texts: Path) -> N
     (texts / "more" / "note.txt").write_text("A bell rang.", encoding="utf-8")
     report = indexed(texts, embedder=embedder)
     assert (names(report.changed), report.added, report.removed, report.unchanged) == (["note.txt"], (), (), 1)
-    assert embedder.embedded == before + 1
+    assert embedder.embedded == before + 2  # the note, and the sentence by which the embedder is known again
     store = opened(texts, embedder)
     assert store.search("heron", 1, mode="keyword") == []
     assert store.search("bell", 1)[0].text == "A bell rang."
@@ -253,6 +254,32 @@ def test_the_command_says_what_became_of_a_store(texts: Path, monkeypatch: pytes
     again = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
     assert (again["files"], again["unchanged"], again["chunking"]["chunker"]) == (2, 2, "paragraphs")
     assert CliRunner().invoke(app, ["list", "stores"]).stdout.split() == ["store", "finished"]
+
+
+def test_french_texts_are_told_of_an_embedder_that_reads_french(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "contes"
+    folder.mkdir()
+    (folder / "conte.md").write_text(
+        "Il y avait dans la forêt une maison où vivait un bûcheron avec sa femme et ses enfants. " * 3, encoding="utf-8"
+    )
+    monkeypatch.setattr(indexing, "open_embedder", lambda name, offline: Hashing("minilm" if name == "auto" else name))
+    monkeypatch.chdir(tmp_path)
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(app, ["index", *words])
+        assert done.exit_code == 0, done.output
+        return done.stderr
+
+    told = said("contes", "--store", "one")
+    assert "French" in told
+    assert "--embedder e5" in told
+    assert "--embedder" not in said("contes", "--store", "one")  # once, as the store is made
+    assert "--embedder" not in said("contes", "--store", "two", "--embedder", "minilm")  # as it was wanted
+    assert "--embedder" not in said("contes", "--store", "three", "--embedder", "e5")
+    assert "--embedder" not in said(str(texts), "--store", "four")
+    assert "--embedder" not in said(str(texts), "contes", "--store", "five", "--language", "en")
 
 
 KILLED = """

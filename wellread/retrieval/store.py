@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from wellread.errors import MissingPackage, StorageError, UsageError, first_line
 from wellread.registry import unknown
 from wellread.retrieval.chunking import Chunking
-from wellread.retrieval.embedders import NONE, embed_queries, open_embedder
+from wellread.retrieval.embedders import NONE, check_probe, embed_queries, open_embedder
 from wellread.retrieval.fusion import DEPTH, hybrid
 from wellread.retrieval.keywords import language_of, query_terms
 from wellread.runs import is_store
@@ -55,6 +55,8 @@ class About:
     chunking: Chunking = field(default_factory=Chunking)
     language: str = "en"
     """Whose words the keywords are taken for, in documents and questions of which it cannot be told."""
+    probe: tuple[float, ...] = field(default=(), compare=False)
+    """By which the embedder is known again (`embedders.probe_of`)."""
 
     @property
     def has_vectors(self) -> bool:
@@ -62,7 +64,7 @@ class About:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> About:
-        return cls(**{**row, "chunking": Chunking(**row["chunking"])})
+        return cls(**{**row, "chunking": Chunking(**row["chunking"]), "probe": tuple(row.get("probe", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Store:
         self._table, self._given, self._version, self._offline = table, embedder, -1, offline
         self._renew()
         self.about = about_of(table, self.name)
+        self.language = self.about.language
         if embedder is not None and embedder.name != self.about.embedder:
             raise UsageError(
                 f"{self.name}: its vectors are by {self.about.embedder}, not by {embedder.name}; search it "
@@ -177,7 +180,7 @@ class Store:
 
         A window of which the embedder knows no word has no direction, and is not found.
         """
-        [vector] = of_width(embed_queries(self.embedder, [query]), self.about, self.name)
+        [vector] = of_width(embed_queries(self._known, [query]), self.about, self.name)
         if not vector.any():
             return []
         search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
@@ -207,6 +210,12 @@ class Store:
         embedder = open_embedder(self.about.embedder, offline=self._offline)
         assert embedder is not None, "a store with vectors names an embedder"
         return embedder
+
+    @cached_property
+    def _known(self) -> Embedder:
+        """The embedder, once it was seen to be the one whose vectors these are."""
+        check_probe(self.embedder, self.about.probe, self.name)
+        return self.embedder
 
     def _renew(self) -> None:
         """Look at the version that was finished last: older ones go after a while."""
