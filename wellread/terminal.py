@@ -76,16 +76,24 @@ def visible(text: str) -> str:
     return STEERING.sub("", text)
 
 
-def linked(text: str, source: str, page: int | None = None) -> str:
-    """On a terminal, the text as a link (OSC 8) to a file that is there, a PDF at its page; elsewhere the text alone."""
-    try:
-        file = Path(source).resolve() if source and _columns(sys.stdout) else None
-        if file is None or not file.is_file():
-            return text
-    except (OSError, ValueError):
-        return text
-    place = f"#page={page}" if page is not None and file.suffix.lower() == ".pdf" else ""
-    return f"\x1b]8;;{file.as_uri()}{place}\x1b\\{text}\x1b]8;;\x1b\\"
+def shows_links() -> bool:
+    """Whether results go to a terminal."""
+    return _columns(sys.stdout) is not None
+
+
+def linked(text: str, *places: str, page: int | None = None) -> str:
+    """On a terminal, the text as a link (OSC 8) to the first of some files that is there, a PDF at its page; elsewhere, or where
+    none is, the text alone."""
+    for place in places if shows_links() else ():
+        try:
+            file = Path(place).resolve()
+            if not place or not file.is_file():
+                continue
+        except (OSError, ValueError):
+            continue
+        at = f"#page={page}" if page is not None and file.suffix.lower() == ".pdf" else ""
+        return f"\x1b]8;;{file.as_uri()}{at}\x1b\\{text}\x1b]8;;\x1b\\"
+    return text
 
 
 def listed(name: str, about: str) -> str:

@@ -74,6 +74,8 @@ class StoredDocument:
     id: str
     source: str
     chunks: int
+    file: str
+    """By its whole path, as it was when it was indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,10 @@ class Store:
     def documents(self) -> list[StoredDocument]:
         """What it holds, in order of their ids."""
         self._renew()
-        columns = ["document", "source"]
+        columns = ["document", "source", "file"]
         rows = columns_in(self._table, columns, where=FIRST).group_by(columns).aggregate([([], "count_all")])
-        found = [StoredDocument(row["document"], row["source"], row["count_all"]) for row in rows.to_pylist()]
-        return sorted(found, key=lambda document: document.id)
+        found = sorted(rows.to_pylist(), key=lambda row: str(row["document"]))
+        return [StoredDocument(row["document"], row["source"], row["count_all"], row["file"]) for row in found]
 
     def document_text(self, document: str) -> str:
         """The text that a chunk's `start` and `end` count in. Raises UsageError for a document it does not hold."""

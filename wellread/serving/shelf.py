@@ -137,8 +137,8 @@ def open_shelf(
 ) -> Shelf:
     """Every MODEL, open and ready to write; a run's corpus is read, so that it can be guarded.
 
-    `run_folder` is the run whose corpus the others guard; for `window` and `reads_passages` see `open_model`. Raises ModelError or UsageError where a name is no MODEL, or
-    two would be served under one name.
+    `run_folder` is the run whose corpus the others guard; for `window` and `reads_passages` see `open_model`. Raises
+    ModelError or UsageError where a name is no MODEL, or two would be served under one name.
     """
     guarded = corpus_index(open_run(run_folder)) if run_folder else None
     served: dict[str, Served] = {}
