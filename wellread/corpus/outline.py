@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -37,13 +37,13 @@ def entries(document: Any) -> Iterator[Entry]:
         target = bookmark.get_dest()
         page = target.get_index() if target else None
         if page is not None:
-            yield Entry(bookmark.level + 1, title_of(bookmark), page)
+            yield Entry(bookmark.level + 1, stated(bookmark.get_title), page)
 
 
-def title_of(bookmark: Any) -> str:
-    """In one line; empty where it is no text."""
+def stated(read: Callable[[], str]) -> str:
+    """A title that the file states, in one line; empty where its bytes are no text."""
     try:
-        return " ".join(tidy(CONTROLS.sub(" ", bookmark.get_title())).split())
+        return " ".join(tidy(CONTROLS.sub(" ", read())).split())
     except UnicodeDecodeError:
         return ""
 

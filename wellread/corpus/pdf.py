@@ -17,7 +17,7 @@ from typing import Any
 from wellread.corpus.encoding import CONTROLS, contents, kind, tidy
 from wellread.corpus.footnotes import with_notes_moved
 from wellread.corpus.layout import Line, continues, rejoined
-from wellread.corpus.outline import entries
+from wellread.corpus.outline import entries, stated
 from wellread.corpus.sections import single
 from wellread.errors import CorpusError
 from wellread.types import Document
@@ -51,7 +51,7 @@ def load(path: Path) -> Iterator[Document]:
         with pypdfium2.PdfDocument(path) as document:
             outline = list(entries(document))
             pages = with_notes_moved(list(pages_of(document, name)), {each.page for each in outline if each.level == 1})
-            title = CONTROLS.sub("", document.get_metadata_dict().get("Title") or "").strip()
+            title = stated(lambda: document.get_metadata_value("Title"))
     except pypdfium2.PdfiumError as error:
         if error.err_code == PASSWORD:
             raise CorpusError(f"{name}: the PDF is locked by a password; save a copy without one.") from error
@@ -65,10 +65,10 @@ def load(path: Path) -> Iterator[Document]:
         raise CorpusError(
             f"{name}: no text layer in its {len(pages)} pages, only pictures; run OCR on it first (ocrmypdf)."
         )
-    stated: dict[str, Any] = {"outline": outline} if outline else {}
+    told: dict[str, Any] = {"outline": outline} if outline else {}
     if title and not MADE_UP.search(title):
-        stated["title"] = tidy(title)
-    yield from single(path, composed(text), pages=len(pages), **stated)
+        told["title"] = title
+    yield from single(path, composed(text), pages=len(pages), **told)
 
 
 def pages_of(document: Any, name: str) -> Iterator[list[Line]]:
