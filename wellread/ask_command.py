@@ -13,7 +13,8 @@ import typer
 from wellread import options
 from wellread.errors import UsageError
 from wellread.options import AsJson, KeyFile, ModelName, Offline, key_of
-from wellread.terminal import echo, linked, note, print_json, prose, shows_links, visible
+from wellread.showing import visible
+from wellread.terminal import echo, linked, note, print_json, prose, shows_links
 
 if TYPE_CHECKING:
     from wellread.replying import Told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from wellread.showing import STEERING
+
 if TYPE_CHECKING:
     from wellread.gathering import Watch
     from wellread.types import Measurement
@@ -25,8 +26,6 @@ REDRAWN = 0.2
 """Seconds between two drawings of a progress line on a terminal."""
 NOW_AND_THEN = 120.0
 """Seconds between two lines of progress where nothing can be redrawn."""
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Control characters but for tab and line feed, and marks of direction, by which a text can look other than it is."""
 
 
 def echo(text: str) -> None:
@@ -69,11 +68,6 @@ def print_json(value: Any) -> None:
     """One line; what would steer a terminal stands as an escape, so the text that is read from it is exact."""
     line = json.dumps(value, ensure_ascii=False)
     typer.echo(STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line))
-
-
-def visible(text: str) -> str:
-    """The text without the characters that steer a terminal or turn the order of what it shows."""
-    return STEERING.sub("", text)
 
 
 def shows_links() -> bool:
