@@ -14,7 +14,7 @@ from wellread.chaptering import last_pages, usual_words
 from wellread.choosing import distinct, loop_start, spoken, yardstick_of
 from wellread.corpus.epub import load
 from wellread.corpus.ingest import write_corpus
-from wellread.drafting import Chapter, Desk, Draft, closed, draft_chapters, joinable, trailing_run
+from wellread.drafting import Chapter, Desk, Draft, closed, draft_chapters, joinable, still_allowed, trailing_run
 from wellread.manner import manner_of
 from wellread.matching import Index
 from wellread.testing import prose, tiny_model
@@ -144,6 +144,36 @@ def test_no_run_of_the_book_grows_across_a_seam() -> None:
     longest = table.index.longest(chapter.text)
     assert longest is not None
     assert 4 <= longest.words <= limit
+
+
+def test_the_guard_holds_after_circles_that_end_in_the_books_words() -> None:
+    """Taken back to where it began to repeat itself, the chapter ends in as many words of the book as it may have."""
+    book = corpus().documents[3].text.split("\n\n", 1)[1].split()
+    limit = 8
+    circle = " and so it went " + " ".join(book[5 : 5 + limit])
+
+    def said(prompt: str, seed: int) -> str:
+        if seed == 0:
+            return " " + prose(30, 7).rstrip(".") + circle * 6 + " and"
+        allowed = model.asked[-1].no_recite or 50  # what 0 means to a model: no guard
+        return " " + " ".join(book[5 + limit : 5 + limit + allowed]) + " brrr " + prose(30, 1000 + seed)
+
+    model = Scripted(said)
+    table = desk(model, no_recite=limit)
+    [chapter] = draft_chapters(table, Draft(), 1)
+    assert chapter.mended == 1
+    assert all(asked.no_recite >= limit // 2 for asked in model.asked)
+    longest = table.index.longest(chapter.text)
+    assert longest is not None
+    assert longest.words <= limit
+
+
+def test_a_guard_that_was_asked_for_is_never_none() -> None:
+    index = Index([Document("1", "one two three four five six seven eight")])
+    assert still_allowed("zzz three four", index, 8) == 6
+    assert still_allowed("zzz three four", index, 0) == 0
+    with pytest.raises(ValueError, match="ends in 4 words of the book"):
+        still_allowed("three four five six", index, 4)
 
 
 def test_a_text_is_joined_where_few_of_its_last_words_stand_in_the_book() -> None:

@@ -147,14 +147,16 @@ def _context(desk: Desk, draft: Draft) -> str:
 
 def _passage(desk: Desk, draft: Draft) -> None:
     """Add the best of the candidates to the chapter, or take it back to where it began to go in circles."""
+    asked = desk.sampling
+    if asked.no_recite:
+        draft.text = joinable(draft.text, desk.index, asked.no_recite)  # one taken back may end in the book's words
     before = len(spoken(draft.text))
     left = max(desk.words - draft.open_words, 1)
-    asked = desk.sampling
     settings = replace(
         asked, n=desk.best_of, seed=asked.seed + draft.drawn,
         max_tokens=min(asked.max_tokens, TOKENS_A_WORD * left + 16),
         repetition_penalty=asked.repetition_penalty + FIRMER * draft.mended,
-        no_recite=asked.no_recite and asked.no_recite - trailing_run(draft.text, desk.index, asked.no_recite),
+        no_recite=still_allowed(draft.text, desk.index, asked.no_recite),
     )  # fmt: skip
     samples = desk.model.generate([_context(desk, draft)], settings)
     draft.drawn += desk.best_of
@@ -248,6 +250,17 @@ def trailing_run(text: str, index: Index, most: int) -> int:
         if index.holds(last[-length:]):
             return length
     return 0
+
+
+def still_allowed(text: str, index: Index, most: int) -> int:
+    """How many words of the book a passage after `text` may begin with; 0 only where there is no guard (`most` is 0).
+
+    Raises ValueError for a text that leaves none, which the guard would take for no guard at all: see `joinable`.
+    """
+    left = most - trailing_run(text, index, most) if most else 0
+    if most and left < 1:
+        raise ValueError(f"the text ends in {most} words of the book, and no more may follow; make it joinable first")
+    return left
 
 
 def joinable(text: str, index: Index, most: int) -> str:
