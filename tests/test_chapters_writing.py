@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ def test_chapters_are_headed_on_end_with_a_sentence_and_see_what_came_before() -
     assert model.prompts[0] == "The last page.\n\nChapter 11\n\n"
     assert any(chapters[0].text[-50:] + "\n\nChapter 12\n\n" in prompt for prompt in model.prompts)
     assert max(map(len, model.prompts)) <= 8 * model.window
+
+
+def test_no_new_title_stands_twice() -> None:
+    headings = [f"Chapter {n}: Of the {letter} House" for n, letter in enumerate("ABCDEFGHIJ", 1)]
+    documents = [Document(head, f"{head}\n\nIt rained.", "b.txt", head) for head in headings]
+    said = {0: "The Ferry\n", 3: "The ferry.\n", 4: "12 and 13\n", 5: "Of the J House\n", 6: "The Storm\n"}
+    model = Scripted(lambda prompt, seed: said.get(seed) or fresh(prompt, seed))
+    draft = Draft()
+    chapters = draft_chapters(replace(desk(model, words=60), manner=manner_of(documents)), draft, 2)
+    assert [chapter.label for chapter in chapters] == ["Chapter 11: The Ferry", "Chapter 12: The Storm"]
+    assert draft.titles == ["theferry", "thestorm"]
 
 
 def test_a_model_that_begins_the_next_chapter_or_stops_ends_this_one() -> None:

@@ -68,6 +68,8 @@ class Draft:
     """What is written so far: all that a resumed writer needs, and nothing else."""
 
     chapters: list[Chapter] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    """Of all headings so far, by their letters."""
     label: str = ""
     head: str = ""
     text: str = ""
@@ -121,16 +123,13 @@ def _open(desk: Desk, draft: Draft) -> None:
         settings = replace(desk.sampling, max_tokens=TITLE_TOKENS, n=1, repetition_penalty=1.0)
         before = [*manner.shown, *(chapter.head for chapter in draft.chapters)][-SHOWN:]
         shown = "\n\n".join([*before, manner.beginning(step)])
-        taken = {*manner.titles, *(letters(chapter.head) for chapter in draft.chapters)}
+        taken = {*manner.titles, *draft.titles}
         for _ in range(TITLE_TRIES):
             [sample] = desk.model.generate([shown], replace(settings, seed=desk.sampling.seed + draft.drawn))
             draft.drawn += 1
             title = title_in(sample.completion, manner.longest)
-            if (
-                title
-                and not manner.heads(title)
-                and not taken & {letters(title), letters(manner.head(step, title).text)}
-            ):
+            if title and not manner.heads(title) and letters(title) not in taken:
+                draft.titles.append(letters(title))
                 break
             title = ""
     head = manner.head(step, title)

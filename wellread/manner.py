@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wellread.corpus.headings import Heading, heading, roman, spelled
+from wellread.corpus.headings import Heading, heading, is_roman, roman, spelled
 from wellread.types import Document
 
 Speller = Callable[[int], str]
+SMALL = frozenset("and or of to the a et ou de à le la les un une".split())
+"""Words that make no title of the numbers beside them, though some of them count themselves."""
 NOT_CHAPTERS = frozenset({"appendix", "volume", "book", "part", "special"})
 PASSAGE = re.compile(r"passage \d+")
 SLIPPED = re.compile(r"\b(?![IVXLCDM]+e\b)(?!\w+s\b)[^\W\d_a-z]{3,}[a-z]")
@@ -250,10 +252,17 @@ def french_ordinal(number: int) -> str:
 
 
 def title_in(text: str, longest: int) -> str:
-    """What of a model's words may be a title: the first line with letters, if it has at most so many words and none that
-    slips out of its capitals, as `BWENDr` does; else nothing."""
+    """What of a model's words may be a title: the first line with letters, if it has at most so many words, is not mostly
+    numbers, and no word slips out of its capitals, as `BWENDr` does; else nothing."""
     for line in (each.strip(" \t*_#") for each in text.split("\n")):
         if any(sign.isalpha() for sign in line):
-            fits = len(line.split()) <= longest and not SLIPPED.search(line)
+            fits = len(line.split()) <= longest and not SLIPPED.search(line) and not _mostly_numbers(line)
             return line.rstrip(".,;: ") if fits else ""
     return ""
+
+
+def _mostly_numbers(line: str) -> bool:
+    """Whether more than half of a line's words, small ones left out, are numbers: `13 and 14`, `Twenty-one`, `XIV`."""
+    said = [word for word in re.findall(r"[^\W_]+", line) if word.casefold() not in SMALL]
+    numbers = [word for word in said if word.isdecimal() or spelled(word) or (len(word) > 1 and word.isupper() and is_roman(word))]
+    return 2 * len(numbers) > len(said)
