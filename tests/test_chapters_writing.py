@@ -301,6 +301,7 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
         (["--chapters", "1", "--out", "x.txt", "--no-recite", "2"], "--no-recite 2"),
         (["--chapters", "1", "--out", "x.txt", "--best-of", "2", "--temperature", "0"], "--best-of 2"),
         (["--words", "9", "Once"], "--chapters"),
+        (["Once", "--out", "x.EPUB"], "add --chapters N for a book"),
         ([], "PROMPT"),
     ],
 )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wellread.chaptering import Wish
     from wellread.types import Sampling
 
+NO_TEXT = frozenset({".epub", ".docx", ".odt", ".pdf"})
+"""Endings of files that are no plain text."""
+
 
 def write(
     context: typer.Context,
@@ -69,6 +72,9 @@ def write(
         raise UsageError("there is nothing to continue: give a PROMPT, or --chapters N to go on with a run's book.")
     if not chapters and (words or best_of > 1 or notes or title):
         raise UsageError("--words, --best-of, --notes and --title are for chapters: add --chapters N.")
+    if not chapters and out is not None and out.suffix.lower() in NO_TEXT:
+        raise UsageError(f"{out}: what goes on from a PROMPT is written as plain text, found {out.suffix}; name a .txt or .md "
+                         "file, or add --chapters N for a book.")  # fmt: skip
     sampling = sampling_of(context, preset, no_recite)
     key = key_of(model, key_file)
     lighter = exported_file(model, preset) if dial is None else None
