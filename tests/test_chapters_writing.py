@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from wellread import cli
 from wellread.chaptering import last_pages, usual_words
 from wellread.choosing import distinct, loop_start, spoken, yardstick_of
 from wellread.corpus.epub import load
 from wellread.corpus.ingest import write_corpus
-from wellread.drafting import Chapter, Desk, Draft, closed, draft_chapters, joinable, still_allowed, trailing_run
+from wellread.drafting import Desk, Draft, closed, draft_chapters, joinable, restored, still_allowed, trailing_run
+from wellread.errors import UsageError
 from wellread.manner import manner_of
 from wellread.matching import Index
 from wellread.testing import prose, tiny_model
@@ -135,8 +136,7 @@ def test_a_draft_resumed_anywhere_becomes_the_same_chapters() -> None:
     whole = draft_chapters(desk(Scripted(fresh)), Draft(), 2, keep=keep)
     for line in kept:
         row = json.loads(line)
-        draft = Draft(**{**row, "chapters": [Chapter(**each) for each in row["chapters"]]})
-        assert draft_chapters(desk(Scripted(fresh)), draft, 2) == whole
+        assert draft_chapters(desk(Scripted(fresh)), restored(row), 2) == whole
 
 
 def test_no_run_of_the_book_grows_across_a_seam() -> None:
@@ -248,6 +248,13 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
+def raising(error: BaseException) -> Callable[..., None]:
+    def raises(*given: object) -> None:
+        raise error
+
+    return raises
+
+
 def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "next.epub"
     words = [
@@ -278,11 +285,8 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
 
     import wellread.chaptering
 
-    def killed(*given: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
-        patched.setattr(wellread.chaptering, "bind", killed)
+        patched.setattr(wellread.chaptering, "bind", raising(KeyboardInterrupt()))
         CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "next.txt")])
     assert not (tmp_path / "next.txt").exists()
     refused = CliRunner().invoke(cli.app, [*words, "--seed", "5", "--out", str(tmp_path / "next.txt")])
@@ -291,6 +295,52 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
     assert again.exit_code == 0, again.output
     assert "2 chapters" in again.stderr
     assert rows[0]["completion"] in (tmp_path / "next.txt").read_text(encoding="utf-8")
+
+
+def test_a_draft_goes_on_with_the_file_that_it_was_begun_with(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is exported between two calls changes nothing of the text, and neither does an export that is gone."""
+    import wellread.chaptering
+    import wellread.writing
+
+    lighter = tmp_path / "lighter"
+    lighter.symlink_to(run / "stages" / "01-imprint" / "checkpoint")
+
+    def written(name: str, file: Path | None, *, killed: bool = False) -> Result:
+        with monkeypatch.context() as patched:
+            patched.setattr(wellread.writing, "exported_file", lambda model, preset: file)
+            if killed:
+                patched.setattr(wellread.chaptering, "bind", raising(KeyboardInterrupt()))
+            settings = ["--preset", "novel", "--max-tokens", "40", "--words", "20", "--chapters", "1"]
+            return CliRunner().invoke(cli.app, ["write", str(run), *settings, "--out", str(tmp_path / name)])
+
+    for before, after in ((None, tmp_path / "absent.gguf"), (lighter, None)):
+        written("a.txt", before, killed=True)
+        resumed = written("a.txt", after)
+        assert resumed.exit_code == 0, resumed.output
+        assert f"by {before or run}: 1 chapters" in resumed.stderr
+        assert written("b.txt", before).exit_code == 0
+        assert (tmp_path / "a.txt").read_text(encoding="utf-8") == (tmp_path / "b.txt").read_text(encoding="utf-8")
+    assert "written by a language model, lighter" in (tmp_path / "a.txt").read_text(encoding="utf-8")
+    written("a.txt", lighter, killed=True)
+    lighter.unlink()
+    gone = written("a.txt", None)
+    assert isinstance(gone.exception, UsageError)
+    assert "lighter, which is not there any more" in str(gone.exception)
+
+
+@pytest.mark.parametrize(
+    "kept", [[], "draft", {}, {"settings": {}}, {"settings": {}, "writer": "", "chapters": [{"label": "1"}], "titles": []},
+             {"settings": {}, "writer": "", "chapters": [], "titles": [], "text": 7},
+             {"settings": {}, "writer": "", "chapters": [], "titles": [], "drawn": "1"}],
+)  # fmt: skip
+def test_a_draft_of_another_shape_is_one_line(run: Path, tmp_path: Path, kept: object) -> None:
+    (tmp_path / "x.txt.draft.json").write_text(json.dumps(kept), encoding="utf-8")
+    done = CliRunner().invoke(cli.app, ["write", str(run), "--chapters", "1", "--out", str(tmp_path / "x.txt")])
+    assert isinstance(done.exception, UsageError)
+    assert done.exception.exit_code == 2
+    assert "no draft that this version can go on with; delete it" in str(done.exception)
 
 
 @pytest.mark.parametrize(

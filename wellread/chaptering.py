@@ -11,7 +11,7 @@ from typing import Any
 from wellread import runs
 from wellread.binding import Bound, Page, bind, check_ending
 from wellread.choosing import Yardstick, yardstick_of
-from wellread.drafting import Chapter, Desk, Draft, draft_chapters
+from wellread.drafting import Chapter, Desk, Draft, draft_chapters, restored
 from wellread.errors import UsageError
 from wellread.function_words import language
 from wellread.gathering import Watch, reference_documents, with_matches
@@ -24,7 +24,7 @@ from wellread.recipe import parse_recipe
 from wellread.runs import Run
 from wellread.storage import read_json, write_json
 from wellread.types import Corpus, Document, LanguageModel, Sample, Sampling
-from wellread.writing import open_writer
+from wellread.writing import open_writer, writer_of
 
 MOST_WORDS = 1_500
 LEAST_GUARD = 4
@@ -65,6 +65,7 @@ def write_chapters(
     *,
     dial: float | None = None,
     run_folder: Path | None = None,
+    preset: str = "",
     key: str = "",
     offline: bool = False,
     watch: Watch,
@@ -73,8 +74,9 @@ def write_chapters(
 
     Half-written work lies in `OUT.draft.json`; the same call goes on from it to the text that it would have written
     undisturbed, and removes it at the end. `sampling.max_tokens` is how much is written at once: less of it leaves more of the
-    window to what came before. Raises UsageError where MODEL is no run and none is named, where a draft was begun with
-    other settings, or for settings that cannot be kept.
+    window to what came before. `preset` says whether an exported file of the run writes (see `writer_of`); a draft goes on
+    with what it was begun with, exported since or not. Raises UsageError where MODEL is no run and none is named, where a
+    draft was begun with other settings or cannot be read, or for settings that cannot be kept.
     """
     check_ending(out)
     run = runs.open_run(run_folder) if run_folder else read_name(model).run
@@ -83,23 +85,24 @@ def write_chapters(
     _check(wish, sampling)
     settings = _settings(model, wish, sampling, dial)
     place = out.with_name(f"{out.name}.draft.json")
-    draft = _resumed(place, settings, watch)
+    draft, begun_with = _resumed(place, settings, watch)
+    writer = begun_with or writer_of(model, preset, dial=dial, say=watch.say)
     from wellread.corpus.ingest import read_corpus
 
     corpus = read_corpus(run.corpus)
     book = _last_book(corpus, watch)
     index = Index(corpus.documents)
-    opened = open_writer(model, index=index, dial=dial, key=key, offline=offline)
+    opened = open_writer(writer, index=index, dial=dial, key=key, offline=offline)
     desk = Desk(
         opened, sampling, manner_of(book), _measure(run, corpus, wish, watch), index, wish.best_of,
         wish.words or usual_words(book), wish.prompt or last_pages(book),
     )  # fmt: skip
     told = _telling(opened, wish.chapters * desk.words - draft.done, watch)
     chapters = draft_chapters(
-        desk, draft, wish.chapters, keep=lambda now: write_json(place, {"settings": settings, **asdict(now)}),
+        desk, draft, wish.chapters, keep=lambda now: write_json(place, {"settings": settings, "writer": writer, **asdict(now)}),
         told=told, say=watch.say,
     )  # fmt: skip
-    bind(_bound(chapters, book, wish, model, dial, index), out)
+    bind(_bound(chapters, book, wish, writer, dial, index), out)
     place.unlink(missing_ok=True)
     return [provenance_row(chapter, index) for chapter in chapters]
 
@@ -142,17 +145,24 @@ def _settings(model: str, wish: Wish, sampling: Sampling, dial: float | None) ->
     return {"model": model, "dial": dial, **told, "sampling": asdict(sampling)}
 
 
-def _resumed(place: Path, settings: Mapping[str, Any], watch: Watch) -> Draft:
+def _resumed(place: Path, settings: Mapping[str, Any], watch: Watch) -> tuple[Draft, str]:
+    """What lies at `place`, and the MODEL that wrote it; an empty draft and no MODEL where nothing does."""
     kept = read_json(place, optional=True)
     if kept is None:
-        return Draft()
-    if kept.pop("settings") != settings:
+        return Draft(), ""
+    try:
+        asked, writer = kept.pop("settings"), str(kept.pop("writer"))
+        draft = restored(kept)
+    except (TypeError, KeyError, AttributeError):
+        raise UsageError(f"{place}: no draft that this version can go on with; delete it, or name another --out.") from None
+    if asked != settings:
         raise UsageError(f"{place} was begun with another model or other settings; give those, or delete it.")
-    draft = Draft(**{**kept, "chapters": [Chapter(**each) for each in kept["chapters"]]})
+    if writer != settings["model"] and not Path(writer).exists():
+        raise UsageError(f"{place} was begun with {writer}, which is not there any more; put it back, or delete the draft.")
     watch.say(
-        f"going on with {place}: {len(draft.chapters)} chapters and {draft.open_words:,} words of the next are there"
+        f"going on with {place}, by {writer}: {len(draft.chapters)} chapters and {draft.open_words:,} words of the next are there"
     )
-    return draft
+    return draft, writer
 
 
 def _last_book(corpus: Corpus, watch: Watch) -> list[Document]:

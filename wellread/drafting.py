@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from wellread.choosing import Yardstick, distinct, loop_start, spoken
 from wellread.manner import SHOWN, Manner, letters, title_in
@@ -86,6 +87,15 @@ class Draft:
     @property
     def done(self) -> int:
         return self.open_words + sum(len(chapter.text.split()) for chapter in self.chapters)
+
+
+def restored(kept: Mapping[str, Any]) -> Draft:
+    """The draft that `asdict` made `kept` of. Raises TypeError, KeyError or AttributeError where it was none."""
+    draft = Draft(**{**kept, "chapters": [Chapter(**each) for each in kept["chapters"]], "titles": [*kept["titles"]]})
+    counts = (draft.done, draft.drawn, draft.mended, draft.stops)
+    if any(type(each) is not int for each in counts) or not isinstance(draft.head, str):
+        raise TypeError
+    return draft
 
 
 def draft_chapters(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wellread import presets, runs
@@ -47,6 +47,19 @@ def open_writer(
         alone, store = split_store(model)
         model = f"{alone}@{dial:g}+{store}" if store else f"{model}@{dial:g}"
     return open_model(model, offline=offline, key=key, index=index, to_write=True)
+
+
+def writer_of(model: str, preset: str, *, dial: float | None = None, say: Callable[[str], None]) -> str:
+    """The MODEL that writes where `model` is asked for: the exported file that a preset would rather write with, else
+    `model` itself. `say` is told of the file, or how to have one."""
+    lighter = exported_file(model, preset) if dial is None else None
+    if lighter is not None:
+        say(f"writing with {lighter}, which was exported beside the run; without --preset, with the run itself")
+        return str(lighter)
+    if preset in presets.ROUNDED and dial is None and runs.is_run(Path(model)):
+        say(f"--preset {preset} is quicker on a {presets.ROUNDED[preset]} file of the run: `wellread export {model} --to gguf` "
+            "writes one")  # fmt: skip
+    return model
 
 
 def exported_file(model: str, preset: str) -> Path | None:
