@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from wellread import cli
-from wellread.chaptering import last_pages, usual_words
 from wellread.choosing import distinct, loop_start, spoken, yardstick_of
 from wellread.corpus.epub import load
 from wellread.corpus.ingest import write_corpus
@@ -228,12 +227,6 @@ def test_longer_texts_are_expected_to_repeat_more() -> None:
     measure = yardstick_of(corpus())
     assert measure.own_distinct(20) >= measure.own_distinct(150)
     assert measure.least_distinct(50) == pytest.approx(0.9 * measure.own_distinct(50))
-
-
-def test_the_last_page_and_the_usual_length() -> None:
-    documents = [Document("1", "one two three"), Document("2", "It was over.\n\nTHE END\n")]
-    assert last_pages(documents) == "one two three\n\nIt was over."
-    assert usual_words([*documents, Document("3", "a " * 9000)]) == 5
 
 
 @pytest.fixture

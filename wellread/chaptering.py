@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from wellread import runs
 from wellread.binding import Bound, Page, bind, check_ending
 from wellread.choosing import Yardstick, yardstick_of
+from wellread.continued import book_title, last_book, last_pages, usual_words
 from wellread.drafting import Chapter, Desk, Draft, draft_chapters, restored
 from wellread.errors import UsageError
 from wellread.function_words import language
@@ -26,10 +26,8 @@ from wellread.storage import read_json, write_json
 from wellread.types import Corpus, Document, LanguageModel, Sample, Sampling
 from wellread.writing import open_writer, writer_of
 
-MOST_WORDS = 1_500
 LEAST_GUARD = 4
 """Passages are joined within half of what the guard allows, so it must allow some words."""
-ENDINGS = frozenset({"theend", "finis", "fin", "end"})
 ABOUT = {
     "en": "These chapters were written by a language model, {model}, that was taught on {title}. Neither the author of {title} "
           "nor any other person wrote them. Made with wellread.",
@@ -90,7 +88,7 @@ def write_chapters(
     from wellread.corpus.ingest import read_corpus
 
     corpus = read_corpus(run.corpus)
-    book = _last_book(corpus, watch)
+    book = last_book(corpus, watch.say)
     index = Index(corpus.documents)
     opened = open_writer(writer, index=index, dial=dial, key=key, offline=offline)
     desk = Desk(
@@ -112,19 +110,6 @@ def provenance_row(chapter: Chapter, index: Index) -> dict[str, Any]:
     [row] = with_matches([Sample("", chapter.text, Sampling(), 0)], index)
     told = {key: row[key] for key in ("prompt", "completion", "matches", "longest")}
     return {**asdict(chapter), **told}
-
-
-def usual_words(book: list[Document]) -> int:
-    """The median of the book's chapters, at most 1,500."""
-    return min(MOST_WORDS, max(1, round(median(len(document.text.split()) for document in book))))
-
-
-def last_pages(book: list[Document]) -> str:
-    """The end of the book, without the line that says so; as many chapters as any window could hold."""
-    lines = "\n\n".join(document.text for document in book[-20:]).rstrip().split("\n")
-    while lines and "".join(sign for sign in lines[-1].casefold() if sign.isalpha()) in {"", *ENDINGS}:
-        lines.pop()
-    return "\n".join(lines).removesuffix(" FINIS")
 
 
 def _check(wish: Wish, sampling: Sampling) -> None:
@@ -163,16 +148,6 @@ def _resumed(place: Path, settings: Mapping[str, Any], watch: Watch) -> tuple[Dr
         f"going on with {place}, by {writer}: {len(draft.chapters)} chapters and {draft.open_words:,} words of the next are there"
     )
     return draft, writer
-
-
-def _last_book(corpus: Corpus, watch: Watch) -> list[Document]:
-    """The documents of one source: of several, the last one."""
-    sources = list(dict.fromkeys(document.source for document in corpus.documents))
-    if len(sources) > 1:
-        watch.say(
-            f"the run has read {len(sources)} texts; these chapters go on with the last, {Path(sources[-1]).name}"
-        )
-    return [document for document in corpus.documents if document.source == sources[-1]]
 
 
 def _measure(run: Run, corpus: Corpus, wish: Wish, watch: Watch) -> Yardstick:
@@ -218,7 +193,7 @@ def _bound(
     tongue = str(book[0].metadata.get("language") or "").strip()
     tongue = tongue or language(Counter(word for each in book[:5] for word in spoken(each.text))) or "und"
     said = "fr" if tongue.startswith("fr") else "en"
-    title = wish.title or str(book[0].metadata.get("title") or "") or _file_title(book[0].source)
+    title = wish.title or book_title(book)
     name = Path(model).name.removesuffix(".gguf") + (f" at dial {dial:g}" if dial is not None else "")
     pages = [Page(chapter.label, chapter.head, chapter.text) for chapter in chapters]
     if wish.notes:
@@ -235,8 +210,3 @@ def _notes(chapters: list[Chapter], index: Index) -> str:
         mended = [chapter.note] if chapter.note else []
         told.append("\n".join([f"{chapter.label}:", *place_lines(provenance_row(chapter, index)), *mended]))
     return "\n\n".join(told)
-
-
-def _file_title(source: str) -> str:
-    name = " ".join(Path(source).stem.replace("_", " ").replace("-", " ").split())
-    return name[:1].upper() + name[1:] if name else "the book"

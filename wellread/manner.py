@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from wellread.corpus.headings import Heading, heading, is_roman, roman, spelled
 from wellread.types import Document
@@ -93,6 +94,7 @@ def manner_of(documents: Sequence[Document]) -> Manner:
 
     Titles belong to it where most of its headings have one. Epilogues and appendices are no part of the count.
     """
+    documents = [chapter[0] for chapter in chapters(documents)]
     sections = [(document, _own(document.section)) for document in documents]
     read = [(document, own, heading(own)) for document, own in sections if own]
     counted = [(document, own, found) for document, own, found in read if found and _counts(found)]
@@ -117,14 +119,29 @@ def manner_of(documents: Sequence[Document]) -> Manner:
     )  # fmt: skip
 
 
+def chapters(documents: Sequence[Document]) -> list[list[Document]]:
+    """Documents by chapter: the passages that a chapter with a heading was cut into belong together."""
+
+    def whole(numbered: tuple[int, Document]) -> object:
+        place, document = numbered
+        name = headed(document.section)
+        return (document.source, name) if name and name != document.section else place
+
+    return [[document for _, document in several] for _, several in groupby(enumerate(documents), key=whole)]
+
+
+def headed(section: str) -> str:
+    """A document's headings, without the number of its passage; empty where it has none."""
+    return " · ".join(part for part in section.split(" · ") if not PASSAGE.fullmatch(part))
+
+
 def letters(text: str) -> str:
     return "".join(sign for sign in text.casefold() if sign.isalnum())
 
 
 def _own(section: str) -> str:
     """The chapter's own heading, without the parts above it and the passages below."""
-    parts = [part for part in section.split(" · ") if not PASSAGE.fullmatch(part)]
-    return parts[-1] if parts else ""
+    return headed(section).rpartition(" · ")[2]
 
 
 def _counts(found: Heading) -> bool:
