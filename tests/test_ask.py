@@ -159,6 +159,44 @@ def test_k_and_the_settings_of_sampling_reach_the_model(clerk: Clerk, store: Pat
     assert seeded["seed"] == 5
 
 
+def test_passages_fill_the_window_and_what_has_no_room_is_told(tmp_path: Path) -> None:
+    rooms = "\n\n".join(
+        f"## Room {n}\n\n" + f"Room {n} of the library keeps maps of the coast. " * 12 for n in range(9)
+    )
+    (tmp_path / "rooms.md").write_text(rooms, encoding="utf-8")
+    index_texts([tmp_path / "rooms.md"], tmp_path / "store", embedder="none")
+    wide = tiny_model(tmp_path / "wide", [rooms], vocabulary=300, positions=6000)
+    asked = ["ask", f"{wide}+{tmp_path / 'store'}", "Which room keeps maps?", "--anyway", "--max-tokens", "2", "--json"]
+
+    def read(*more: str) -> tuple[int, str]:
+        row = json.loads(wellread(*asked, *more).stdout)
+        return len(row["sources"]), row["note"]
+
+    few, note = read("-k", "9", "--window", "1500")
+    assert 0 < few < 9
+    assert f"{few} of 9 passages fit" in note
+    assert few < read("-k", "9")[0]
+    assert read("-k", "2") == (2, "")
+    shown = wellread(*asked[:-1], "-k", "9", "--window", "1500")
+    assert f"{few} of 9 passages fit" in shown.stderr
+    name = f"{wide}+{tmp_path / 'store'}"
+    alone, sourced = open_model(str(wide)), open_model(name)
+    assert (getattr(alone, "window", 0), getattr(sourced, "window", 0)) == (1024, 4096)
+    assert getattr(open_model(name, window=700), "window", 0) == 700
+    long = [rooms[:4000]]
+    assert list(alone.score(long)[0].logprobs) == list(sourced.score(long)[0].logprobs)
+
+
+def test_an_endpoint_has_the_window_that_is_named(clerk: Clerk, store: Path) -> None:
+    model = models.answering_from(UniformBytes(), str(store), window=9000)
+    assert (model.window, models.answering_from(UniformBytes(), str(store)).window) == (9000, 4096)
+
+
+def test_compare_takes_a_window_for_questions_alone(clerk: Clerk, store: Path) -> None:
+    done = wellread("compare", "a", "b", "--window", "600")
+    assert (done.returncode, "--questions" in done.stderr) == (2, True)
+
+
 def test_questions_come_from_stdin_or_a_file(clerk: Clerk, store: Path, tmp_path: Path) -> None:
     asked = ["ask", "clerk", "--store", str(store), "--json", "--anyway"]
     rows = [

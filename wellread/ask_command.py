@@ -37,6 +37,7 @@ def ask(
     ] = None,
     rerank: options.Rerank = "",
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to look for; those that fit are read.")] = 5,
+    window: options.ReadingWindow = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Ask the model even where the sources seem not to say.")
     ] = False,
@@ -73,11 +74,13 @@ def ask(
     from_sources = bool(store or own) and mode is not Mode.closed
     if rerank and not from_sources:
         raise UsageError("--rerank puts what is found in a store in order: name one with --store.")
-    opened: LanguageModel = open_model(name, offline=offline, key=key_of(name, key_file), to_write=True)
+    opened: LanguageModel = open_model(name, offline=offline, window=window, key=key_of(name, key_file), to_write=True,
+                                       reads_passages=from_sources)  # fmt: skip
     if from_sources:
         opened = answering_from(
-            opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway, rerank=rerank, offline=offline
-        )
+            opened, store or own, name=f"{name}+{store or own}", k=k, window=window, anyway=anyway, rerank=rerank,
+            offline=offline,
+        )  # fmt: skip
     sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n)
     several = bool(questions) or question == "-" or n > 1
     for each in asked:

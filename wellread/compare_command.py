@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellread.errors import UsageError
-from wellread.options import AsJson, KeyFile, Offline, Rerank, key_of
+from wellread.options import AsJson, KeyFile, Offline, ReadingWindow, Rerank, key_of
 from wellread.terminal import echo, note, print_json, watching
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def compare(
         typer.Option(metavar="FILE", help="Ask them all these gold questions (JSONL, or SQuAD's JSON)."),
     ] = None,
     rerank: Rerank = "",
+    window: ReadingWindow = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer to a gold question, in tokens.")] = 64,
     html: Annotated[Path | None, typer.Option(help="Draw the comparison in one page, written to this file.")] = None,
     key_file: KeyFile = None,
@@ -46,11 +47,13 @@ def compare(
         raise UsageError("compare takes a text, a run or questions: leave two of --text, --run and --questions away.")
     if rerank and not questions:
         raise UsageError("--rerank is for answers from stores: name --questions, and MODEL+STORE.")
+    if window and not questions:
+        raise UsageError("--window is for answers to questions: name --questions.")
     chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
     if questions:
         table = html.with_suffix(".csv") if html is not None else None
         comparison = _on_questions(
-            names, questions, chosen, table, max_tokens, rerank=rerank, key_file=key_file, offline=offline
+            names, questions, chosen, table, max_tokens, rerank=rerank, window=window, key_file=key_file, offline=offline
         )
     else:
         comparison = _measured(names, chosen, text or (), run_folder, offline=offline)
@@ -93,7 +96,7 @@ def _measured(
 
 def _on_questions(
     names: Sequence[str], files: Sequence[Path], metrics: Sequence[str], table: Path | None, max_tokens: int, *,
-    rerank: str, key_file: Path | None, offline: bool,
+    rerank: str, window: int | None, key_file: Path | None, offline: bool,
 ) -> Comparison:  # fmt: skip
     """The models on gold questions; their answers stand in `table`."""
     from wellread.comparing_answers import compare_answers
@@ -102,7 +105,7 @@ def _on_questions(
     from wellread.questions import Answering
 
     def opened(name: str) -> LanguageModel:
-        return open_model(name, offline=offline, key=key_of(name, key_file), rerank=rerank)
+        return open_model(name, offline=offline, window=window, key=key_of(name, key_file), rerank=rerank)
 
     with watching() as watch:
         comparison, said = compare_answers(

@@ -15,12 +15,14 @@ import pytest
 from serving_fakes import Clockwork, Letters
 
 from wellread.errors import ModelError, RunError
+from wellread.retrieval.rag import with_retrieval
 from wellread.serving.app import build
 from wellread.serving.failures import Failure, failure_of
 from wellread.serving.listening import served
 from wellread.serving.schemas import Trial
 from wellread.serving.settings import Admission, Limits
 from wellread.serving.shelf import Served, Shelf
+from wellread.types import Chunk
 
 http = httpx.Client(verify=False, timeout=30)
 LIMITS = Limits(places=6, max_tokens=500, seconds=20, slow=1.0)
@@ -150,6 +152,30 @@ def test_the_time_limit_ends_a_text_and_says_when_there_was_none(clockwork: Cloc
         clockwork.free = True
         clockwork.go.release(500)
         assert soon(lambda: gauge(base, "texts_writing") == 0)
+
+
+class Maps:
+    """A Retriever that finds ten passages of a hundred words for everything."""
+
+    name = "maps"
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        return [Chunk(f"map {n}", 0, 0, "coast " * 100) for n in range(10)][:k]
+
+
+def test_sources_leave_room_for_a_short_answer_where_no_length_is_named(clockwork: Clockwork) -> None:
+    clockwork.free = True
+    sourced = Served("maps", with_retrieval(clockwork, Maps(), k=10))
+    with served(build(Shelf({"maps": sourced}), Admission())) as base:
+
+        def answered(**named: int) -> tuple[int, int]:
+            chat = {"messages": [{"role": "user", "content": "Where is the coast?"}], **named}
+            found = http.post(f"{base}/chat/completions", json=chat).json()
+            return len(found["choices"][0]["sources"]), found["usage"]["completion_tokens"]
+
+        (laid, written), (fewer, _), (most, _) = answered(), answered(max_tokens=1000), answered(max_tokens=20)
+    assert fewer < laid < most
+    assert 100 < written <= 1000 - 100 * laid  # an answer goes on as far as there is room
 
 
 class Slow(Letters):

@@ -68,7 +68,7 @@ class Looked:
     score: float | None = None
     """The weighed signs less their threshold: below 0 it is refused."""
     note: str = ""
-    """What had to be cut."""
+    """What had to be left out or cut."""
 
 
 class RetrievalModel:
