@@ -53,6 +53,8 @@ class Wish:
     """Whether the book says which of its words stand in the old one."""
     title: str = ""
     """Of the book that is continued; empty: as the book states it, else its file's name."""
+    window: int | None = None
+    """Tokens that the model sees at once; None: as many as it takes, at most 4,096."""
 
 
 def write_chapters(
@@ -90,7 +92,7 @@ def write_chapters(
     corpus = read_corpus(run.corpus)
     book = last_book(corpus, watch.say)
     index = Index(corpus.documents)
-    opened = open_writer(writer, index=index, dial=dial, key=key, offline=offline)
+    opened = open_writer(writer, index=index, dial=dial, window=wish.window, key=key, offline=offline)
     desk = Desk(
         opened, sampling, manner_of(book), _measure(run, corpus, wish, watch), index, wish.best_of,
         wish.words or usual_words(book), wish.prompt or last_pages(book),
@@ -126,7 +128,7 @@ def _check(wish: Wish, sampling: Sampling) -> None:
 
 def _settings(model: str, wish: Wish, sampling: Sampling, dial: float | None) -> dict[str, Any]:
     """All that what is written depends on; how many chapters there are in the end, and the notes, may change."""
-    told = {key: value for key, value in asdict(wish).items() if key in {"words", "best_of", "prompt"}}
+    told = {key: value for key, value in asdict(wish).items() if key in {"words", "best_of", "prompt", "window"}}
     return {"model": model, "dial": dial, **told, "sampling": asdict(sampling)}
 
 

@@ -38,6 +38,7 @@ def write(
     n: options.Count = 1,
     dial: options.DialSetting = None,
     no_recite: options.NoRecite = 0,
+    window: options.WritingWindow = None,
     run_folder: Annotated[
         Path | None, typer.Option("--run", help="The run whose corpus is not to be recited, where MODEL is none.")
     ] = None,
@@ -76,14 +77,14 @@ def write(
     sampling = sampling_of(context, preset, no_recite)
     key = key_of(model, key_file)
     if chapters:
-        wish = Wish(chapters, words or None, best_of, beginning or "", notes, title)
+        wish = Wish(chapters, words or None, best_of, beginning or "", notes, title, window)
         _write_chapters(model, wish, sampling, out, dial, run_folder, preset, key, offline, as_json)
         return
     writer = writer_of(model, preset, dial=dial, say=note)
     if writer != model:
         model, run_folder = writer, run_folder or Path(model)
     samples = continue_texts(
-        model, [beginning or ""], sampling, dial=dial, run_folder=run_folder, key=key, offline=offline
+        model, [beginning or ""], sampling, dial=dial, window=window, run_folder=run_folder, key=key, offline=offline
     )
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
