@@ -51,7 +51,9 @@ def test_epubcheck_finds_nothing(tmp_path: Path) -> None:
     empty = replace(BOOK, language="und", pages=(Page("1", "1", ""), Page("Notes", "Notes", "1: nothing.\n\n2: <all>")))
     for name, book in (("english", BOOK), ("french", french), ("empty", empty)):
         bind(book, tmp_path / f"{name}.epub")
-        done = subprocess.run([*epubcheck(), str(tmp_path / f"{name}.epub")], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*epubcheck(), str(tmp_path / f"{name}.epub")], capture_output=True, text=True, check=False
+        )
         told = done.stdout + done.stderr
         assert done.returncode == 0, told
         assert "0 fatals / 0 errors / 0 warnings" in told, told

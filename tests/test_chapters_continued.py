@@ -47,7 +47,9 @@ def test_a_folder_of_chapters_is_one_book(tmp_path: Path, heads: list[str], endi
     said: list[str] = []
     corpus = folder_of(tmp_path, heads=heads, ending=ending)
     book = last_book(corpus, said.append)
-    assert said == [f"takes {len(heads)} files of one chapter each for one book; these chapters go on after {len(heads)}{ending}"]
+    assert said == [
+        f"takes {len(heads)} files of one chapter each for one book; these chapters go on after {len(heads)}{ending}"
+    ]
     assert manner_of(book).head(1).text == following.removeprefix("# ")
     assert 0 <= usual_words(book) - 2400 // len(heads) <= 4
     assert book_title(book) == "The ferry book"

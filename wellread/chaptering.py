@@ -141,11 +141,15 @@ def _resumed(place: Path, settings: Mapping[str, Any], watch: Watch) -> tuple[Dr
         asked, writer = kept.pop("settings"), str(kept.pop("writer"))
         draft = restored(kept)
     except (TypeError, KeyError, AttributeError):
-        raise UsageError(f"{place}: no draft that this version can go on with; delete it, or name another --out.") from None
+        raise UsageError(
+            f"{place}: no draft that this version can go on with; delete it, or name another --out."
+        ) from None
     if asked != settings:
         raise UsageError(f"{place} was begun with another model or other settings; give those, or delete it.")
     if writer != settings["model"] and not Path(writer).exists():
-        raise UsageError(f"{place} was begun with {writer}, which is not there any more; put it back, or delete the draft.")
+        raise UsageError(
+            f"{place} was begun with {writer}, which is not there any more; put it back, or delete the draft."
+        )
     watch.say(
         f"going on with {place}, by {writer}: {len(draft.chapters)} chapters and {draft.open_words:,} words of the next are there"
     )

@@ -37,7 +37,9 @@ def last_book(corpus: Corpus, say: Callable[[str], None] = lambda line: None) ->
             say(f"the run has read {len(files)} texts; these chapters go on with the last, {Path(last).name}")
         return files[last]
     others = f", and passes over {len(files) - len(single)} that have several" if len(files) > len(single) else ""
-    say(f"takes {len(single)} files of one chapter each for one book{others}; these chapters go on after {Path(last).name}")
+    say(
+        f"takes {len(single)} files of one chapter each for one book{others}; these chapters go on after {Path(last).name}"
+    )
     return _joined(single)
 
 

@@ -11,7 +11,7 @@ from wellread.corpus.headings import Heading, heading, is_roman, roman, spelled
 from wellread.types import Document
 
 Speller = Callable[[int], str]
-SMALL = frozenset("and or of to the a et ou de à le la les un une".split())
+SMALL = frozenset({"and", "or", "of", "to", "the", "a", "et", "ou", "de", "à", "le", "la", "les", "un", "une"})
 """Words that make no title of the numbers beside them, though some of them count themselves."""
 NOT_CHAPTERS = frozenset({"appendix", "volume", "book", "part", "special"})
 PASSAGE = re.compile(r"passage \d+")
@@ -281,5 +281,9 @@ def title_in(text: str, longest: int) -> str:
 def _mostly_numbers(line: str) -> bool:
     """Whether more than half of a line's words, small ones left out, are numbers: `13 and 14`, `Twenty-one`, `XIV`."""
     said = [word for word in re.findall(r"[^\W_]+", line) if word.casefold() not in SMALL]
-    numbers = [word for word in said if word.isdecimal() or spelled(word) or (len(word) > 1 and word.isupper() and is_roman(word))]
-    return 2 * len(numbers) > len(said)
+    return 2 * sum(map(_is_number, said)) > len(said)
+
+
+def _is_number(word: str) -> bool:
+    in_roman = len(word) > 1 and word.isupper() and is_roman(word)
+    return word.isdecimal() or bool(spelled(word)) or in_roman

@@ -107,8 +107,9 @@ def _write_chapters(
         raise UsageError("chapters are written to a file: add --out next.epub (or .md, .txt).")
     with watching() as watch:
         rows = write_chapters(
-            model, wish, sampling, out, dial=dial, run_folder=run_folder, preset=preset, key=key, offline=offline, watch=watch
-        )
+            model, wish, sampling, out, dial=dial, run_folder=run_folder, preset=preset, key=key, offline=offline,
+            watch=watch,
+        )  # fmt: skip
     note(f"wrote {out}")
     for row in rows:
         if as_json:

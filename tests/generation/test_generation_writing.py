@@ -145,7 +145,9 @@ def test_the_end_of_a_document_stops_it(opened: tuple[Any, Any], tiny: Any) -> N
 def test_a_penalty_looks_back_over_the_last_of_a_long_prompt(opened: tuple[Any, Any]) -> None:
     """What stands further back than 1,024 tokens is as free as what stands nowhere."""
     stepper = Stepper(opened[0], 64, 300)
-    growing = Growing(stepper, [[7, 8, *[9] * 1023]], replace(FREE, repetition_penalty=2), [0], [5], stops=(), piece=bytes)
+    growing = Growing(
+        stepper, [[7, 8, *[9] * 1023]], replace(FREE, repetition_penalty=2), [0], [5], stops=(), piece=bytes
+    )
     assert growing._seen[0].nonzero().flatten().tolist() == [8, 9]
 
 
