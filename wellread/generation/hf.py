@@ -29,7 +29,7 @@ WINDOW = 1024
 READING = 4096
 """The same of a model that answers from passages: some twenty of them have room. What it is scored in stays as it is."""
 ROWS = 32
-"""Continuations written at the same time."""
+"""Continuations written at the same time; of longer texts than `WINDOW` fewer, so that their cache grows no larger."""
 SLACK = 0.5
 """Share by which the longest prompt of a batch may be longer than the shortest, which is padded."""
 
@@ -224,11 +224,11 @@ class TransformersModel:
 
     def _batches(self, contexts: Sequence[Sequence[int]], samplings: Sequence[Sampling]) -> list[list[int]]:
         """Which texts are written side by side: padded where all of each fits into the window, else of equal length."""
-        fit = all(
-            len(context) + each.max_tokens <= self.window for context, each in zip(contexts, samplings, strict=True)
-        )
-        slack = SLACK if fit and takes_padding(self._model) else 0.0
-        return list(alike([len(context) for context in contexts], rows=ROWS, slack=slack))
+        ends = [len(context) + each.max_tokens for context, each in zip(contexts, samplings, strict=True)]
+        longest = max(ends, default=0)
+        slack = SLACK if longest <= self.window and takes_padding(self._model) else 0.0
+        rows = max(1, ROWS * WINDOW // max(WINDOW, min(longest, self.window)))
+        return list(alike([len(context) for context in contexts], rows=rows, slack=slack))
 
 
 def _placed(model: Any, device: Any) -> Any:
