@@ -11,7 +11,17 @@ from wellread.runs import Run
 from wellread.serving.studio_files import LARGEST, keep_uploads, kinds
 from wellread.serving.studio_looks import CSS, HEAD
 from wellread.serving.studio_models import Models, ask_model, has_dial, write_on
-from wellread.serving.studio_runs import is_working, resume_run, run_named, runs_in, start_run, status, stop_run
+from wellread.serving.studio_runs import (
+    is_working,
+    last_sign,
+    resume_run,
+    run_named,
+    runs_in,
+    start_run,
+    status,
+    stop_run,
+    works_elsewhere,
+)
 from wellread.serving.studio_shown import answered, followed, framed, written
 from wellread.serving.studio_stores import keep_store, store_named, stores_in
 from wellread.types import Sampling
@@ -142,7 +152,7 @@ def _runs_tab(runs: Path) -> Any:
 
     def again(name: str | None) -> tuple[Any, ...]:
         """What changes while a run works; a certificate that is open stays as it is, wherever its reader is."""
-        if not name or not _just_working(name, runs):
+        if not name or not just_working(name, runs):
             return (gr.skip(),) * len(shown)
         return follow(name)
 
@@ -150,7 +160,7 @@ def _runs_tab(runs: Path) -> Any:
     return chosen
 
 
-def _just_working(name: str, runs: Path) -> bool:
+def just_working(name: str, runs: Path) -> bool:
     """Whether a run works, or has ended since the last look."""
     import time
 
@@ -158,9 +168,7 @@ def _just_working(name: str, runs: Path) -> bool:
         this = run_named(name, runs)
     except UsageError:
         return False
-    files = (this.report, this.path / "studio.log", this.path / "studio.json")
-    changed = max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
-    return is_working(this) or time.time() - changed < 4 * EVERY
+    return is_working(this) or works_elsewhere(this) or time.time() - last_sign(this) < 4 * EVERY
 
 
 def _write_tab(runs: Path, models: Models) -> Any:
