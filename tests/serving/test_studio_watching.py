@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from wellread.errors import RunError
+from wellread.recipe import load_recipe, recipe_yaml
 from wellread.runs import Run
 from wellread.serving import studio_runs
 from wellread.serving.studio_runs import resume_run, status, stop_run, works_elsewhere
@@ -27,6 +28,8 @@ def begun(tmp_path: Path) -> Run:
     this = Run(tmp_path / "runs" / "novel-book")
     stage = this.stage(1, "imprint").path
     stage.mkdir(parents=True)
+    this.corpus.mkdir()
+    this.recipe.write_text(recipe_yaml(load_recipe("novel")), encoding="utf-8")
     this.lock.write_text(str(NOBODY))
     write_rows(stage / "log.jsonl", [{"step": 1, "elapsed_seconds": 1.0, "loss": 3.0}])
     return this
@@ -41,7 +44,7 @@ def aged(this: Run, seconds: float) -> None:
 
 def test_a_run_of_a_notebook_is_at_work_as_long_as_it_writes(begun: Run) -> None:
     now = status(begun)
-    assert (now.state, now.doing) == ("working", "beginning, in a notebook or a terminal")
+    assert (now.state, now.doing) == ("working", "training, in a notebook or a terminal")
     assert (now.may_stop, now.may_resume) == (False, False)
     assert just_working(begun.name, begun.path.parent)
     with pytest.raises(RunError, match="stop it there"):
@@ -84,7 +87,7 @@ def test_what_it_wrote_last_is_shown_while_it_trains(begun: Run) -> None:
         for step in (1200, 2400)
     ]
     write_rows(stage.path / "log.jsonl", rows)
-    base = Run(begun.path).path / "stages" / "00-base"
+    base = begun.path / "stages" / "00-base"
     base.mkdir()
     write_rows(base / "samples.jsonl", [{"prompt": "It was ", "completion": "plain"}])
     now = status(begun)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from wellread.errors import UsageError, WellreadError
-from wellread.runs import Run
+from wellread.serving.studio_asking import BASE, ask_tab
 from wellread.serving.studio_files import LARGEST, keep_uploads, kinds
 from wellread.serving.studio_looks import CSS, HEAD
-from wellread.serving.studio_models import Models, ask_model, has_dial, write_on
+from wellread.serving.studio_models import Models
+from wellread.serving.studio_parts import HERE, refreshed, told
 from wellread.serving.studio_runs import (
     is_working,
     last_sign,
@@ -22,9 +22,9 @@ from wellread.serving.studio_runs import (
     stop_run,
     works_elsewhere,
 )
-from wellread.serving.studio_shown import answered, followed, framed, written
-from wellread.serving.studio_stores import keep_store, store_named, stores_in
-from wellread.types import Sampling
+from wellread.serving.studio_shown import followed, framed
+from wellread.serving.studio_stores import stores_in
+from wellread.serving.studio_writing import write_tab
 
 RECIPES = {
     "novel": "A small model that knows English learns your text beside what it knows: a few minutes, and the dial leads back.",
@@ -34,11 +34,7 @@ RECIPES = {
 """Those that teach any text, each in a line; the others want a glossary, a canon, a library or a large GPU."""
 EVERY = 2.0
 """Seconds between two looks at a run."""
-ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 NO_RUN = "No run yet. Upload a text and start one."
-HERE = '<p class="wr-note">{}</p>'
-"""What stands where something will."""
-BASE = "the untouched base"
 
 
 def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
@@ -62,11 +58,11 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
             with gr.Tab("Runs"):
                 following = _runs_tab(runs)
             with gr.Tab("Write"):
-                writing = _write_tab(runs, models)
+                writing = write_tab(runs, models)
             with gr.Tab("Read"):
                 reading = _read_tab(runs)
             with gr.Tab("Ask"):
-                asking, store = _ask_tab(runs, models)
+                asking, store = ask_tab(runs, models)
             with gr.Tab("Compare"):
                 first, second = _compare_tab(runs)
 
@@ -81,14 +77,6 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
 
         blocks.load(listed, None, [following, writing, reading, asking, store, first, second], api_visibility="private")
     return blocks, {"theme": theme, "css": CSS, "head": HEAD}
-
-
-def told(error: WellreadError) -> Exception:
-    """What the page shows of an error that a visitor can mend."""
-    import gradio as gr
-
-    shown: Exception = gr.Error(str(error), print_exception=False, duration=None)
-    return shown
 
 
 def _runs_tab(runs: Path) -> Any:
@@ -148,7 +136,7 @@ def _runs_tab(runs: Path) -> Any:
     stop.click(stopped, chosen, None, api_name="stop").then(follow, chosen, shown, api_visibility="private")
     resume.click(resumed, chosen, None, api_name="resume").then(follow, chosen, shown, api_visibility="private")
     chosen.change(follow, chosen, shown, api_name="follow")
-    _refreshed(chosen, runs)
+    refreshed(chosen, runs)
 
     def again(name: str | None) -> tuple[Any, ...]:
         """What changes while a run works; a certificate that is open stays as it is, wherever its reader is."""
@@ -171,85 +159,6 @@ def just_working(name: str, runs: Path) -> bool:
     return is_working(this) or works_elsewhere(this) or time.time() - last_sign(this) < 4 * EVERY
 
 
-def _write_tab(runs: Path, models: Models) -> Any:
-    import gradio as gr
-
-    with gr.Row():
-        with gr.Column(scale=1, min_width=300):
-            chosen = gr.Dropdown([], label="Run", filterable=False)
-            prompt = gr.Textbox(label="Beginning", lines=4, placeholder="It was the last evening of October when")
-            dial = gr.Slider(
-                0,
-                1.2,
-                value=1,
-                step=0.1,
-                label="Dial",
-                info="How much of your text: 0 is the model before it, 1 as taught.",
-            )
-            guard = gr.Slider(
-                0,
-                30,
-                value=0,
-                step=1,
-                label="Guard",
-                info="At most so many words in a row from your text; 0: no guard.",
-            )
-            beside = gr.Checkbox(
-                True, label="The base beside it", info="The same beginning, before your text was taught."
-            )
-            with gr.Accordion("Sampling", open=False):
-                tokens = gr.Slider(
-                    10, 800, value=120, step=10, label="Tokens", info="Length: about 4 tokens are 3 words."
-                )
-                temperature = gr.Slider(
-                    0, 2, value=0.8, step=0.05, label="Temperature", info="Low is sober, high is daring."
-                )
-                top_p = gr.Slider(
-                    0.05, 1, value=0.95, step=0.05, label="Top-p", info="Lower leaves out what is unlikely."
-                )
-                penalty = gr.Slider(
-                    1, 2, value=1, step=0.05, label="Repetition penalty", info="Above 1: against repeating itself."
-                )
-                seed = gr.Number(0, label="Seed", info="Another number, another text.", precision=0, minimum=0)
-            with gr.Row():
-                go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop writing")
-        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
-            tuned = gr.HTML(
-                HERE.format("Choose a run, give a beginning and press Write; the text grows here."), min_height=80
-            )
-            base = gr.HTML(min_height=80)
-
-    def write(
-        name: str | None, prompt: str, dial: float, guard: int, beside: bool, tokens: int, temperature: float, top_p: float,
-        penalty: float, seed: int,
-    ) -> Iterator[tuple[str, str]]:  # fmt: skip
-        sampling = Sampling(
-            int(tokens), temperature, top_p, repetition_penalty=penalty, seed=int(seed or 0), no_recite=int(guard)
-        )
-        try:
-            this = run_named(name, runs)
-            turned, left, right = has_dial(this), "", ""
-            title = f"Tuned, dial at {dial:g}" if turned else "Trained from scratch: it has no dial"
-            yield (
-                written(title, {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"),
-                "",
-            )
-            for row in write_on(models, this, prompt, sampling, dial if turned else None):
-                left = written(title, row, "" if "matches" in row else "writing …")
-                yield left, right
-            for row in write_on(models, this, prompt, sampling, 0.0) if turned and beside else ():
-                right = written("Base, dial at 0", row, "" if "matches" in row else "writing …")
-                yield left, right
-        except WellreadError as error:
-            raise told(error) from None
-
-    given = [chosen, prompt, dial, guard, beside, tokens, temperature, top_p, penalty, seed]
-    writes = go.click(write, given, [tuned, base], api_name="write", show_progress="hidden", **ONE_AT_A_TIME)
-    halt.click(None, None, None, cancels=[writes])
-    _refreshed(chosen, runs)
-    return chosen
-
-
 def _read_tab(runs: Path) -> Any:
     import gradio as gr
 
@@ -264,58 +173,8 @@ def _read_tab(runs: Path) -> Any:
         return HERE.format(f"{name} has no reading view yet: it is written when a run is finished.")
 
     chosen.change(read, chosen, view, api_visibility="private")
-    _refreshed(chosen, runs)
+    refreshed(chosen, runs)
     return chosen
-
-
-def _ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
-    import gradio as gr
-
-    with gr.Row():
-        with gr.Column(scale=1, min_width=300):
-            store = gr.Dropdown([], label="Store", info="The texts that are looked things up in.", filterable=False)
-            with gr.Accordion("A new store", open=not stores_in(runs)):
-                uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=120)
-                name = gr.Textbox(label="Name", placeholder="my documents", max_lines=1)
-                make = gr.Button("Make the store")
-            chosen = gr.Dropdown([BASE], value=BASE, label="Model", info="Who answers.", filterable=False)
-            question = gr.Textbox(label="Question", lines=2, placeholder="When are the stoves lit?")
-            beside = gr.Checkbox(True, label="By heart beside it", info="The same model, without looking anything up.")
-            go = gr.Button("Ask", variant="primary")
-        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
-            sourced = gr.HTML(HERE.format("Make a store of your texts or choose one, then ask; the answer names its passages."),
-                              min_height=80)  # fmt: skip
-            closed = gr.HTML(min_height=80)
-
-    def made(files: list[str] | None, name: str) -> Any:
-        try:
-            place = keep_store(name, keep_uploads(files, runs / "uploads"), runs)
-        except WellreadError as error:
-            raise told(error) from None
-        return gr.Dropdown(choices=stores_in(runs), value=place.name)
-
-    def ask(store: str | None, name: str | None, question: str, beside: bool) -> Iterator[tuple[str, str]]:
-        from wellread.retrieval.store import open_store
-
-        sampling = Sampling(150, 0.0, 1.0)
-        try:
-            place = store_named(store, runs)
-            this: Run | None = None if name in (None, BASE) else run_named(name, runs)
-            yield HERE.format("looking it up, and reading …"), ""
-            text = open_store(place).document_text
-            left = answered(f"From {place.name}", ask_model(models, this, place, question, sampling), text)
-            yield left, HERE.format("remembering …") if beside else ""
-            if beside:
-                yield left, answered("By heart", ask_model(models, this, None, question, sampling), text)
-        except WellreadError as error:
-            raise told(error) from None
-
-    make.click(made, [uploads, name], store, api_visibility="private")
-    given = [store, chosen, question, beside]
-    go.click(ask, given, [sourced, closed], api_name="ask", show_progress="hidden", **ONE_AT_A_TIME)
-    chosen.focus(lambda: gr.Dropdown(choices=[BASE, *runs_in(runs)]), None, chosen, api_visibility="private")
-    store.focus(lambda: gr.Dropdown(choices=stores_in(runs)), None, store, api_visibility="private")
-    return chosen, store
 
 
 def _compare_tab(runs: Path) -> tuple[Any, Any]:
@@ -337,14 +196,5 @@ def _compare_tab(runs: Path) -> tuple[Any, Any]:
 
     go.click(compared, [first, second], view, api_visibility="private")
     for each in (first, second):
-        _refreshed(each, runs)
+        refreshed(each, runs)
     return first, second
-
-
-def _refreshed(chosen: Any, runs: Path) -> None:
-    """A list of runs that is read anew whenever it is opened."""
-    import gradio as gr
-
-    chosen.focus(
-        lambda: gr.Dropdown(choices=runs_in(runs)), None, chosen, api_visibility="private", show_progress="hidden"
-    )
