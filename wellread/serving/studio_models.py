@@ -11,6 +11,7 @@ from wellread.errors import UsageError
 from wellread.gathering import with_matches
 from wellread.models import answering_from, dial_origin
 from wellread.replying import Told, reply
+from wellread.retrieval.store import Mode
 from wellread.runs import Run
 from wellread.serving.shelf import Served, open_shelf
 from wellread.streaming import texts
@@ -102,16 +103,18 @@ def _by_turns(
 
 
 def ask_model(
-    models: Models, this: Run | None, store: Path | None, question: str, sampling: Sampling, *, k: int = 5
-) -> Told:
-    """An answer by heart, or from a store; by the run's model, or the embedded base where no run is named."""
+    models: Models, this: Run | None, store: Path | None, question: str, sampling: Sampling, *, k: int = 5,
+    mode: Mode | None = None,
+) -> Told:  # fmt: skip
+    """An answer by heart, or from a store, searched in its own way or as `mode` says; by the run's model, or the embedded base
+    where no run is named."""
     if not question.strip():
         raise UsageError("the question is empty.")
     with models.lock:
         model: LanguageModel | None = models.plain() if this is None else _tuned(models, this)
         assert model is not None, "what is served as a model has one"
         if store is not None:
-            model = answering_from(model, str(store), name=f"{model.name}+{store.name}", k=k)
+            model = answering_from(model, str(store), name=f"{model.name}+{store.name}", k=k, mode=mode)
         [told] = reply(model, question, sampling)
     return told
 
