@@ -111,9 +111,7 @@ def test_a_model_that_cannot_write_is_said_once(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(hf, "TransformersModel", refuses)
     recipe = parse_recipe(SHORT)
-    corpus = Corpus(
-        chats("Taught?", "Watched?"), {"train": ("Taught?",), "validation": ("Watched?",), "held_out": ()}
-    )
+    corpus = Corpus(chats("Taught?", "Watched?"), {"train": ("Taught?",), "validation": ("Watched?",), "held_out": ()})
     sampler = live_sampler(recipe, corpus, recipe.stages[0], None, say=said.append)
     assert sampler is not None
     assert (sampler(None, 1.0), sampler(None, 1.0)) == (None, None)

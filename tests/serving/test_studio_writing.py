@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from wellread import pipeline
@@ -23,7 +21,7 @@ SAMPLING = Sampling(12, 0.8, seed=3)
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A tiny base with an adapter that says something else than the base does."""
     folder = tmp_path_factory.mktemp("writing")
-    chapters = [f"Chapter {number}\n\n{prose(120, seed=number)}" for number in range(1, 11)]
+    chapters = [f"Chapter {number}\n\n{prose(210, seed=number)}" for number in range(1, 11)]
     (folder / "book.txt").write_text("\n\n".join(chapters), encoding="utf-8")
     recipe = f"""
 name: tuned

@@ -86,15 +86,19 @@ def run_named(name: str | None, folder: Path) -> Run:
     return Run(folder / name)
 
 
-def start_run(recipe: str, texts: Sequence[Path], folder: Path, *, minutes: float, quick: bool = True) -> Run:
-    """Start a shipped recipe on texts, in a folder that no other run has. Raises UsageError for a recipe there is not."""
+def start_run(recipe: str, texts: Sequence[Path], folder: Path, *, minutes: float | None, quick: bool = True) -> Run:
+    """Start a shipped recipe on texts, in a folder that no other run has; `minutes` of training, or as the recipe says.
+
+    Raises UsageError for a recipe there is not.
+    """
     if recipe not in shipped():
         raise UsageError(f"there is no recipe {recipe[:80]!r}; there are: {', '.join(shipped())}.")
-    if not 0.05 <= minutes <= 7 * 24 * 60:
+    if minutes is not None and not 0.05 <= minutes <= 7 * 24 * 60:
         raise UsageError(f"a run takes 0.05 minutes to a week; found {minutes:g} minutes.")
     this = _own_folder(folder, f"{recipe}-{safe_name(texts[0].name)}")
-    words = ["run", recipe, *(str(text.resolve()) for text in texts), "--minutes", f"{minutes:g}",
-             "--quick" if quick else "--full", "--out", str(this.path.resolve())]  # fmt: skip
+    trained = [] if minutes is None else ["--minutes", f"{minutes:g}"]
+    words = ["run", recipe, *(str(text.resolve()) for text in texts), *trained, "--quick" if quick else "--full", "--out",
+             str(this.path.resolve())]  # fmt: skip
     _launch(this, words)
     return this
 

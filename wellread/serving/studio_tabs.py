@@ -7,10 +7,11 @@ from typing import Any
 
 from wellread.errors import UsageError, WellreadError
 from wellread.serving.studio_asking import BASE, ask_tab
-from wellread.serving.studio_files import LARGEST, keep_uploads, kinds
+from wellread.serving.studio_files import LARGEST, keep_uploads
 from wellread.serving.studio_looks import CSS, HEAD
 from wellread.serving.studio_models import Models
 from wellread.serving.studio_parts import HERE, refreshed, told
+from wellread.serving.studio_recipes import RECIPES, every_kind, suited
 from wellread.serving.studio_runs import (
     is_working,
     last_sign,
@@ -26,15 +27,10 @@ from wellread.serving.studio_shown import followed, framed
 from wellread.serving.studio_stores import stores_in
 from wellread.serving.studio_writing import write_tab
 
-RECIPES = {
-    "novel": "A small model that knows English learns your text beside what it knows: a few minutes, and the dial leads back.",
-    "novel-from-scratch": "A model that has read nothing but your text: for long ones (a megabyte or more), 20 minutes or more.",
-    "novel-full": "Every weight learns your text: the deepest imprint, and the most copied. Slow without a graphics card.",
-}
-"""Those that teach any text, each in a line; the others want a glossary, a canon, a library or a large GPU."""
 EVERY = 2.0
 """Seconds between two looks at a run."""
 NO_RUN = "No run yet. Upload a text and start one."
+MINUTES = "0: as long as the recipe says. Writing and measuring come on top."
 
 
 def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
@@ -85,11 +81,14 @@ def _runs_tab(runs: Path) -> Any:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             gr.Markdown("### A new run")
-            uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=140)
-            gr.HTML(f'<p class="wr-note">{" ".join(kinds())}, up to {LARGEST >> 20} MB each</p>')
-            recipe = gr.Dropdown(list(RECIPES), value="novel", label="Recipe", info=RECIPES["novel"], filterable=False)
-            minutes = gr.Number(4, label="Minutes of training", info="Writing and measuring come on top.", minimum=0.1,
-                                maximum=10080)  # fmt: skip
+            uploads = gr.File(label="Texts", file_count="multiple", file_types=every_kind(), height=140)
+            reads = gr.HTML(_reads("novel"))
+            recipe = gr.Dropdown(
+                list(RECIPES), value="novel", label="Recipe", info=RECIPES["novel"].about, filterable=False
+            )
+            minutes = gr.Number(
+                RECIPES["novel"].minutes, label="Minutes of training", info=MINUTES, minimum=0, maximum=10080
+            )
             start = gr.Button("Start", variant="primary")
         with gr.Column(scale=2, min_width=300):
             chosen = gr.Dropdown([], label="Run", filterable=False)
@@ -109,9 +108,14 @@ def _runs_tab(runs: Path) -> Any:
         certificate = framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
         return followed(now), certificate, gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
 
-    def started(files: list[str] | None, recipe: str, minutes: float) -> Any:
+    def chose(recipe: str) -> tuple[Any, Any, str]:
+        this = RECIPES[recipe]
+        return gr.Dropdown(info=this.about), gr.Number(value=this.minutes), _reads(recipe)
+
+    def started(files: list[str] | None, recipe: str, minutes: float | None) -> Any:
         try:
-            this = start_run(recipe, keep_uploads(files, runs / "uploads"), runs, minutes=float(minutes or 0))
+            reads = suited(recipe, files).reads
+            this = start_run(recipe, keep_uploads(files, runs / "uploads", reads=reads), runs, minutes=minutes or None)
         except WellreadError as error:
             raise told(error) from None
         return gr.Dropdown(choices=runs_in(runs), value=this.name)
@@ -129,7 +133,7 @@ def _runs_tab(runs: Path) -> Any:
             raise told(error) from None
 
     shown = [state, certificate, stop, resume]
-    recipe.change(lambda name: gr.Dropdown(info=RECIPES[name]), recipe, recipe, api_visibility="private")
+    recipe.change(chose, recipe, [recipe, minutes, reads], api_visibility="private", show_progress="hidden")
     start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(
         follow, chosen, shown, api_visibility="private"
     )
@@ -146,6 +150,12 @@ def _runs_tab(runs: Path) -> Any:
 
     timer.tick(again, chosen, shown, api_visibility="private", show_progress="hidden")
     return chosen
+
+
+def _reads(recipe: str) -> str:
+    this = RECIPES[recipe]
+    how = f"up to {LARGEST >> 20} MB" + (" each" if this.several else ", one file")
+    return HERE.format(f"{' '.join(sorted(this.reads))}, {how}")
 
 
 def just_working(name: str, runs: Path) -> bool:

@@ -79,7 +79,9 @@ def write_tab(runs: Path, models: Models) -> Any:
             if turned and beside:
                 titles, dials = [*titles, "Base, dial at 0"], [*dials, 0.0]
             yield (
-                written(titles[0], {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"),
+                written(
+                    titles[0], {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"
+                ),
                 "",
             )
             with closing(write_on(models, this, prompt, sampling, dials)) as grown:
