@@ -15,7 +15,7 @@ from wellread.runs import Run
 from wellread.serving import studio_runs
 from wellread.serving.studio_runs import resume_run, status, stop_run, works_elsewhere
 from wellread.serving.studio_shown import followed
-from wellread.serving.studio_tabs import just_working
+from wellread.serving.studio_tabs import looked
 from wellread.storage import write_rows
 
 NOBODY = 2**22 + 1
@@ -43,22 +43,31 @@ def aged(this: Run, seconds: float) -> None:
 
 
 def test_a_run_of_a_notebook_is_at_work_as_long_as_it_writes(begun: Run) -> None:
-    now = status(begun)
-    assert (now.state, now.doing) == ("working", "training, in a notebook or a terminal")
-    assert (now.may_stop, now.may_resume) == (False, False)
-    assert just_working(begun.name, begun.path.parent)
+    told = status(begun)
+    assert (told.state, told.doing) == ("working", "training, in a notebook or a terminal")
+    assert (told.may_stop, told.may_resume) == (False, False)
+    works, then = looked(begun.name, begun.path.parent)
+    assert works
     with pytest.raises(RunError, match="stop it there"):
         stop_run(begun)
     aged(begun, 300)
     assert status(begun).state == "stopped"
     assert "nothing works on it" in status(begun).doing
-    assert not just_working(begun.name, begun.path.parent)
+    assert not looked(begun.name, begun.path.parent)[0]
     log = begun.stage(1, "imprint").path / "log.jsonl"
     os.utime(log)
     assert status(begun).state == "working"
     aged(begun, 60)
+    now = looked(begun.name, begun.path.parent)
+    assert now[0]
+    assert now[1] != then
+    assert looked(begun.name, begun.path.parent) == now
     begun.lock.unlink()
     assert status(begun).state == "stopped"
+    ended = looked(begun.name, begun.path.parent)  # a page sees that it ended, however late it looks
+    assert not ended[0]
+    assert ended[1] != now[1]
+    assert looked("nothing", begun.path.parent) == (False, "")
 
 
 def test_a_process_that_is_to_be_seen_may_be_silent_for_longer(begun: Run, monkeypatch: pytest.MonkeyPatch) -> None:

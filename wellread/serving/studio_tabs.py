@@ -98,15 +98,19 @@ def _runs_tab(runs: Path) -> Any:
     certificate = gr.HTML()
     timer = gr.Timer(EVERY)
 
-    def follow(name: str | None) -> tuple[str, str, Any, Any]:
+    seen = gr.State("")
+
+    def follow(name: str | None) -> tuple[str, str, Any, Any, str]:
         if not name:
-            return HERE.format(NO_RUN), "", gr.Button(interactive=False), gr.Button(interactive=False)
+            return HERE.format(NO_RUN), "", gr.Button(interactive=False), gr.Button(interactive=False), ""
         try:
+            look = looked(name, runs)[1]  # before it is read: what is written meanwhile is seen the next time
             now = status(run_named(name, runs))
         except WellreadError as error:
             raise told(error) from None
         certificate = framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
-        return followed(now), certificate, gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
+        may_stop, may_resume = gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
+        return followed(now), certificate, may_stop, may_resume, look
 
     def chose(recipe: str) -> tuple[Any, Any, str]:
         this = RECIPES[recipe]
@@ -132,7 +136,7 @@ def _runs_tab(runs: Path) -> Any:
         except WellreadError as error:
             raise told(error) from None
 
-    shown = [state, certificate, stop, resume]
+    shown = [state, certificate, stop, resume, seen]
     recipe.change(chose, recipe, [recipe, minutes, reads], api_visibility="private", show_progress="hidden")
     start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(
         follow, chosen, shown, api_visibility="private"
@@ -142,13 +146,12 @@ def _runs_tab(runs: Path) -> Any:
     chosen.change(follow, chosen, shown, api_name="follow")
     refreshed(chosen, runs)
 
-    def again(name: str | None) -> tuple[Any, ...]:
+    def again(name: str | None, seen: str) -> tuple[Any, ...]:
         """What changes while a run works; a certificate that is open stays as it is, wherever its reader is."""
-        if not name or not just_working(name, runs):
-            return (gr.skip(),) * len(shown)
-        return follow(name)
+        works, look = looked(name, runs)
+        return follow(name) if works or look != seen else (gr.skip(),) * len(shown)
 
-    timer.tick(again, chosen, shown, api_visibility="private", show_progress="hidden")
+    timer.tick(again, [chosen, seen], shown, api_visibility="private", show_progress="hidden")
     return chosen
 
 
@@ -158,15 +161,14 @@ def _reads(recipe: str) -> str:
     return HERE.format(f"{' '.join(sorted(this.reads))}, {how}")
 
 
-def just_working(name: str, runs: Path) -> bool:
-    """Whether a run works, or has ended since the last look."""
-    import time
-
+def looked(name: str | None, runs: Path) -> tuple[bool, str]:
+    """Whether a run works; and words that are others as soon as anything is written to it, or it works no more."""
     try:
         this = run_named(name, runs)
     except UsageError:
-        return False
-    return is_working(this) or works_elsewhere(this) or time.time() - last_sign(this) < 4 * EVERY
+        return False, ""
+    works = is_working(this) or works_elsewhere(this)
+    return works, f"{name} {works} {last_sign(this)}"
 
 
 def _read_tab(runs: Path) -> Any:
