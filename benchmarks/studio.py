@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from studio_walk import Served, Walk
+from studio_writing import coloured, leave, write
 
 HANDBOOK = Path(__file__).parents[1] / "wellread" / "library" / "handbook.md"
 QUESTION = "Which law governs the Board?"
@@ -118,6 +119,8 @@ def start(walk: Walk, given: argparse.Namespace) -> Any:
         walk.pause(page, 4000)
         seen.append(state())
     walk.wait(lambda: page.locator(".wr-curve svg").count() >= 1, 120, "the loss is drawn")
+    walk.wait(lambda: "What it wrote after step" in walk.text("[role=tabpanel]"), 240, "it writes while it trains")
+    seen.append(walk.text(".wr-passage"))
     walk.shoot("working", audit=True)
     walk.press("Stop")
     walk.wait(lambda: "stopped" in state(), 240, "it stops")
@@ -139,39 +142,6 @@ def start(walk: Walk, given: argparse.Namespace) -> Any:
     return seen
 
 
-def write(walk: Walk, given: argparse.Namespace) -> Any:
-    """The dial at three places under the guard, then without it; the base beside the tuned model."""
-    walk.tab("Write")
-    name = Path(given.runs_with[0]).name
-    walk.choose("Run", name)
-    walk.page.get_by_label("Beginning").locator("visible=true").fill(given.beginning)
-    walk.page.get_by_text("Sampling", exact=True).locator("visible=true").first.click()
-    walk.pause(walk.page, 600)
-    walk.number("Tokens", 40)
-    said = {}
-    for dial, guard in ((0.0, 8), (0.5, 8), (1.0, 8), (1.0, 0)):
-        walk.number("Dial", dial)
-        walk.number("Guard", guard)
-        walk.press("Write")
-        for _ in range(40):  # until what was written before is gone
-            if not _done(walk):
-                break
-            walk.pause(walk.page, 250)
-        walk.wait(
-            lambda dial=dial: f"dial at {dial:g}" in walk.text(".wr-card") and _done(walk), 400, "both are written"
-        )
-        said[f"dial {dial:g}, guard {guard}"] = walk.page.locator(".wr-card:visible").all_inner_texts()
-        walk.shoot(f"write-{dial:g}-{guard}", audit=not guard)
-    said["coloured"] = walk.page.locator(".wr-text mark:visible").count()
-    return said
-
-
-def _done(walk: Walk) -> bool:
-    """Whether the tuned and the base text are whole: each then says what of it stands in the book."""
-    notes = walk.page.locator(".wr-card:visible .wr-note").all_inner_texts()
-    return sum("in the book" in each or "Coloured" in each for each in notes) >= 2
-
-
 def ask(walk: Walk, given: argparse.Namespace) -> Any:
     """A store made of a handbook; a question from it and by heart; a passage opened in its place."""
     walk.tab("Ask")
@@ -182,6 +152,7 @@ def ask(walk: Walk, given: argparse.Namespace) -> Any:
     page.locator("input[type=file]").nth(1).set_input_files(given.handbook)
     walk.pause(page, 2500)
     page.get_by_label("Name", exact=True).fill("House Handbook")
+    said: dict[str, Any] = {"embedders": _offered(walk, "Meaning by")}
     walk.press("Make the store")
     walk.wait(
         lambda: page.get_by_label("Store", exact=True).input_value() == "house-handbook", 300, "the store is made"
@@ -194,7 +165,27 @@ def ask(walk: Walk, given: argparse.Namespace) -> Any:
     walk.pause(page, 500)
     marked = page.locator(".wr-passage[open] mark:visible").count()
     walk.shoot("ask")
-    return {"cards": page.locator(".wr-card:visible").all_inner_texts(), "marked": marked}
+    said |= {"cards": page.locator(".wr-card:visible").all_inner_texts(), "marked": marked}
+    for search, title in (
+        ("words alone", "by words alone"),
+        ("meaning alone", "by meaning alone"),
+        ("none, by heart", "By heart"),
+    ):
+        page.get_by_role("radio", name=search, exact=True).check()
+        walk.press("Ask")
+        walk.wait(lambda title=title: title in walk.text(".wr-card:visible h3").split("\n")[0], 400, search)
+        walk.wait(lambda: "By heart" in walk.text(".wr-card:visible h3"), 400, "both answers")
+        said[search] = page.locator(".wr-card:visible h3").all_inner_texts()
+    return said
+
+
+def _offered(walk: Walk, label: str) -> list[str]:
+    """The choices of a list."""
+    walk.page.get_by_label(label, exact=True).locator("visible=true").first.click()
+    walk.pause(walk.page, 600)
+    found: list[str] = walk.page.get_by_role("option").locator("visible=true").all_inner_texts()
+    walk.page.keyboard.press("Escape")
+    return found
 
 
 def read(walk: Walk, given: argparse.Namespace) -> Any:
@@ -319,7 +310,7 @@ def pages(walk: Walk, given: argparse.Namespace) -> Any:
     return places
 
 
-STEPS = [empty, bad, start, write, ask, read, compare, two, keyboard, password, pages]
+STEPS = [empty, bad, start, coloured, write, leave, ask, read, compare, two, keyboard, password, pages]
 
 
 def main() -> None:
@@ -357,7 +348,7 @@ def walk_through(given: argparse.Namespace) -> None:
         browser = playwright.chromium.launch(executable_path=given.chromium, args=["--no-sandbox"])
         walk = Walk(browser, url, given.out, given.axe.read_text(encoding="utf-8") if given.axe else "", given.patience)
         for step in steps:
-            if step not in (empty, bad, start):
+            if step not in (empty, bad, start, coloured):
                 for each in map(Path, given.runs_with):
                     shutil.copytree(each, runs / each.name, dirs_exist_ok=True)
             began = time.monotonic()

@@ -18,13 +18,14 @@ class Walk:
         self.url, self.out, self.axe, self.browser, self.patience = url, out, axe, browser, patience
         self.trouble: list[str] = []
         self.violations: list[str] = []
+        self.unknown_uploads = 0
         self.page = self.visit()
 
     def visit(self, **context: Any) -> Any:
         """A new visitor's page, as it is when everything has been loaded."""
         page = self.browser.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
         page.set_default_timeout(120_000 * self.patience)
-        page.on("console", lambda m: self.trouble.append(f"{m.type}: {m.text[:300]}") if m.type == "error" else None)
+        page.on("console", self._console)
         page.on("pageerror", lambda error: self.trouble.append(f"script: {error}"[:300]))
         page.on("requestfailed", self._failed)
         page.on("request", self._left)
@@ -36,6 +37,20 @@ class Walk:
 
     def pause(self, page: Any, milliseconds: float) -> None:
         page.wait_for_timeout(milliseconds * self.patience)
+
+    def _console(self, message: Any) -> None:
+        if message.type != "error":
+            return
+        place = str(message.location.get("url", ""))
+        # Gradio asks how far an upload is that it has refused already, and its server knows of none; its script tells of that
+        # answer, too: these two lines of its own, and no other
+        if place.startswith(f"{self.url}gradio_api/upload_progress?") and "status of 404" in message.text:
+            self.unknown_uploads += 1
+            return
+        if message.text == "Response" and place.startswith(f"{self.url}assets/") and self.unknown_uploads:
+            self.unknown_uploads -= 1
+            return
+        self.trouble.append(f"{message.type}: {message.text[:300]} {place}".strip())
 
     def _failed(self, request: Any) -> None:
         # a page that is closed or left cuts its own streams off

@@ -185,7 +185,7 @@ def style_prompts(corpus: Corpus, part: Part = "validation") -> list[str]:
 
 
 def sampling(recipe: Recipe) -> Sampling:
-    settings = recipe.sampling.model_dump(exclude={"prompts"})
+    settings = recipe.sampling.model_dump(exclude={"prompts", "generate_during_eval"})
     return Sampling(seed=recipe.seed, **settings)
 
 

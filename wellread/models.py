@@ -18,6 +18,7 @@ from wellread.types import LanguageModel
 
 if TYPE_CHECKING:
     from wellread.retrieval.rag import RetrievalModel
+    from wellread.retrieval.store import Mode
 
 REMOTE = ("s3://", "gs://", "az://", "db://")
 """Stores that are no folder here."""
@@ -92,10 +93,12 @@ def answering_from(
     window: int | None = None,
     anyway: bool = False,
     rerank: str = "",
+    mode: Mode | None = None,
     offline: bool = False,
 ) -> RetrievalModel:
     """The model with a store: it is asked with up to `k` passages, unless these seem not to answer. The cross-encoder `rerank`
-    reads the first that are found again, and puts them in its own order. `window` is for a model that does not say its own.
+    reads the first that are found again, and puts them in its own order. `window` is for a model that does not say its own;
+    `mode` is how the store is searched (`open_store`).
 
     When they do is learnt from questions for this store (`wellread index --calibrate`), else from those of the embedded texts;
     `anyway` asks the model whatever was found. Raises UsageError where there is no store.
@@ -105,7 +108,7 @@ def answering_from(
     from wellread.retrieval.reranking import Reranked, open_cross_encoder
     from wellread.retrieval.store import open_store
 
-    opened = open_store(store, offline=offline)
+    opened = open_store(store, offline=offline, mode=mode)
     refuses = None if anyway else refusal_for(store, opened.embedder_name)
     retriever = Reranked(opened, open_cross_encoder(rerank, offline=offline)) if rerank else opened
     return with_retrieval(model, retriever, name=name, k=k or FOUND, refuses=refuses, window=window or WINDOW)

@@ -336,9 +336,12 @@ def recipe_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
 
 
+DECIDES_NOTHING = {"sampling": {"generate_during_eval"}}
+"""What a recipe says that no result depends on."""
+
+
 def fingerprint(*parts: object) -> str:
     """Eight hexadecimal digits of whatever decides a result: the same parts, the same folder."""
-    canonical = json.dumps(
-        [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts], sort_keys=True
-    )
+    plain = [p.model_dump(mode="json", exclude=DECIDES_NOTHING) if isinstance(p, BaseModel) else p for p in parts]
+    canonical = json.dumps(plain, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]

@@ -38,6 +38,11 @@ class Run:
         return self.path / "environment.json"
 
     @property
+    def lock(self) -> Path:
+        """There while a process works on the run; it holds that one's number."""
+        return self.path / "run.lock"
+
+    @property
     def corpus(self) -> Path:
         return self.path / "corpus"
 
@@ -171,7 +176,7 @@ def training_costs(logs: Sequence[Path]) -> dict[str, Any]:
 @contextmanager
 def locked(run: Run) -> Iterator[None]:
     """One process at a time works on a run; a lock whose process is gone is taken over. Raises RunError."""
-    lock = run.path / "run.lock"
+    lock = run.lock
     with storage_errors(run.path):
         run.path.mkdir(parents=True, exist_ok=True)
         while True:
@@ -179,9 +184,9 @@ def locked(run: Run) -> Iterator[None]:
                 handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
                 break
             except FileExistsError:
-                holder = _holder(lock)
-                if holder is not None:
-                    who = f"process {holder}" if holder else "another process"
+                found = holder(lock)
+                if found is not None:
+                    who = f"process {found}" if found else "another process"
                     raise RunError(f"{who} works on {run.path} already; wait for it, or stop it.") from None
                 lock.unlink(missing_ok=True)
         os.write(handle, str(os.getpid()).encode())
@@ -192,7 +197,7 @@ def locked(run: Run) -> Iterator[None]:
         lock.unlink(missing_ok=True)
 
 
-def _holder(lock: Path) -> int | None:
+def holder(lock: Path) -> int | None:
     """The living process that holds a lock, if there is one; a lock just made may not name it yet."""
     import psutil
 

@@ -40,6 +40,10 @@ class SamplingSettings(Record):
     prompts: tuple[str, ...] = ()
     """Opening lines; none: the first line of the first validation chapter, or of examples what six held-out ones ask. Of
     examples they are asked as chats. The same for every subject and stage."""
+    generate_during_eval: bool = True
+    """Write up to 60 tokens after the first of them at each evaluation of training, for whoever watches (the studio shows them):
+    rows of `log.jsonl`. They take at most a twentieth of the time since the evaluation before, or a second, which does not
+    count as training; nothing that is learned or measured depends on them. Not in several processes."""
 
 
 class MeasureSettings(Record):

@@ -23,6 +23,12 @@ def studio(
     password_file: Annotated[
         Path | None, typer.Option(help="Its first line is the password; else WELLREAD_STUDIO_PASSWORD.")
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A further name by which browsers reach it; a password is then required. Repeatable."
+        ),
+    ] = None,
     offline: Offline = False,
 ) -> None:
     """Open the studio: runs, writing, reading, asking and comparing on one web page. Ctrl-C ends it; runs go on."""
@@ -33,7 +39,7 @@ def studio(
     from wellread.serving.studio_door import door_admission, read_password
 
     password = read_password(password_file) if password_file else os.environ.get("WELLREAD_STUDIO_PASSWORD", "")
-    admitted = door_admission(host, password)
+    admitted = door_admission(host, password, allow_host or ())
     with listen(host, port) as opened:
         from wellread.serving.studio import build_studio
 

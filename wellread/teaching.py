@@ -16,6 +16,7 @@ from wellread.conditions import read_condition
 from wellread.errors import CorpusError, UsageError
 from wellread.facts import asked_in, run_questions
 from wellread.gathering import Watch, evidence
+from wellread.live_samples import live_sampler
 from wellread.models import locate
 from wellread.recipe import CorpusSettings, RandomWindows, Recipe, Scratch, Stage, lineage
 from wellread.runs import Run
@@ -75,6 +76,7 @@ def train_stage(
         ready.model, ready.tokenizer, ready.windows, ready.validation, stage, folder=folder.path,
         base=ready.base, seed=recipe.seed, fingerprint=mark, dose=dose(recipe, corpus, stage, ready.tokenizer),
         watched=judged(ready.tokenizer) if judged else hot_test(recipe, stage, run_questions(this, corpus), ready.tokenizer),
+        sampler=live_sampler(recipe, corpus, stage, ready.tokenizer, say=watch.say),
         report_to=recipe.report_to, run_name=f"{this.name}-{stage.name}", progress=watch.progress, say=watch.say,
     )  # fmt: skip
 

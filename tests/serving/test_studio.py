@@ -10,7 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from wellread.cli import app
 from wellread.errors import RunError, UsageError
 from wellread.recipe import load_recipe
 from wellread.replying import Told
@@ -154,14 +156,6 @@ def test_a_run_of_the_command_line_cannot_be_resumed_here(tmp_path: Path) -> Non
     assert not found.may_resume
 
 
-def test_what_may_be_started_is_shipped_and_told_in_a_line() -> None:
-    from wellread.recipe import shipped
-    from wellread.serving.studio_tabs import RECIPES
-
-    assert set(RECIPES) <= set(shipped())
-    assert all(40 < len(line) < 130 for line in RECIPES.values())
-
-
 @pytest.mark.parametrize(
     ("recipe", "minutes"), [("../novel", 1.0), ("novel", 0.0), ("novel", 1e9), ("novel", float("nan"))]
 )
@@ -286,6 +280,25 @@ def test_the_door_opens_to_the_password_host_and_page(headers: dict[str, str], c
     answer = TestClient(door, base_url="http://127.0.0.1:7860").get("/", headers=headers)
     assert answer.status_code == code
     assert ("content-security-policy" in answer.headers) == (code == 200)
+
+
+def test_a_further_name_lets_in_and_wants_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    from starlette.responses import PlainTextResponse
+    from starlette.testclient import TestClient
+
+    with pytest.raises(UsageError, match=r"as studio\.example\.org: give a password"):
+        door_admission("127.0.0.1", "", ["studio.example.org"])
+    for hosts, code in (((), 403), (("Studio.example.org",), 200)):
+        door = Door(PlainTextResponse("in"), door_admission("127.0.0.1", "a long secret", hosts))
+        asks = TestClient(door, base_url="https://studio.example.org")
+        origin = {"origin": "https://studio.example.org"}
+        answer = asks.get("/", auth=("me", "a long secret"), headers=origin)
+        assert answer.status_code == code
+        assert ("--allow-host" in answer.text) == (code == 403)
+    monkeypatch.delenv("WELLREAD_STUDIO_PASSWORD", raising=False)
+    pytest.importorskip("gradio")
+    refused = CliRunner().invoke(app, ["studio", "--allow-host", "studio.example.org"], env=dict(os.environ))
+    assert "studio.example.org" in str(refused.exception)
 
 
 @pytest.mark.slow

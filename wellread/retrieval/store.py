@@ -90,9 +90,10 @@ class Store:
     """An open store, as it was last finished. A Retriever."""
 
     def __init__(
-        self, path: str | Path, table: Any, *, embedder: Embedder | None = None, offline: bool = False
-    ) -> None:
-        self.name = str(path)
+        self, path: str | Path, table: Any, *, embedder: Embedder | None = None, offline: bool = False,
+        mode: Mode | None = None,
+    ) -> None:  # fmt: skip
+        self.name, self._mode = str(path), mode
         self._table, self._given, self._version, self._offline = table, embedder, -1, offline
         self._renew()
         self.about = about_of(table, self.name)
@@ -111,6 +112,8 @@ class Store:
     @property
     def mode(self) -> Mode:
         """How `retrieve` searches."""
+        if self._mode is not None:
+            return self._mode
         return "hybrid" if self.about.has_vectors else "keyword"
 
     def __len__(self) -> int:
@@ -229,16 +232,19 @@ class Store:
             self._version = version
 
 
-def open_store(path: str | Path, *, embedder: Embedder | None = None, offline: bool = False) -> Store:
+def open_store(
+    path: str | Path, *, embedder: Embedder | None = None, offline: bool = False, mode: Mode | None = None
+) -> Store:
     """The store at a folder or address. `embedder` embeds the queries; by default the one that the store names, `offline`
-    only if it is on this machine.
+    only if it is on this machine. `mode` is how it searches where nothing else is asked for; by default by both words and
+    meaning, if it has vectors.
 
     Raises UsageError where there is none, where it was never finished, or where its vectors are another embedder's.
     """
     table = open_table(path)
     if table is None:
         raise UsageError(f"{path}: there is no store; `wellread index TEXT… --store {path}` makes one.")
-    return Store(path, table, embedder=embedder, offline=offline)
+    return Store(path, table, embedder=embedder, offline=offline, mode=mode)
 
 
 def is_finished(folder: Path) -> bool:

@@ -52,6 +52,11 @@ class Served:
         """Texts that it writes at the same time."""
         return self.streaming.at_once if self.streaming else 1
 
+    @property
+    def turns_at_once(self) -> bool:
+        """Whether the dial is open, and turning it costs nothing: texts can be written at several settings by turns."""
+        return self._dial is not None and bool(self._dial.light)
+
     def check_dial(self, alpha: float) -> None:
         """Raises UsageError where there is no dial, or it does not go so far; opens nothing."""
         from wellread.weights import check_setting

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.responses import PlainTextResponse
@@ -24,16 +25,18 @@ POLICY = (
 """Of the studio's own page, whose scripts are put together in the browser."""
 
 
-def door_admission(host: str, password: str) -> Admission:
-    """Who is let in at `host`. Raises UsageError where others can reach it and there is no password, or a short one."""
-    if not password and not is_loopback(host):
+def door_admission(host: str, password: str, hosts: Sequence[str] = ()) -> Admission:
+    """Who is let in at `host`, asking under its name or one of `hosts`. Raises UsageError where others can reach it, as they
+    can under a further name, and there is no password, or a short one."""
+    if not password and (hosts or not is_loopback(host)):
+        reached = f"as {hosts[0]}" if hosts else "from other machines"
         raise UsageError(
-            f"{host} can be reached from other machines: give a password with --password-file or in "
-            "WELLREAD_STUDIO_PASSWORD, or listen on 127.0.0.1."
+            f"{host} can be reached {reached}: give a password with --password-file or in WELLREAD_STUDIO_PASSWORD"
+            + (", or leave --allow-host away." if hosts else ", or listen on 127.0.0.1.")
         )
     if password and len(password) < SHORTEST:
         raise UsageError(f"the password has {len(password)} letters; give one of at least {SHORTEST}.")
-    return Admission((password,) if password else (), frozenset({host.lower()}))
+    return Admission((password,) if password else (), frozenset(each.lower() for each in (host, *hosts)))
 
 
 def read_password(file: Path) -> str:
@@ -82,7 +85,7 @@ class Door:
             asks = {"WWW-Authenticate": 'Basic realm="wellread studio", charset="UTF-8"'}
             return PlainTextResponse("The studio asks for its password; any user name will do.", 401, asks)
         if not self._admission.names(host):
-            return PlainTextResponse("The studio does not go by this name.", 403)
+            return PlainTextResponse("The studio does not go by this name: start it with --allow-host NAME.", 403)
         if origin is not None and not self._admission.allows(origin, host):
             return PlainTextResponse("Other pages may not ask here.", 403)
         return None

@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from wellread.corpus import LOADERS
@@ -20,7 +20,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)$")
 
 
 def kinds() -> list[str]:
-    """The endings that may be uploaded: those that are read."""
+    """The endings of texts: those that are read."""
     return sorted(LOADERS)
 
 
@@ -32,15 +32,17 @@ def safe_name(name: str, *, otherwise: str = "text") -> str:
     return slug + "-" if _RESERVED.match(slug) else slug or otherwise
 
 
-def keep_upload(upload: str | Path, folder: Path, *, largest: int = LARGEST) -> Path:
+def keep_upload(
+    upload: str | Path, folder: Path, *, largest: int = LARGEST, reads: Collection[str] = tuple(LOADERS)
+) -> Path:
     """Copy an upload to `folder/NAME-DIGEST/NAME.ext`: the same file lies there once, and two of one name do not meet.
 
     Raises UsageError for a kind that is not read, and for one that is empty or too large.
     """
     given = Path(upload)
     ending = given.suffix.lower()
-    if ending not in LOADERS:
-        raise UsageError(f"{given.name}: found {ending or 'no ending'}; upload one of {', '.join(kinds())}.")
+    if ending not in reads:
+        raise UsageError(f"{given.name}: found {ending or 'no ending'}; upload one of {', '.join(sorted(reads))}.")
     with storage_errors(folder):
         size = given.stat().st_size
         if not 0 < size <= largest:
@@ -57,8 +59,10 @@ def keep_upload(upload: str | Path, folder: Path, *, largest: int = LARGEST) -> 
     return place / f"{name}{ending}"
 
 
-def keep_uploads(uploads: Sequence[str | Path] | None, folder: Path) -> list[Path]:
+def keep_uploads(
+    uploads: Sequence[str | Path] | None, folder: Path, *, reads: Collection[str] = tuple(LOADERS)
+) -> list[Path]:
     """Every upload, kept. Raises UsageError where there is none."""
     if not uploads:
         raise UsageError("no text is here yet; upload one.")
-    return [keep_upload(each, folder) for each in uploads]
+    return [keep_upload(each, folder, reads=reads) for each in uploads]

@@ -4,7 +4,7 @@ CSS = """
 .gradio-container { width: 100% !important; min-width: 0 !important; max-width: 1240px !important; box-sizing: border-box; }
 .gradio-container main { padding: 0 8px !important; min-width: 0 !important; }
 .gradio-container .html-container { padding: 0 !important; }
-.gradio-container input[role="listbox"] { text-overflow: ellipsis; padding-right: 28px; }
+.gradio-container input[role="combobox"] { text-overflow: ellipsis; margin-right: 28px !important; }
 .dark { --color-accent: var(--primary-400); }
 .wr-title { font-size: 1.4rem; font-weight: 600; margin: .6rem 0 .2rem; }
 .wr-card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 12px 16px; margin-bottom: 10px;
@@ -17,6 +17,7 @@ CSS = """
 .wr-text mark .wr-prompt { color: inherit; }
 .wr-beside { flex-wrap: wrap !important; }
 .wr-beside > * { flex: 1 1 280px !important; min-width: min(280px, 100%) !important; }
+.wr-beside > :nth-child(2):not(:has(.wr-card, .wr-note)) { display: none !important; }
 .wr-note { color: var(--body-text-color-subdued); font-size: .9rem; margin: .6rem 0 0; }
 .wr-note a { color: var(--link-text-color); text-decoration: underline; }
 .wr-number { color: var(--link-text-color); font-family: system-ui, sans-serif; font-size: .85em; }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -11,6 +11,7 @@ from wellread.errors import UsageError
 from wellread.gathering import with_matches
 from wellread.models import answering_from, dial_origin
 from wellread.replying import Told, reply
+from wellread.retrieval.store import Mode
 from wellread.runs import Run
 from wellread.serving.shelf import Served, open_shelf
 from wellread.streaming import texts
@@ -56,40 +57,64 @@ def has_dial(this: Run) -> bool:
 
 
 def write_on(
-    models: Models, this: Run, prompt: str, sampling: Sampling, dial: float | None
-) -> Iterator[dict[str, Any]]:
-    """The text as it grows, as rows of prompt and completion; last the whole, with its matches in the run's book.
+    models: Models, this: Run, prompt: str, sampling: Sampling, dials: Sequence[float | None]
+) -> Generator[list[dict[str, Any]], None, None]:
+    """Texts as they grow, one for each setting of the dial (None: the model as it was trained): rows of prompt and completion;
+    of a text that is whole, with its matches in the run's book.
 
-    `dial` is None for the model as it was trained. Closing it ends the writing.
+    They grow by turns, or one after the other where turning the dial means computing all weights anew. Nobody else
+    writes meanwhile. Closing it ends the writing.
     """
     if not prompt.strip():
         raise UsageError("the beginning is empty; write a few words to go on from.")
     with models.lock:
         served = models.served(this)
-        if dial is not None:
-            served.check_dial(dial)
-        served.turn(dial)
-        assert served.model is not None, "a run has a model"
-        assert served.index is not None, "a run has a book"
-        completion = ""
-        for piece in texts(served.model, prompt, sampling):
-            completion += piece
-            yield {"prompt": prompt, "completion": completion}
-        [row] = with_matches([Sample(prompt, completion, sampling, sampling.seed, served.id)], served.index)
-        yield row
+        for dial in dials:
+            if dial is not None:
+                served.check_dial(dial)
+        rows: list[dict[str, Any]] = [{"prompt": prompt, "completion": ""} for _ in dials]
+        served.turn(dials[0])
+        places = range(len(dials))
+        for together in [places] if served.turns_at_once else [[place] for place in places]:
+            yield from _by_turns(served, dials, together, sampling, rows)
+
+
+def _by_turns(
+    served: Served, dials: Sequence[float | None], places: Sequence[int], sampling: Sampling, rows: list[dict[str, Any]]
+) -> Iterator[list[dict[str, Any]]]:
+    """All rows after each step in which every text of `places` has grown by what the model gave at once."""
+    assert served.model is not None, "a run has a model"
+    assert served.index is not None, "a run has a book"
+    growing: dict[int, Iterator[str]] = {}
+    for place in places:
+        served.turn(dials[place])
+        growing[place] = texts(served.model, rows[place]["prompt"], sampling)
+    while growing:
+        for place in list(growing):
+            served.turn(dials[place])
+            piece, said = next(growing[place], None), rows[place]
+            if piece is None:
+                del growing[place]
+                sample = Sample(said["prompt"], said["completion"], sampling, sampling.seed, served.id)
+                [rows[place]] = with_matches([sample], served.index)
+            else:
+                rows[place] = {**said, "completion": said["completion"] + piece}
+        yield list(rows)
 
 
 def ask_model(
-    models: Models, this: Run | None, store: Path | None, question: str, sampling: Sampling, *, k: int = 5
-) -> Told:
-    """An answer by heart, or from a store; by the run's model, or the embedded base where no run is named."""
+    models: Models, this: Run | None, store: Path | None, question: str, sampling: Sampling, *, k: int = 5,
+    mode: Mode | None = None,
+) -> Told:  # fmt: skip
+    """An answer by heart, or from a store, searched in its own way or as `mode` says; by the run's model, or the embedded base
+    where no run is named."""
     if not question.strip():
         raise UsageError("the question is empty.")
     with models.lock:
         model: LanguageModel | None = models.plain() if this is None else _tuned(models, this)
         assert model is not None, "what is served as a model has one"
         if store is not None:
-            model = answering_from(model, str(store), name=f"{model.name}+{store.name}", k=k)
+            model = answering_from(model, str(store), name=f"{model.name}+{store.name}", k=k, mode=mode)
         [told] = reply(model, question, sampling)
     return told
 

@@ -13,13 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from wellread.errors import RunError, UsageError
 from wellread.recipe import Recipe, parse_recipe, shipped
-from wellread.runs import Run, is_run
+from wellread.runs import Run, holder, is_run
 from wellread.serving.studio_files import safe_name
 from wellread.storage import read_json, storage_errors, stream_rows, write_json
 
@@ -28,6 +30,13 @@ _FAILED = re.compile(r"wellread: (?!interrupted)|[\w.]*(Error|Exception)\b")
 """How the last line of a run begins that did not end well: an error told in a line, or one that nobody foresaw."""
 SAID = 6
 """Last lines of what a run said that are shown."""
+QUIET = 120.0
+"""Seconds without a file written after which a run whose process is not to be seen is taken for stopped."""
+QUIET_HERE = 3600.0
+"""The same of a process that lives here: it may be measuring. Longer: the number is another's, and the lock was left behind."""
+ELSEWHERE = "in a notebook or a terminal"
+WRITTEN = ("", "*", "stages/*", "stages/*/*", "stages/*/resume/*", "tokens/*/*", "folds/*/stages/*/*")
+"""Where a run leaves signs that it is at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ class Status:
     """Of the training of the stage that is under way; None outside training."""
     seconds_left: float | None = None
     samples: tuple[tuple[str, str, str], ...] = ()
-    """Subject, beginning and what it wrote, of every subject that has written."""
+    """Subject, beginning and what it wrote, of every subject that has written; of a stage in training, at its latest evaluation."""
     said: tuple[str, ...] = ()
     verdict_there: bool = False
     may_stop: bool = False
@@ -77,15 +86,19 @@ def run_named(name: str | None, folder: Path) -> Run:
     return Run(folder / name)
 
 
-def start_run(recipe: str, texts: Sequence[Path], folder: Path, *, minutes: float, quick: bool = True) -> Run:
-    """Start a shipped recipe on texts, in a folder that no other run has. Raises UsageError for a recipe there is not."""
+def start_run(recipe: str, texts: Sequence[Path], folder: Path, *, minutes: float | None, quick: bool = True) -> Run:
+    """Start a shipped recipe on texts, in a folder that no other run has; `minutes` of training, or as the recipe says.
+
+    Raises UsageError for a recipe there is not.
+    """
     if recipe not in shipped():
         raise UsageError(f"there is no recipe {recipe[:80]!r}; there are: {', '.join(shipped())}.")
-    if not 0.05 <= minutes <= 7 * 24 * 60:
+    if minutes is not None and not 0.05 <= minutes <= 7 * 24 * 60:
         raise UsageError(f"a run takes 0.05 minutes to a week; found {minutes:g} minutes.")
     this = _own_folder(folder, f"{recipe}-{safe_name(texts[0].name)}")
-    words = ["run", recipe, *(str(text.resolve()) for text in texts), "--minutes", f"{minutes:g}",
-             "--quick" if quick else "--full", "--out", str(this.path.resolve())]  # fmt: skip
+    trained = [] if minutes is None else ["--minutes", f"{minutes:g}"]
+    words = ["run", recipe, *(str(text.resolve()) for text in texts), *trained, "--quick" if quick else "--full", "--out",
+             str(this.path.resolve())]  # fmt: skip
     _launch(this, words)
     return this
 
@@ -97,6 +110,8 @@ def resume_run(this: Run) -> None:
         raise UsageError(f"{this.name} was not started here; `wellread run` with its own words goes on with it.")
     if is_working(this):
         raise RunError(f"{this.name} works already.")
+    if works_elsewhere(this):
+        raise RunError(f"{this.name} works already, {ELSEWHERE}.")
     _launch(this, list(read_json(note)["words"]))
 
 
@@ -106,6 +121,8 @@ def stop_run(this: Run) -> None:
     On Windows, where this has not been tried, the process is ended; it goes on from the last state that it had saved.
     """
     process = _process(this)
+    if process is None and works_elsewhere(this):
+        raise RunError(f"{this.name} works {ELSEWHERE}: stop it there.")
     if process is None:
         raise RunError(f"nothing works on {this.name} now.")
     if sys.platform == "win32":
@@ -117,7 +134,33 @@ def stop_run(this: Run) -> None:
 
 
 def is_working(this: Run) -> bool:
+    """Whether a process that the studio started is at work on a run."""
     return _process(this) is not None
+
+
+def works_elsewhere(this: Run) -> bool:
+    """Whether a process that somebody else started is at work on a run: its lock is there, and files were written of late.
+
+    That process may live in another container, where its number means nothing: so what it wrote is enough.
+    """
+    note = this.path / "studio.json"
+    try:
+        if note.is_file() and int(this.lock.read_text(encoding="utf-8")) == read_json(note)["process"]:
+            return False  # the studio's own, whose life is known
+        known = holder(this.lock) is not None
+    except (OSError, ValueError):
+        return False  # there is no lock, or it is just being made
+    return this.lock.is_file() and time.time() - last_sign(this) < (QUIET_HERE if known else QUIET)
+
+
+def last_sign(this: Run) -> float:
+    """When a run's folder was last written to, in seconds since 1970; 0 where there is none."""
+    latest = 0.0
+    for pattern in WRITTEN:
+        for path in this.path.glob(pattern) if pattern else [this.path]:
+            with suppress(OSError):  # it may be gone by now
+                latest = max(latest, path.stat().st_mtime)
+    return latest
 
 
 def status(this: Run) -> Status:
@@ -130,13 +173,17 @@ def status(this: Run) -> Status:
     samples = tuple(_samples(this))
     ended = this.measurements.is_file() and this.report.is_file()
     begun_here = note.is_file()
-    if is_working(this):
+    mine = is_working(this)
+    if mine or works_elsewhere(this):
         share, left = _training(this, recipe)
-        doing = "stopping, and saving where it is" if asked_to_stop else (said[-1] if said else "beginning")
-        if share is not None and not asked_to_stop:
+        stopping = mine and asked_to_stop
+        said = said if mine else ()
+        doing = "stopping, and saving where it is" if stopping else (said[-1] if said else "beginning")
+        if share is not None and not stopping:
             doing = "training" if share < 1 else "trained; writing and measuring now"
+        doing += "" if mine else f", {ELSEWHERE}"
         return Status(
-            this.name, "working", doing, tuple(points), share, left, samples, said, may_stop=not asked_to_stop
+            this.name, "working", doing, tuple(points), share, left, samples, said, may_stop=mine and not stopping
         )
     if ended:
         return Status(
@@ -147,7 +194,9 @@ def status(this: Run) -> Status:
         for word in read_json(note)["words"]:  # what was uploaded, by the name that its owner knows
             why = why.replace(word, Path(word).name) if Path(word).is_absolute() else why
         return Status(this.name, "failed", why, tuple(points), None, None, samples, said, may_resume=True)
-    doing = "stopped; Resume goes on where it was" if begun_here else "not finished; it was begun at the command line"
+    doing = "stopped; Resume goes on where it was"
+    if not begun_here:
+        doing = "not finished, and nothing works on it; it was begun at the command line or in a notebook"
     return Status(this.name, "stopped", doing, tuple(points), None, None, samples, said, may_resume=begun_here)
 
 
@@ -262,11 +311,13 @@ def _training(this: Run, recipe: Recipe | None) -> tuple[float | None, float | N
 def _samples(this: Run) -> list[tuple[str, str, str]]:
     found = []
     for stage in this.stages():
-        rows = list(stream_rows(stage.samples)) if stage.samples.is_file() else []
-        found += [
-            ("base" if stage.path.name.startswith("00") else stage.name, row["prompt"], row["completion"])
-            for row in rows[:1]
-        ]
+        name = "base" if stage.path.name.startswith("00") else stage.name
+        log = stage.path / "log.jsonl"
+        if stage.samples.is_file():
+            found += [(name, row["prompt"], row["completion"]) for row in islice(stream_rows(stage.samples), 1)]
+        elif log.is_file():
+            rows = [row for row in stream_rows(log) if "completion" in row]
+            found += [(f"step {row['step']:,} of {name}", row["prompt"], row["completion"]) for row in rows[-1:]]
     return found
 
 

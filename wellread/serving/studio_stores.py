@@ -7,9 +7,19 @@ from pathlib import Path
 
 from wellread.errors import UsageError
 from wellread.indexing import index_texts
+from wellread.retrieval.embedders import EMBEDDED, MULTILINGUAL, NONE, STATIC, packaged
 from wellread.retrieval.store import is_finished
 from wellread.runs import is_store
 from wellread.serving.studio_files import safe_name
+
+EMBEDDERS = {
+    "": "as usual: English, or what the store has",
+    EMBEDDED: "English (minilm)",
+    MULTILINGUAL: "French and some 90 languages (e5)",
+    STATIC: "English, quickest (wordllama)",
+    NONE: "none: by words alone, any language",
+}
+"""Names of embedders, each with what it reads."""
 
 
 def stores_in(runs: Path) -> list[str]:
@@ -29,9 +39,18 @@ def store_named(name: str | None, runs: Path) -> Path:
     return runs / "stores" / name
 
 
-def keep_store(name: str, texts: Sequence[Path], runs: Path) -> Path:
-    """Make the store, or add the texts to the one of this name; where it lies."""
+def embedders() -> list[tuple[str, str]]:
+    """What a store may be searched by, as the page names it and as `index_texts` does; those that are installed."""
+    found = [(label, name) for name, label in EMBEDDERS.items() if name in ("", NONE) or packaged(name) is not None]
+    return found
+
+
+def keep_store(name: str, texts: Sequence[Path], runs: Path, *, embedder: str = "") -> Path:
+    """Make the store, or add the texts to the one of this name; where it lies. Without an `embedder` it has the usual one, or
+    its own. Raises UsageError for one that the page does not offer, or another than the store has."""
+    if embedder not in dict(embedders()).values():
+        raise UsageError(f"there is no embedder {embedder[:80]!r} here; choose one from the list.")
     place = runs / "stores" / safe_name(f"{name}." if name.strip() else texts[0].name, otherwise="store")
     place.parent.mkdir(parents=True, exist_ok=True)
-    index_texts(texts, place)
+    index_texts(texts, place, embedder=embedder or None)
     return place

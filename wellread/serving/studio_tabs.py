@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from wellread.errors import UsageError, WellreadError
-from wellread.runs import Run
-from wellread.serving.studio_files import LARGEST, keep_uploads, kinds
+from wellread.serving.studio_asking import BASE, ask_tab
+from wellread.serving.studio_files import LARGEST, keep_uploads
 from wellread.serving.studio_looks import CSS, HEAD
-from wellread.serving.studio_models import Models, ask_model, has_dial, write_on
-from wellread.serving.studio_runs import is_working, resume_run, run_named, runs_in, start_run, status, stop_run
-from wellread.serving.studio_shown import answered, followed, framed, written
-from wellread.serving.studio_stores import keep_store, store_named, stores_in
-from wellread.types import Sampling
+from wellread.serving.studio_models import Models
+from wellread.serving.studio_parts import HERE, refreshed, told
+from wellread.serving.studio_recipes import RECIPES, every_kind, suited
+from wellread.serving.studio_runs import (
+    is_working,
+    last_sign,
+    resume_run,
+    run_named,
+    runs_in,
+    start_run,
+    status,
+    stop_run,
+    works_elsewhere,
+)
+from wellread.serving.studio_shown import followed, framed
+from wellread.serving.studio_stores import stores_in
+from wellread.serving.studio_writing import write_tab
 
-RECIPES = {
-    "novel": "A small model that knows English learns your text beside what it knows: a few minutes, and the dial leads back.",
-    "novel-from-scratch": "A model that has read nothing but your text: for long ones (a megabyte or more), 20 minutes or more.",
-    "novel-full": "Every weight learns your text: the deepest imprint, and the most copied. Slow without a graphics card.",
-}
-"""Those that teach any text, each in a line; the others want a glossary, a canon, a library or a large GPU."""
 EVERY = 2.0
 """Seconds between two looks at a run."""
-ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 NO_RUN = "No run yet. Upload a text and start one."
-HERE = '<p class="wr-note">{}</p>'
-"""What stands where something will."""
-BASE = "the untouched base"
+MINUTES = "0: as long as the recipe says. Writing and measuring come on top."
 
 
 def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
@@ -52,11 +54,11 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
             with gr.Tab("Runs"):
                 following = _runs_tab(runs)
             with gr.Tab("Write"):
-                writing = _write_tab(runs, models)
+                writing = write_tab(runs, models)
             with gr.Tab("Read"):
                 reading = _read_tab(runs)
             with gr.Tab("Ask"):
-                asking, store = _ask_tab(runs, models)
+                asking, store = ask_tab(runs, models)
             with gr.Tab("Compare"):
                 first, second = _compare_tab(runs)
 
@@ -73,25 +75,20 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
     return blocks, {"theme": theme, "css": CSS, "head": HEAD}
 
 
-def told(error: WellreadError) -> Exception:
-    """What the page shows of an error that a visitor can mend."""
-    import gradio as gr
-
-    shown: Exception = gr.Error(str(error), print_exception=False, duration=None)
-    return shown
-
-
 def _runs_tab(runs: Path) -> Any:
     import gradio as gr
 
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             gr.Markdown("### A new run")
-            uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=140)
-            gr.HTML(f'<p class="wr-note">{" ".join(kinds())}, up to {LARGEST >> 20} MB each</p>')
-            recipe = gr.Dropdown(list(RECIPES), value="novel", label="Recipe", info=RECIPES["novel"], filterable=False)
-            minutes = gr.Number(4, label="Minutes of training", info="Writing and measuring come on top.", minimum=0.1,
-                                maximum=10080)  # fmt: skip
+            uploads = gr.File(label="Texts", file_count="multiple", file_types=every_kind(), height=140)
+            reads = gr.HTML(_reads("novel"))
+            recipe = gr.Dropdown(
+                list(RECIPES), value="novel", label="Recipe", info=RECIPES["novel"].about, filterable=False
+            )
+            minutes = gr.Number(
+                RECIPES["novel"].minutes, label="Minutes of training", info=MINUTES, minimum=0, maximum=10080
+            )
             start = gr.Button("Start", variant="primary")
         with gr.Column(scale=2, min_width=300):
             chosen = gr.Dropdown([], label="Run", filterable=False)
@@ -101,19 +98,28 @@ def _runs_tab(runs: Path) -> Any:
     certificate = gr.HTML()
     timer = gr.Timer(EVERY)
 
-    def follow(name: str | None) -> tuple[str, str, Any, Any]:
+    seen = gr.State("")
+
+    def follow(name: str | None) -> tuple[str, str, Any, Any, str]:
         if not name:
-            return HERE.format(NO_RUN), "", gr.Button(interactive=False), gr.Button(interactive=False)
+            return HERE.format(NO_RUN), "", gr.Button(interactive=False), gr.Button(interactive=False), ""
         try:
+            look = looked(name, runs)[1]  # before it is read: what is written meanwhile is seen the next time
             now = status(run_named(name, runs))
         except WellreadError as error:
             raise told(error) from None
         certificate = framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
-        return followed(now), certificate, gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
+        may_stop, may_resume = gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
+        return followed(now), certificate, may_stop, may_resume, look
 
-    def started(files: list[str] | None, recipe: str, minutes: float) -> Any:
+    def chose(recipe: str) -> tuple[Any, Any, str]:
+        this = RECIPES[recipe]
+        return gr.Dropdown(info=this.about), gr.Number(value=this.minutes), _reads(recipe)
+
+    def started(files: list[str] | None, recipe: str, minutes: float | None) -> Any:
         try:
-            this = start_run(recipe, keep_uploads(files, runs / "uploads"), runs, minutes=float(minutes or 0))
+            reads = suited(recipe, files).reads
+            this = start_run(recipe, keep_uploads(files, runs / "uploads", reads=reads), runs, minutes=minutes or None)
         except WellreadError as error:
             raise told(error) from None
         return gr.Dropdown(choices=runs_in(runs), value=this.name)
@@ -130,116 +136,39 @@ def _runs_tab(runs: Path) -> Any:
         except WellreadError as error:
             raise told(error) from None
 
-    shown = [state, certificate, stop, resume]
-    recipe.change(lambda name: gr.Dropdown(info=RECIPES[name]), recipe, recipe, api_visibility="private")
+    shown = [state, certificate, stop, resume, seen]
+    recipe.change(chose, recipe, [recipe, minutes, reads], api_visibility="private", show_progress="hidden")
     start.click(started, [uploads, recipe, minutes], chosen, api_name="start").then(
         follow, chosen, shown, api_visibility="private"
     )
     stop.click(stopped, chosen, None, api_name="stop").then(follow, chosen, shown, api_visibility="private")
     resume.click(resumed, chosen, None, api_name="resume").then(follow, chosen, shown, api_visibility="private")
     chosen.change(follow, chosen, shown, api_name="follow")
-    _refreshed(chosen, runs)
+    refreshed(chosen, runs)
 
-    def again(name: str | None) -> tuple[Any, ...]:
+    def again(name: str | None, seen: str) -> tuple[Any, ...]:
         """What changes while a run works; a certificate that is open stays as it is, wherever its reader is."""
-        if not name or not _just_working(name, runs):
-            return (gr.skip(),) * len(shown)
-        return follow(name)
+        works, look = looked(name, runs)
+        return follow(name) if works or look != seen else (gr.skip(),) * len(shown)
 
-    timer.tick(again, chosen, shown, api_visibility="private", show_progress="hidden")
+    timer.tick(again, [chosen, seen], shown, api_visibility="private", show_progress="hidden")
     return chosen
 
 
-def _just_working(name: str, runs: Path) -> bool:
-    """Whether a run works, or has ended since the last look."""
-    import time
+def _reads(recipe: str) -> str:
+    this = RECIPES[recipe]
+    how = f"up to {LARGEST >> 20} MB" + (" each" if this.several else ", one file")
+    return HERE.format(f"{' '.join(sorted(this.reads))}, {how}")
 
+
+def looked(name: str | None, runs: Path) -> tuple[bool, str]:
+    """Whether a run works; and words that are others as soon as anything is written to it, or it works no more."""
     try:
         this = run_named(name, runs)
     except UsageError:
-        return False
-    files = (this.report, this.path / "studio.log", this.path / "studio.json")
-    changed = max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
-    return is_working(this) or time.time() - changed < 4 * EVERY
-
-
-def _write_tab(runs: Path, models: Models) -> Any:
-    import gradio as gr
-
-    with gr.Row():
-        with gr.Column(scale=1, min_width=300):
-            chosen = gr.Dropdown([], label="Run", filterable=False)
-            prompt = gr.Textbox(label="Beginning", lines=4, placeholder="It was the last evening of October when")
-            dial = gr.Slider(
-                0,
-                1.2,
-                value=1,
-                step=0.1,
-                label="Dial",
-                info="How much of your text: 0 is the model before it, 1 as taught.",
-            )
-            guard = gr.Slider(
-                0,
-                30,
-                value=0,
-                step=1,
-                label="Guard",
-                info="At most so many words in a row from your text; 0: no guard.",
-            )
-            beside = gr.Checkbox(
-                True, label="The base beside it", info="The same beginning, before your text was taught."
-            )
-            with gr.Accordion("Sampling", open=False):
-                tokens = gr.Slider(
-                    10, 800, value=120, step=10, label="Tokens", info="Length: about 4 tokens are 3 words."
-                )
-                temperature = gr.Slider(
-                    0, 2, value=0.8, step=0.05, label="Temperature", info="Low is sober, high is daring."
-                )
-                top_p = gr.Slider(
-                    0.05, 1, value=0.95, step=0.05, label="Top-p", info="Lower leaves out what is unlikely."
-                )
-                penalty = gr.Slider(
-                    1, 2, value=1, step=0.05, label="Repetition penalty", info="Above 1: against repeating itself."
-                )
-                seed = gr.Number(0, label="Seed", info="Another number, another text.", precision=0, minimum=0)
-            with gr.Row():
-                go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop writing")
-        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
-            tuned = gr.HTML(
-                HERE.format("Choose a run, give a beginning and press Write; the text grows here."), min_height=80
-            )
-            base = gr.HTML(min_height=80)
-
-    def write(
-        name: str | None, prompt: str, dial: float, guard: int, beside: bool, tokens: int, temperature: float, top_p: float,
-        penalty: float, seed: int,
-    ) -> Iterator[tuple[str, str]]:  # fmt: skip
-        sampling = Sampling(
-            int(tokens), temperature, top_p, repetition_penalty=penalty, seed=int(seed or 0), no_recite=int(guard)
-        )
-        try:
-            this = run_named(name, runs)
-            turned, left, right = has_dial(this), "", ""
-            title = f"Tuned, dial at {dial:g}" if turned else "Trained from scratch: it has no dial"
-            yield (
-                written(title, {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"),
-                "",
-            )
-            for row in write_on(models, this, prompt, sampling, dial if turned else None):
-                left = written(title, row, "" if "matches" in row else "writing …")
-                yield left, right
-            for row in write_on(models, this, prompt, sampling, 0.0) if turned and beside else ():
-                right = written("Base, dial at 0", row, "" if "matches" in row else "writing …")
-                yield left, right
-        except WellreadError as error:
-            raise told(error) from None
-
-    given = [chosen, prompt, dial, guard, beside, tokens, temperature, top_p, penalty, seed]
-    writes = go.click(write, given, [tuned, base], api_name="write", show_progress="hidden", **ONE_AT_A_TIME)
-    halt.click(None, None, None, cancels=[writes])
-    _refreshed(chosen, runs)
-    return chosen
+        return False, ""
+    works = is_working(this) or works_elsewhere(this)
+    return works, f"{name} {works} {last_sign(this)}"
 
 
 def _read_tab(runs: Path) -> Any:
@@ -256,58 +185,8 @@ def _read_tab(runs: Path) -> Any:
         return HERE.format(f"{name} has no reading view yet: it is written when a run is finished.")
 
     chosen.change(read, chosen, view, api_visibility="private")
-    _refreshed(chosen, runs)
+    refreshed(chosen, runs)
     return chosen
-
-
-def _ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
-    import gradio as gr
-
-    with gr.Row():
-        with gr.Column(scale=1, min_width=300):
-            store = gr.Dropdown([], label="Store", info="The texts that are looked things up in.", filterable=False)
-            with gr.Accordion("A new store", open=not stores_in(runs)):
-                uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=120)
-                name = gr.Textbox(label="Name", placeholder="my documents", max_lines=1)
-                make = gr.Button("Make the store")
-            chosen = gr.Dropdown([BASE], value=BASE, label="Model", info="Who answers.", filterable=False)
-            question = gr.Textbox(label="Question", lines=2, placeholder="When are the stoves lit?")
-            beside = gr.Checkbox(True, label="By heart beside it", info="The same model, without looking anything up.")
-            go = gr.Button("Ask", variant="primary")
-        with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
-            sourced = gr.HTML(HERE.format("Make a store of your texts or choose one, then ask; the answer names its passages."),
-                              min_height=80)  # fmt: skip
-            closed = gr.HTML(min_height=80)
-
-    def made(files: list[str] | None, name: str) -> Any:
-        try:
-            place = keep_store(name, keep_uploads(files, runs / "uploads"), runs)
-        except WellreadError as error:
-            raise told(error) from None
-        return gr.Dropdown(choices=stores_in(runs), value=place.name)
-
-    def ask(store: str | None, name: str | None, question: str, beside: bool) -> Iterator[tuple[str, str]]:
-        from wellread.retrieval.store import open_store
-
-        sampling = Sampling(150, 0.0, 1.0)
-        try:
-            place = store_named(store, runs)
-            this: Run | None = None if name in (None, BASE) else run_named(name, runs)
-            yield HERE.format("looking it up, and reading …"), ""
-            text = open_store(place).document_text
-            left = answered(f"From {place.name}", ask_model(models, this, place, question, sampling), text)
-            yield left, HERE.format("remembering …") if beside else ""
-            if beside:
-                yield left, answered("By heart", ask_model(models, this, None, question, sampling), text)
-        except WellreadError as error:
-            raise told(error) from None
-
-    make.click(made, [uploads, name], store, api_visibility="private")
-    given = [store, chosen, question, beside]
-    go.click(ask, given, [sourced, closed], api_name="ask", show_progress="hidden", **ONE_AT_A_TIME)
-    chosen.focus(lambda: gr.Dropdown(choices=[BASE, *runs_in(runs)]), None, chosen, api_visibility="private")
-    store.focus(lambda: gr.Dropdown(choices=stores_in(runs)), None, store, api_visibility="private")
-    return chosen, store
 
 
 def _compare_tab(runs: Path) -> tuple[Any, Any]:
@@ -329,14 +208,5 @@ def _compare_tab(runs: Path) -> tuple[Any, Any]:
 
     go.click(compared, [first, second], view, api_visibility="private")
     for each in (first, second):
-        _refreshed(each, runs)
+        refreshed(each, runs)
     return first, second
-
-
-def _refreshed(chosen: Any, runs: Path) -> None:
-    """A list of runs that is read anew whenever it is opened."""
-    import gradio as gr
-
-    chosen.focus(
-        lambda: gr.Dropdown(choices=runs_in(runs)), None, chosen, api_visibility="private", show_progress="hidden"
-    )

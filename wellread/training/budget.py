@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from wellread.recipe import Budget
 
@@ -48,6 +49,15 @@ class Course:
         """Go on from a step, `seconds` of training behind us."""
         self.step = self._first = step
         self._before, self._began = seconds, self._clock()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """For a while no second counts."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._began += self._clock() - began
 
     @property
     def seconds(self) -> float:

@@ -9,6 +9,8 @@ the training part so far) and `elapsed_seconds` (training and validation, before
 - A line of validation adds `validation_loss` (nats per token), `validation_tokens` (predicted) and `weights`:
   `current` or, once at the end, `average`; `dose`, where the stage has an `until`; and what is watched of answers to
   validation questions: `recall_exact`, `false_definition_rate`, `over_refusal_rate`.
+- A line of text, after a line of validation, adds `prompt` and `completion`, what the model wrote as it was then, and `seconds`,
+  what that took; they are not among the `elapsed_seconds`.
 - The last line adds `kept`: `last`, `average`, or the `step N` whose weights were best; and `stopped`: `budget`, or
   `patience: …` or `until: …` with what was found.
 """

@@ -46,6 +46,7 @@ def train(
     fingerprint: str,
     dose: Callable[[Any], float] | None = None,
     watched: Callable[[Any], Mapping[str, float]] | None = None,
+    sampler: Callable[[Any, float], Mapping[str, Any] | None] | None = None,
     report_to: Sequence[str] = (),
     run_name: str = "",
     progress: Callable[[Progress], None] = lambda now: None,
@@ -54,7 +55,9 @@ def train(
     """Train what asks for gradients in `model`, within the stage's budget, and save it to `folder/checkpoint`.
 
     `stage` is settled (`recipe.settle`). `dose` measures what `stage.until` speaks of, on the model in evaluation mode,
-    with every validation; so is what is `watched`, by which `stage.best_by` may choose. `report_to` names trackers of
+    with every validation; so is what is `watched`, by which `stage.best_by` may choose. After every validation but the first
+    `sampler` is given the model and the seconds that it may take, and what it gives is a line of the log; it must change
+    nothing, and in several processes it is not asked. `report_to` names trackers of
     transformers', which hear what the log says under `run_name`.
 
     `folder/log.jsonl` is the curve (see log.py); `folder/resume` holds what an interrupted run goes on from, and is
@@ -82,7 +85,7 @@ def train(
         with _memory(stage):
             _train(
                 model, windows, validation, stage, together, folder=folder, seed=seed, fingerprint=fingerprint,
-                dose=dose, watched=watched, report_to=report_to, run_name=run_name, progress=progress,
+                dose=dose, watched=watched, sampler=sampler, report_to=report_to, run_name=run_name, progress=progress,
                 say=say if together.first else lambda line: None,
             )  # fmt: skip
         if together.first:
@@ -108,6 +111,7 @@ def _train(
     fingerprint: str,
     dose: Callable[[Any], float] | None,
     watched: Callable[[Any], Mapping[str, float]] | None,
+    sampler: Callable[[Any, float], Mapping[str, Any] | None] | None,
     report_to: Sequence[str],
     run_name: str,
     progress: Callable[[Progress], None],
@@ -129,7 +133,8 @@ def _train(
     with processes.first_goes_first():
         state = read_state(folder / "resume", fingerprint, say)
     session = _session(model, windows, validation, stage, together, state,
-                       folder=folder, fingerprint=fingerprint, dose=dose, watched=watched, progress=progress)  # fmt: skip
+                       folder=folder, fingerprint=fingerprint, dose=dose, watched=watched, sampler=sampler,
+                       progress=progress)  # fmt: skip
     if state is not None:
         restore(session, state, together.of_first(max(state.facts["seconds"], read_clock(folder / "resume"))))
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
@@ -163,6 +168,7 @@ def _session(
     model: Any, windows: Windows, validation: FixedWindows, stage: Stage, together: processes.Together,
     state: State | None, *, folder: Path, fingerprint: str, dose: Callable[[Any], float] | None,
     watched: Callable[[Any], Mapping[str, float]] | None, progress: Callable[[Progress], None],
+    sampler: Callable[[Any, float], Mapping[str, Any] | None] | None,
 ) -> Session:  # fmt: skip
     """A session at the beginning, whose batches and log are where the state says."""
     from wellread.training.optimizers import make_optimizer
@@ -185,7 +191,7 @@ def _session(
         folder=folder / "resume", fingerprint=fingerprint, course=course,
         log=Log(folder / "log.jsonl", lines=facts["lines"], written=together.first),
         autocast=weights.precision(stage.precision, model.device).autocast,
-        progress=progress, dose=dose, watched=watched, together=together,
+        progress=progress, dose=dose, watched=watched, together=together, sampler=sampler,
     )  # fmt: skip
 
 

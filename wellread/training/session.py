@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -36,6 +37,12 @@ Dose = Callable[[Any], float]
 """The model in evaluation mode in, a measured number out."""
 Watched = Callable[[Any], Mapping[str, float]]
 """The same, several numbers by name: what the log shows of answers along training."""
+Sampler = Callable[[Any, float], Mapping[str, Any] | None]
+"""The model in evaluation mode and the seconds that it may take in, a row of text for the log out; None: nothing to log."""
+SAMPLED = 0.05
+"""Share of the time since the evaluation before that a sample may take."""
+SAMPLED_SECONDS = 1.0
+"""It may take so long in any case."""
 
 
 class Session:
@@ -48,6 +55,7 @@ class Session:
         self, model: Any, optimizer: torch.optim.Optimizer, batches: Batches, validation: FixedWindows, stage: Stage,
         *, folder: Path, fingerprint: str, course: Course, log: Log, autocast: torch.dtype | None,
         progress: Callable[[Progress], None], dose: Dose | None, watched: Watched | None, together: Together,
+        sampler: Sampler | None = None,
     ) -> None:  # fmt: skip
         self.model, self.optimizer, self.batches, self.course = model, optimizer, batches, course
         self.parameters = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
@@ -61,6 +69,9 @@ class Session:
         self.untold: list[dict[str, float]] = []
         """What trackers have not heard of yet."""
         self._stage, self._report, self._dose, self._watched = stage, progress, dose, watched
+        self._sampler = sampler if together.world == 1 else None
+        self._sampled = course.seconds
+        """When an evaluation last ended."""
         self._cost: tuple[float, ...] = ()
         """What the latest evaluation says of the weights, the least being best."""
         self._validation = Slice(validation, together.rank, together.world)
@@ -73,7 +84,7 @@ class Session:
     def start_clocks(self) -> None:
         """Count from here what is done every so many seconds."""
         self._logged = (self.course.seconds, self.batches.tokens)
-        self._saved = self._ticked = self.course.seconds
+        self._saved = self._ticked = self._sampled = self.course.seconds
 
     @property
     def over(self) -> bool:
@@ -170,6 +181,9 @@ class Session:
         self.course.reserve = (self.course.seconds - before) * (1 if self._stage.keep == "last" else 2)
         self.log.write(**self._place(), **row)
         self._cost = self._costs(loss, measured)
+        if self._sampler is not None and weights == "current" and self.course.step > 0:
+            self._sample(self._sampler)
+        self._sampled = self.course.seconds
 
     def _costs(self, loss: float, measured: Mapping[str, float]) -> tuple[float, ...]:
         """What the weights are chosen by: the loss, or, before it, a measure of answers."""
@@ -188,6 +202,23 @@ class Session:
     def _watch(self, watched: Watched) -> dict[str, float]:
         found = self._in_evaluation_mode(watched)
         return {name: self.together.of_first(float(found[name])) for name in sorted(found)}
+
+    def _sample(self, sampler: Sampler) -> None:
+        """A few lines by the model as it is now, for the log. Training goes on as if nobody had asked: the clock stands, and
+        the random numbers are as they were."""
+        import torch
+
+        most = max(SAMPLED_SECONDS, SAMPLED * (self.course.seconds - self._sampled))
+        device = self.model.device
+        began = time.monotonic()
+        with (
+            self.course.standing(),
+            self._resting(),
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        ):
+            row = self._in_evaluation_mode(lambda model: sampler(model, most))
+        if row is not None:
+            self.log.write(**self._place(), **row, seconds=round(time.monotonic() - began, 3))
 
     def _in_evaluation_mode(self, measured: Callable[[Any], T]) -> T:
         import torch

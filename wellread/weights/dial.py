@@ -34,6 +34,11 @@ class Dial(Protocol):
         """What its measurements are to say of it."""
         ...
 
+    @property
+    def light(self) -> bool:
+        """Whether turning neither computes nor reads weights: two texts can be written at two settings by turns."""
+        ...
+
     def turn(self, alpha: float) -> None:
         """Set the weights to W₀ + α·ΔW. Raises UsageError unless 0 <= alpha <= 1.2."""
         ...
@@ -59,6 +64,8 @@ def open_dial(tuned: str, origin: str, *, offline: bool = False) -> Dial:
 class AdapterDial:
     """Turns the scale of a low-rank adapter: nothing is copied, nothing is loaded."""
 
+    light = True
+
     def __init__(self, model: Any, tokenizer: Any, note: str = "") -> None:
         from peft.tuners.lora import LoraLayer
 
@@ -78,6 +85,8 @@ class WeightDial:
     Between the ends what is read is computed in the place of the tuned weights, which are opened anew when they are
     needed again: so both ends are exact, to the last bit, whatever was turned to before.
     """
+
+    light = False
 
     def __init__(self, model: Any, tokenizer: Any, origin: Any, reopen: Callable[[], Any]) -> None:
         self.model, self.tokenizer, self.note = model, tokenizer, ""
