@@ -22,11 +22,11 @@ from wellread.gathering import SILENT, Watch
 from wellread.generation.progress import telling
 from wellread.gone import departed, is_there, out_of_sight
 from wellread.registry import resolve
+from wellread.retrieval.about import About
 from wellread.retrieval.chunking import CHUNKERS, Chunking, Outline
 from wellread.retrieval.embedders import ENGLISH, INSTALLS, MULTILINGUAL, NONE, open_embedder, probe_of
 from wellread.retrieval.filling import exists, filling
 from wellread.retrieval.keywords import language_of_all
-from wellread.retrieval.store import About
 from wellread.texts import found, library_path
 from wellread.types import Embedder, Skipped
 

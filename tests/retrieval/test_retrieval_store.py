@@ -14,12 +14,13 @@ from hashing import Hashing
 
 from wellread.errors import RunError, StorageError, UnknownName, UsageError
 from wellread.indexing import index_texts
+from wellread.retrieval.about import About
 from wellread.retrieval.chunking import Chunking, Outline, chunks_of
 from wellread.retrieval.embedders import embed, embed_queries
 from wellread.retrieval.exact import BM25, ExactRetriever
 from wellread.retrieval.filling import Filling, filling
 from wellread.retrieval.keywords import query_terms
-from wellread.retrieval.store import About, Hit, Mode, Store, best_of, columns_in, open_store
+from wellread.retrieval.store import Hit, Mode, Store, best_of, columns_in, open_store
 from wellread.retrieval.windows import chunk_terms
 from wellread.types import Chunk, Retriever
 

@@ -17,16 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import RunError, UsageError
+from wellread.retrieval.about import TABLE, About, about_of, schema_of
 from wellread.retrieval.chunking import Outline, chunks_of
 from wellread.retrieval.embedders import check_probe, embed
 from wellread.retrieval.keywords import language_of_all
 from wellread.retrieval.locking import LOCK, locked
 from wellread.retrieval.store import (
     FIRST,
-    TABLE,
     WHOLE,
-    About,
-    about_of,
     check_name,
     columns_in,
     connect,
@@ -34,7 +32,6 @@ from wellread.retrieval.store import (
     of_width,
     open_table,
     quoted,
-    schema_of,
     whole_version,
 )
 from wellread.retrieval.windows import chunk_terms, embedded_texts

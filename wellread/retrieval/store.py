@@ -7,10 +7,9 @@ names the version of it that is whole: whoever searches looks at that one, while
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,17 +19,14 @@ from numpy.typing import NDArray
 
 from wellread.errors import MissingPackage, StorageError, UsageError, first_line
 from wellread.registry import unknown
-from wellread.retrieval.chunking import Chunking
-from wellread.retrieval.embedders import NONE, check_probe, embed_queries, open_embedder
+from wellread.retrieval.about import TABLE, About, about_of
+from wellread.retrieval.embedders import check_probe, embed_queries, open_embedder
 from wellread.retrieval.fusion import DEPTH, hybrid
 from wellread.retrieval.keywords import language_of, query_terms
 from wellread.runs import is_store
 from wellread.types import Chunk, Embedder
 
 Mode = Literal["hybrid", "keyword", "vector"]
-ABOUT = b"wellread"
-"""Where the table's schema says how the store was made."""
-TABLE = "chunks"
 WHOLE = "whole"
 """The tag of the version that is searched."""
 FIRST = "window = 0"
@@ -42,29 +38,6 @@ TIES = 20
 CELLS = 64
 """So many cells of an index of vectors are searched, where there is one; each of them exactly."""
 PLACE = ["document", "number", "source", "start", "end", "section", "page", "text"]
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a store was made with; it takes no chunks made otherwise."""
-
-    embedder: str = NONE
-    """Its name; `none` where there are no vectors, and search is by words alone."""
-    width: int = 0
-    """Numbers in a vector."""
-    chunking: Chunking = field(default_factory=Chunking)
-    language: str = "en"
-    """Whose words the keywords are taken for, in documents and questions of which it cannot be told."""
-    probe: tuple[float, ...] = field(default=(), compare=False)
-    """By which the embedder is known again (`embedders.probe_of`)."""
-
-    @property
-    def has_vectors(self) -> bool:
-        return self.width > 0
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> About:
-        return cls(**{**row, "chunking": Chunking(**row["chunking"]), "probe": tuple(row.get("probe", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,32 +269,6 @@ def connect(path: str | Path) -> Any:
 def whole_version(table: Any) -> int | None:
     tags = table.tags.list()
     return int(tags[WHOLE]["version"]) if WHOLE in tags else None
-
-
-def about_of(table: Any, name: str) -> About:
-    """How a store was made. Raises StorageError for a table that is none of ours."""
-    told = (table.schema.metadata or {}).get(ABOUT)
-    try:
-        return About.from_json(json.loads(told or ""))
-    except (TypeError, ValueError, KeyError):
-        raise StorageError(
-            f"{name}: holds a table {TABLE!r} that wellread did not make; choose another --store."
-        ) from None
-
-
-def schema_of(about: About) -> Any:
-    """The table's columns, and how the store is made."""
-    import pyarrow as pa
-
-    text, number = pa.string(), pa.int32()
-    columns = [
-        ("file", text), ("content", text), ("parts", number), ("document", text), ("number", number), ("window", number),
-        ("source", text), ("start", number), ("end", number), ("section", text), ("page", number), ("before", text),
-        ("text", text), ("terms", text),
-    ]  # fmt: skip
-    if about.has_vectors:
-        columns.append(("vector", pa.list_(pa.float32(), about.width)))
-    return pa.schema(columns, metadata={ABOUT: json.dumps(asdict(about)).encode()})
 
 
 def columns_in(table: Any, columns: Sequence[str], *, where: str = "") -> Any:
