@@ -19,8 +19,7 @@ def write(walk: Walk, given: argparse.Namespace) -> Any:
     name = Path(given.runs_with[0]).name
     walk.choose("Run", name)
     walk.page.get_by_label("Beginning").locator("visible=true").fill(given.beginning)
-    walk.page.get_by_text("Sampling", exact=True).locator("visible=true").first.click()
-    walk.pause(walk.page, 600)
+    _open_sampling(walk)
     walk.number("Tokens", 40)
     said = {}
     for dial, guard in ((0.0, 8), (0.5, 8), (1.0, 8), (1.0, 0)):
@@ -46,8 +45,7 @@ def coloured(walk: Walk, given: argparse.Namespace) -> Any:
     walk.tab("Write")
     walk.choose("Run", BY_HEART)
     walk.page.get_by_label("Beginning").locator("visible=true").fill("Chapter 1\n\nThe keeper lit the lamp")
-    walk.page.get_by_text("Sampling", exact=True).locator("visible=true").first.click()
-    walk.pause(walk.page, 600)
+    _open_sampling(walk)
     walk.number("Tokens", 80)
     walk.number("Temperature", 0.3)
     marks = walk.page.locator(".wr-text mark:visible")
@@ -76,8 +74,7 @@ def leave(walk: Walk, given: argparse.Namespace) -> Any:
         walk.tab("Write")
         walk.choose("Run", Path(given.runs_with[0]).name)
         page.get_by_label("Beginning").locator("visible=true").fill(given.beginning)
-        page.get_by_text("Sampling", exact=True).locator("visible=true").first.click()
-        walk.pause(page, 600)
+        _open_sampling(walk)
         walk.number("Tokens", tokens)
         began = time.monotonic()
         walk.press("Write")
@@ -88,6 +85,13 @@ def leave(walk: Walk, given: argparse.Namespace) -> Any:
             page.context.close()
     walk.wait(lambda: _done(walk), 60, "the next one writes")
     return {"left at": texts, "seconds to the next one's text": round(time.monotonic() - began, 1)}
+
+
+def _open_sampling(walk: Walk) -> None:
+    """Another step may have opened it before."""
+    if not walk.page.get_by_label("Seed").locator("visible=true").count():
+        walk.page.get_by_text("Sampling", exact=True).locator("visible=true").first.click()
+        walk.pause(walk.page, 600)
 
 
 def _done(walk: Walk, texts: int = 2) -> bool:
