@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from wellread.showing import STEERING
+from wellread.showing import STEERING, visible
 
 if TYPE_CHECKING:
     from wellread.gathering import Watch
@@ -113,9 +113,9 @@ def underlined(text: str, spans: Sequence[tuple[int, int]]) -> str:
     """The text with these spans, which do not overlap, underlined; what is no terminal is spared the codes by `echo`."""
     told, done = "", 0
     for start, end in spans:
-        told += text[done:start] + typer.style(text[start:end], fg="yellow", underline=True)
+        told += visible(text[done:start]) + typer.style(visible(text[start:end]), fg="yellow", underline=True)
         done = end
-    return told + text[done:]
+    return told + visible(text[done:])
 
 
 def measurement_lines(rows: Sequence[Measurement]) -> list[str]:
