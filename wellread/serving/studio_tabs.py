@@ -96,9 +96,7 @@ def _runs_tab(runs: Path) -> Any:
                 stop, resume = gr.Button("Stop", interactive=False), gr.Button("Resume", interactive=False)
             state = gr.HTML(HERE.format(NO_RUN))
     certificate = gr.HTML()
-    timer = gr.Timer(EVERY)
-
-    seen = gr.State("")
+    timer, seen = gr.Timer(EVERY), gr.State("")
 
     def follow(name: str | None) -> tuple[str, str, Any, Any, str]:
         if not name:
