@@ -239,6 +239,17 @@ def test_recipes_that_cannot_work_are_refused(place: Path, settings: tuple[str, 
         recipe(place, *settings)
 
 
+def test_an_answer_with_other_keys_is_told_before_anything_is_kept(place: Path, tmp_path: Path) -> None:
+    from wellread.errors import CorpusError
+    from wellread.pipeline import run
+
+    wrong = [{**row, "references": [{"part": 1, "line": 2}]} for row in rows()]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, wrong)) + "\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"\[0\] has no song and has part, which it does not know"):
+        run(recipe(place), [tmp_path / "rows.jsonl"], out=tmp_path / "run", offline=True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_second_unlike_schema_works_by_recipe_alone(tmp_path: Path) -> None:
     rows = Path(__file__).parents[2] / "shared" / "data" / "references" / "parse_en_synthetic.jsonl"
     if not rows.is_file():

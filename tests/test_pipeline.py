@@ -256,6 +256,21 @@ def test_json_output_stands_alone_on_stdout(scratch_run: Run, monkeypatch: pytes
             assert keys <= set(json.loads(line)), words
 
 
+def test_texts_that_are_refused_leave_no_run_behind(book: Path, tmp_path: Path) -> None:
+    from wellread.errors import CorpusError
+
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    with pytest.raises(CorpusError):
+        pipeline.run(parse_recipe(SCRATCH), [empty], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
+    with pytest.raises(CorpusError):
+        pipeline.run(parse_recipe(SCRATCH), [empty], out=tmp_path / "mine")
+    assert (tmp_path / "mine" / "diary.txt").exists()
+
+
 def test_a_name_that_no_metric_has_is_refused_before_training(book: Path, tmp_path: Path) -> None:
     from wellread.errors import UnknownName
 

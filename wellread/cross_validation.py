@@ -31,6 +31,7 @@ from wellread.canon.references import items_of
 from wellread.corpus.ingest import write_corpus
 from wellread.corpus.labelled import Row, stratified
 from wellread.errors import CorpusError, UsageError
+from wellread.forms import fault
 from wellread.gathering import Watch
 from wellread.generation.extraction import taught
 from wellread.generation.patterns import find
@@ -79,6 +80,14 @@ def cross_validate(
     watch.say("all folds together, for the blind rows")
     teach_and_ask(this, recipe, task, task.outside(0), task.of(0), mark=mark, offline=offline, watch=watch)
     return measured(this, recipe, task, stage)
+
+
+def checked_rows(recipe: Recipe, paths: Sequence[Path]) -> None:
+    """Raises CorpusError for rows that cannot be read, or whose answers have other keys than the schema, before anything is kept."""
+    task = prepare(recipe, paths)
+    for row in task.rows:
+        if wrong := fault(row.gold, task.schema):
+            raise CorpusError(f"{row.id}: by the schema (extract.form) {wrong}; mend the row, or name your own schema.")
 
 
 def keep_rows(this: Run, task: Task) -> None:

@@ -56,6 +56,37 @@ def _arranged(value: Any, part: Any, whole: Mapping[str, Any]) -> Any:
     return value
 
 
+def fault(value: Any, schema: Mapping[str, Any]) -> str:
+    """The first place where a value has other keys than its schema asks for, in words; empty where none is found.
+
+    Only names are looked at, so that a fault can be told before a model is opened: whether a value follows is for what
+    compiles the schema to say.
+    """
+    return _fault(value, schema, schema, "")
+
+
+def _fault(value: Any, part: Any, whole: Mapping[str, Any], place: str) -> str:
+    while isinstance(part, Mapping) and "$ref" in part:
+        part = _pointed(whole, str(part["$ref"]))
+    if not isinstance(part, Mapping) or {"anyOf", "oneOf", "allOf"} & set(part):
+        return ""
+    if isinstance(value, list):
+        found = (_fault(each, part.get("items"), whole, f"{place}[{at}]") for at, each in enumerate(value))
+        return next(filter(None, found), "")
+    if not isinstance(value, dict):
+        return ""
+    known = part.get("properties", {})
+    missing = [name for name in part.get("required", ()) if name not in value]
+    strange = [name for name in value if name not in known] if part.get("additionalProperties", True) is False else []
+    if missing or strange:
+        told = [f"has no {', '.join(missing)}"] if missing else []
+        told += [f"has {', '.join(strange)}, which it does not know"] if strange else []
+        return f"{place.lstrip('.') or 'the answer'} {' and '.join(told)}"
+    return next(
+        filter(None, (_fault(each, known.get(name), whole, f"{place}.{name}") for name, each in value.items())), ""
+    )
+
+
 def _is(part: Any, kind: str, whole: Mapping[str, Any]) -> bool:
     if isinstance(part, Mapping) and "$ref" in part:
         part = _pointed(whole, str(part["$ref"]))

@@ -7,12 +7,13 @@ This file alone knows two rooms; each step below is one room's work.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from wellread import runs
 from wellread.asking import Keys, no_key
-from wellread.cross_validation import cross_validate
+from wellread.cross_validation import checked_rows, cross_validate
 from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
@@ -71,10 +72,13 @@ def run(
             _one_of(this, repeats)
             write_report(this)
             return this
+        fresh = not this.recipe.is_file()
         _begin(this, recipe, mark, command, watch)
         _one_of(this, repeats)
         if recipe.extract is not None or recipe.fight is not None:
             if recipe.extract is not None:
+                with nothing_left(this) if fresh else nullcontext():
+                    checked_rows(recipe, paths)
                 rows = cross_validate(this, recipe, paths, mark=mark, offline=offline, watch=watch)
             else:
                 rows = fight(this, recipe, paths, mark=mark, offline=offline, keys=keys, watch=watch)
@@ -82,7 +86,8 @@ def run(
             _finish(this)
             write_report(this)
             return this
-        corpus = ingest_corpus(this, recipe, paths, strict=strict, keys=keys, watch=watch)
+        with nothing_left(this) if fresh else nullcontext():
+            corpus = ingest_corpus(this, recipe, paths, strict=strict, keys=keys, watch=watch)
         prepare_questions(this, recipe, corpus)
         rows = base_rows(this, recipe, corpus, offline=offline, keys=keys, watch=watch)
         for number, stage in enumerate(recipe.stages, 1):
@@ -96,6 +101,21 @@ def run(
         _finish(this)
         write_report(this)
     return this
+
+
+@contextmanager
+def nothing_left(this: Run) -> Iterator[None]:
+    """Texts that are refused leave no run behind, but for what an endpoint has been paid for."""
+    try:
+        yield
+    except (UsageError, CorpusError):
+        if {each.name for each in this.path.iterdir()} <= {this.recipe.name, this.environment.name, this.lock.name}:
+            this.recipe.unlink(missing_ok=True)
+            this.environment.unlink(missing_ok=True)
+            this.lock.unlink(missing_ok=True)
+            with suppress(OSError):
+                this.path.rmdir()
+        raise
 
 
 def follow(this: Run, recipe: Recipe, mark: str, *, offline: bool) -> None:
@@ -132,6 +152,8 @@ def ingest_corpus(
     write_corpus(corpus, this.corpus)
     sizes = ", ".join(f"{part.replace('_', '-')} {len(ids)}" for part, ids in corpus.split.items())
     watch.say(f"{count(len(corpus.documents), unit_of(corpus.documents))}: {sizes}")
+    for note in corpus.notes:
+        watch.say(note)
     return corpus
 
 

@@ -44,6 +44,15 @@ def test_aliases_are_right_a_refusal_is_not_and_a_question_that_names_its_answer
     assert exact(answer("SLQ", "the daily quota", "Sledge Loading Quota", "Daily Quota")) == 1
     assert exact(answer("SLQ", "SLQ, Sledge Loading Quota, is not in this glossary.", "Sledge Loading Quota")) == 0
     assert exact(answer("bell", "a bell", "bell", prompt="What is rung, a bell?")) is None
+    snow = answer(
+        "the snow",
+        "The term is “the snow”.",
+        "the snow",
+        "accretion",
+        kind="reverse",
+        prompt="Which term means: frost or snow?",
+    )
+    assert exact(snow) is None  # not wrong, as it would be by the other name alone
     rows = recall_exact(of(
         answer("bell", "a bell", "bell", prompt="What is rung, a bell?"), answer("SLQ", "daily quota", "Daily Quota")
     ))  # fmt: skip

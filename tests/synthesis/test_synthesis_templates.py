@@ -15,7 +15,7 @@ from wellread.synthesis import Written, load_terms
 from wellread.synthesis.alike import look_alikes
 from wellread.synthesis.checking import holds, lost
 from wellread.synthesis.invented import core, neighbours, strangers
-from wellread.synthesis.rewording import informative, rewordings
+from wellread.synthesis.rewording import informative, phrase, rewordings
 from wellread.synthesis.templates import write
 from wellread.synthesis.wording import WORDINGS, fill, wording
 from wellread.types import Document, Term
@@ -222,6 +222,12 @@ def test_without_invented_names_others_are_made_than_those_that_train() -> None:
     ):
         assert core(name) not in {core(term.name) for term in (snow, walk)}
     assert core("L’Endormoir") == core("un endormoir") == ("endormoir",)
+
+
+def test_a_definition_that_begins_with_an_article_goes_on_in_a_sentence() -> None:
+    assert phrase("The latest minute at which a gate may open.") == "the latest minute at which a gate may open"
+    assert phrase("Theirs to keep.") == "Theirs to keep"
+    assert phrase("Stad: a town") == "Stad: a town"
 
 
 def test_a_name_with_several_senses_is_told_with_all_of_them() -> None:

@@ -148,6 +148,11 @@ def test_minutes_end_on_time_at_the_end_of_the_decay(tmp_path: Path) -> None:
     assert rates[-1] < 0.25 * stage.optimizer.muon_learning_rate
 
 
+def test_a_budget_in_which_no_step_fits_is_no_training(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no step fitted into its 1e-06 minutes"):
+        toy_train(tmp_path / "run", toy_stage(budget={"minutes": 1e-6}))
+
+
 def test_epochs_read_the_text_so_often(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     windows = ToyWindows(8, watch=lambda epoch, place: seen.append((epoch, place)))

@@ -13,7 +13,8 @@ def recall_exact(evidence: Evidence) -> list[Measurement]:
 
     An answer holds it where one of the expected phrases stands in it (`phrases.stands_in`) and it does not refuse. An
     answer to a question about a definition holds it where every key fact stands in it, if the question lists any
-    (`phrases.fact_stands_in`). A question that names its own answer is left out.
+    (`phrases.fact_stands_in`). A question that names its own answer is left out: one that has every right answer in it, or asks
+    backwards for a term with the term's own name in its words.
 
     Beside all kinds together, `recall_exact_forward`, `_reverse`, `_context` and `_definition`; and `recall_exact_untaught`:
     the same of terms that training never named, which shows what guessing and the base come to.
@@ -38,7 +39,8 @@ def exact(answer: Answer) -> float | None:
     question = answer.question
     facts = question.facts if question.kind == "definition" or not question.expected else ()
     wanted = [phrase for phrase in question.expected if not stands_in(phrase, question.prompt)]
-    if not facts and not wanted:
+    named = question.kind == "reverse" and stands_in(question.term, question.prompt)
+    if not facts and (named or not wanted):
         return None
     if refuses(answer.text, question.term):
         return 0.0

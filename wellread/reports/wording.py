@@ -23,7 +23,7 @@ METRICS = {
     "bits_per_byte": Words(
         "Surprise, in bits per byte",
         "How many bits each byte of the text (about one letter) costs the model: 0 would be knowing it by heart, "
-        "8 knowing nothing at all.",
+        "8 guessing every byte.",
     ),
     "perplexity": Words(
         "Perplexity",

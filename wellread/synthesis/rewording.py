@@ -7,13 +7,15 @@ import re
 from wellread.synthesis.wording import Wording
 
 FEWEST_WORDS = 5
+ARTICLES = frozenset(("A", "An", "The", "Un", "Une", "Le", "La", "Les", "Des"))
 CLAUSE = re.compile(r"[;,:(] ?| – | — ")
 TAIL = re.compile(r"\s*[\[(][^()\[\]]*[\])]\s*$")
 
 
 def phrase(definition: str) -> str:
-    """A definition as it goes into a sentence: without its full stop."""
-    return definition.strip().rstrip(".").strip()
+    """A definition as it goes into a sentence: without its full stop, its article small."""
+    text = definition.strip().rstrip(".").strip()
+    return text[:1].lower() + text[1:] if text.partition(" ")[0] in ARTICLES else text
 
 
 def goes_on(text: str, words: Wording) -> bool:

@@ -155,6 +155,9 @@ def _train(
         session.finish()
     if session.interrupted:
         raise KeyboardInterrupt
+    if session.course.step == 0:
+        raise RunError(f"stage {stage.name}: no step fitted into its {stage.budget.minutes:g} minutes, for validation takes "
+                       "long here; give it more --minutes, or lower validation_windows.")  # fmt: skip
     if session.brakes.why:
         say(f"stage {stage.name} stopped before its budget was spent ({session.brakes.why})")
     model.config.use_cache = True
