@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from training_toy import BATCH, LENGTH, ToyWindows, log, toy_model, toy_stage, toy_train
 
 from wellread import weights
-from wellread.errors import MissingPackage, RecipeError
+from wellread.errors import MissingPackage, RecipeError, RunError
 from wellread.recipe import Optimizer
 from wellread.training.batches import IGNORED, Batches, Slice
 from wellread.training.goldfish import leave_out
@@ -54,7 +55,8 @@ def test_validation_that_eats_a_budget_in_minutes_is_told(tmp_path: Path) -> Non
     assert "about 0.3 of its 1 minutes" in dear_validation(stage, 1.6)
     assert dear_validation(toy_stage(budget={"steps": 1}), 1000.0) == ""
     said: list[str] = []
-    toy_train(tmp_path / "run", toy_stage(budget={"minutes": 0.0001}, evaluations=100), say=said.append)
+    with suppress(RunError):  # a machine may be quick enough for a step
+        toy_train(tmp_path / "run", toy_stage(budget={"minutes": 0.0001}, evaluations=100), say=said.append)
     assert [line for line in said if "lower validation_windows" in line]
 
 
