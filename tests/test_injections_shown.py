@@ -194,6 +194,7 @@ def compared(monkeypatch: pytest.MonkeyPatch, given: Asked, page: Path) -> str:
     return wellread(monkeypatch, given.parrot, *words, "parrot", f"parrot+{given.store}", "--html", str(page))
 
 
+@pytest.mark.slow
 def test_a_comparison_shows_none_of_them_as_markup_or_formula(
     hostile: Asked, harmless: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +232,7 @@ def fought(given: Asked, folder: Path) -> str:
     return write_report(folder).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_fight_shows_them_as_text_on_its_page_and_in_its_table(
     hostile: Asked, harmless: Asked, tmp_path: Path
 ) -> None:
