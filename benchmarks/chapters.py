@@ -15,8 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 from wellread import runs
-from wellread.chaptering import last_pages
 from wellread.choosing import Yardstick, distinct, spoken, yardstick_of
+from wellread.continued import last_pages
 from wellread.corpus.ingest import read_corpus
 from wellread.drafting import Desk, Draft, draft_chapters
 from wellread.function_words import LISTS, language

@@ -25,13 +25,14 @@ import numpy as np
 from wellread.corpus.whole import read_whole
 from wellread.metrics.intervals import difference
 from wellread.metrics.retrieval import retrieval_mrr, retrieval_recall
+from wellread.retrieval.about import About
 from wellread.retrieval.chunking import Chunking, Outline, chunks_of
 from wellread.retrieval.embedders import embed, embed_queries, open_embedder
 from wellread.retrieval.exact import K1, B, ExactRetriever, Mode
 from wellread.retrieval.filling import filling
 from wellread.retrieval.gold import read_gold, read_squad
 from wellread.retrieval.keywords import language_of_all
-from wellread.retrieval.store import About, Store, open_store
+from wellread.retrieval.store import Store, open_store
 from wellread.types import Chunk, Corpus, Embedder, Evidence, GoldPassage, GoldQuestion, Measurement
 
 MODES: tuple[Mode, ...] = ("keyword", "vector", "hybrid")

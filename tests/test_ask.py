@@ -137,6 +137,19 @@ def test_what_is_ours_and_what_is_nowhere_is_told(clerk: Clerk, store: Path) -> 
     assert "cites [9], of which there is no source" in done.stderr
 
 
+def test_a_question_too_short_to_tell_is_asked_in_the_stores_language(clerk: Clerk, tmp_path: Path) -> None:
+    text = "La salle de lecture ouvre à neuf heures du matin et elle ferme le soir quand les lampes sont allumées. "
+    (tmp_path / "salle.md").write_text(text * 2, encoding="utf-8")
+    index_texts([tmp_path / "salle.md"], tmp_path / "salle", embedder="none")
+    asked = ["ask", "clerk", "--store", str(tmp_path / "salle")]
+    wellread(*asked, "Lampes ?", "--anyway")
+    wellread(*asked, "When are the lampes of the salle lit?", "--anyway")
+    short, long = (last_words(prompt) for prompt in clerk.read)
+    assert short.startswith("Réponds")
+    assert long.startswith("Answer")
+    assert wellread(*asked, "Éléphants ?").stdout.startswith(refusal("fr"))
+
+
 def test_closed_asks_the_model_alone(clerk: Clerk, store: Path) -> None:
     done = wellread("ask", "clerk", "When?", "--store", str(store), "--mode", "closed")
     assert clerk.read == [[{"role": "user", "content": "When?"}]]
@@ -157,6 +170,44 @@ def test_k_and_the_settings_of_sampling_reach_the_model(clerk: Clerk, store: Pat
     assert len(few["sources"]) == 1 < len(many["sources"])
     seeded = json.loads(wellread(*question, "--seed", "5").stdout)
     assert seeded["seed"] == 5
+
+
+def test_passages_fill_the_window_and_what_has_no_room_is_told(tmp_path: Path) -> None:
+    rooms = "\n\n".join(
+        f"## Room {n}\n\n" + f"Room {n} of the library keeps maps of the coast. " * 12 for n in range(9)
+    )
+    (tmp_path / "rooms.md").write_text(rooms, encoding="utf-8")
+    index_texts([tmp_path / "rooms.md"], tmp_path / "store", embedder="none")
+    wide = tiny_model(tmp_path / "wide", [rooms], vocabulary=300, positions=6000)
+    asked = ["ask", f"{wide}+{tmp_path / 'store'}", "Which room keeps maps?", "--anyway", "--max-tokens", "2", "--json"]
+
+    def read(*more: str) -> tuple[int, str]:
+        row = json.loads(wellread(*asked, *more).stdout)
+        return len(row["sources"]), row["note"]
+
+    few, note = read("-k", "9", "--window", "1500")
+    assert 0 < few < 9
+    assert f"{few} of 9 passages fit" in note
+    assert few < read("-k", "9")[0]
+    assert read("-k", "2") == (2, "")
+    shown = wellread(*asked[:-1], "-k", "9", "--window", "1500")
+    assert f"{few} of 9 passages fit" in shown.stderr
+    name = f"{wide}+{tmp_path / 'store'}"
+    alone, sourced = open_model(str(wide)), open_model(name)
+    assert (getattr(alone, "window", 0), getattr(sourced, "window", 0)) == (1024, 4096)
+    assert getattr(open_model(name, window=700), "window", 0) == 700
+    long = [rooms[:4000]]
+    assert list(alone.score(long)[0].logprobs) == list(sourced.score(long)[0].logprobs)
+
+
+def test_an_endpoint_has_the_window_that_is_named(clerk: Clerk, store: Path) -> None:
+    model = models.answering_from(UniformBytes(), str(store), window=9000)
+    assert (model.window, models.answering_from(UniformBytes(), str(store)).window) == (9000, 4096)
+
+
+def test_compare_takes_a_window_for_questions_alone(clerk: Clerk, store: Path) -> None:
+    done = wellread("compare", "a", "b", "--window", "600")
+    assert (done.returncode, "--questions" in done.stderr) == (2, True)
 
 
 def test_questions_come_from_stdin_or_a_file(clerk: Clerk, store: Path, tmp_path: Path) -> None:
@@ -266,6 +317,22 @@ def test_links_are_for_terminals_and_for_files_that_are_there(tmp_path: Path, mo
     assert "a%20b.pdf" in terminal.linked("here", str(file))
     for nowhere in (str(tmp_path / "gone.md"), "http://evil.example/x", "a\0b", ""):
         assert terminal.linked("here", nowhere) == "here"
+
+
+def test_a_source_is_linked_from_whatever_folder_it_was_indexed(
+    clerk: Clerk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "handbook.md").write_text(HANDBOOK, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "desk")
+    index_texts(["handbook.md"], tmp_path / "store", embedder="none")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(terminal, "_columns", lambda stream: 80)
+    asked = ["ask", "clerk", "When does the Reading Room open in the morning?", "--store", "store"]
+    link = f"\x1b]8;;{(tmp_path / 'desk' / 'handbook.md').resolve().as_uri()}"
+    assert link in wellread(*asked).stdout
+    (tmp_path / "desk" / "handbook.md").unlink()
+    assert "\x1b]8;;" not in wellread(*asked).stdout
 
 
 def test_a_model_with_a_store_opens_wherever_a_model_does(tiny: Path, store: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,33 @@ def test_the_epub_reads_back_with_the_same_chapters(tmp_path: Path) -> None:
     assert [each.section for each in chapters] == ["35: The Ferry & <Co>", "36"]
     assert "It was “late” & <dark>.\n\nTwo lines\nof a song." in chapters[0].text
     assert all(each.metadata["language"] == "en" for each in chapters)
+
+
+def epubcheck() -> list[str]:
+    """The command, where it is installed; Debian's is a .jar file that not every system starts by itself."""
+    found = shutil.which("epubcheck")
+    if found is None:
+        return []
+    with Path(found).open("rb") as file:
+        is_jar = file.read(2) == b"PK"
+    java = shutil.which("java")
+    return [found] if not is_jar else [java, "-jar", found] if java else []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not epubcheck(), reason="needs epubcheck (Debian's package of that name)")
+def test_epubcheck_finds_nothing(tmp_path: Path) -> None:
+    """In every shape that is bound: titles with signs, verses, empty chapters, French, a language that nobody knows."""
+    french = replace(BOOK, language="fr", title="Nouveaux chapitres d’après « Où »", about="Écrit par un modèle.")
+    empty = replace(BOOK, language="und", pages=(Page("1", "1", ""), Page("Notes", "Notes", "1: nothing.\n\n2: <all>")))
+    for name, book in (("english", BOOK), ("french", french), ("empty", empty)):
+        bind(book, tmp_path / f"{name}.epub")
+        done = subprocess.run(
+            [*epubcheck(), str(tmp_path / f"{name}.epub")], capture_output=True, text=True, check=False
+        )
+        told = done.stdout + done.stderr
+        assert done.returncode == 0, told
+        assert "0 fatals / 0 errors / 0 warnings" in told, told
 
 
 def test_mimetype_stands_first_and_bare_and_every_page_is_well_formed(tmp_path: Path) -> None:

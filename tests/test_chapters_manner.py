@@ -66,6 +66,18 @@ def test_a_title_is_short_and_keeps_to_its_capitals() -> None:
     assert title_in("It was late and nobody came", 3) == ""
 
 
+@pytest.mark.parametrize("line", ["13 and 14", "Thirteen and Fourteen", "XIII et XIV", "Twenty-one"])
+def test_numbers_are_no_title(line: str) -> None:
+    assert title_in(line, 9) == ""
+
+
+@pytest.mark.parametrize(
+    "line", ["The Two Towers", "Twenty Years After", "I Go to Bristol", "13 March", "The Last", "Une visite", "Mix"]
+)
+def test_a_title_may_have_a_number(line: str) -> None:
+    assert title_in(line, 9) == line
+
+
 def test_a_book_without_numbers_has_titles_only_and_one_without_headings_is_counted() -> None:
     assert manner_of(book(("The Ferry", "The Ferry"))).head(1, "The Storm").text == "The Storm"
     plain = manner_of([Document("1", "It rained."), Document("2", "It rained.", section="passage 2")])

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from wellread import cli
-from wellread.chaptering import last_pages, usual_words
 from wellread.choosing import distinct, loop_start, spoken, yardstick_of
 from wellread.corpus.epub import load
 from wellread.corpus.ingest import write_corpus
-from wellread.drafting import Chapter, Desk, Draft, closed, draft_chapters, joinable, trailing_run
+from wellread.drafting import Desk, Draft, closed, draft_chapters, joinable, restored, still_allowed, trailing_run
+from wellread.errors import UsageError
 from wellread.manner import manner_of
 from wellread.matching import Index
+from wellread.models import open_model
 from wellread.testing import prose, tiny_model
 from wellread.types import Corpus, Document, Prompt, Sample, Sampling
+from wellread.writing import open_writer
 
 SENTENCES = "The ferry left at noon with eleven sheep and two priests. It was the last of the year, and nobody waved. "
 
@@ -76,6 +79,17 @@ def test_chapters_are_headed_on_end_with_a_sentence_and_see_what_came_before() -
     assert max(map(len, model.prompts)) <= 8 * model.window
 
 
+def test_no_new_title_stands_twice() -> None:
+    headings = [f"Chapter {n}: Of the {letter} House" for n, letter in enumerate("ABCDEFGHIJ", 1)]
+    documents = [Document(head, f"{head}\n\nIt rained.", "b.txt", head) for head in headings]
+    said = {0: "The Ferry\n", 3: "The ferry.\n", 4: "12 and 13\n", 5: "Of the J House\n", 6: "The Storm\n"}
+    model = Scripted(lambda prompt, seed: said.get(seed) or fresh(prompt, seed))
+    draft = Draft()
+    chapters = draft_chapters(replace(desk(model, words=60), manner=manner_of(documents)), draft, 2)
+    assert [chapter.label for chapter in chapters] == ["Chapter 11: The Ferry", "Chapter 12: The Storm"]
+    assert draft.titles == ["theferry", "thestorm"]
+
+
 def test_a_model_that_begins_the_next_chapter_or_stops_ends_this_one() -> None:
     model = Scripted(lambda prompt, seed: " " + prose(70, seed + 50) + "\n\nChapter 12\n\nIt went on")
     [chapter] = draft_chapters(desk(model), Draft(), 1)
@@ -123,8 +137,7 @@ def test_a_draft_resumed_anywhere_becomes_the_same_chapters() -> None:
     whole = draft_chapters(desk(Scripted(fresh)), Draft(), 2, keep=keep)
     for line in kept:
         row = json.loads(line)
-        draft = Draft(**{**row, "chapters": [Chapter(**each) for each in row["chapters"]]})
-        assert draft_chapters(desk(Scripted(fresh)), draft, 2) == whole
+        assert draft_chapters(desk(Scripted(fresh)), restored(row), 2) == whole
 
 
 def test_no_run_of_the_book_grows_across_a_seam() -> None:
@@ -144,6 +157,36 @@ def test_no_run_of_the_book_grows_across_a_seam() -> None:
     longest = table.index.longest(chapter.text)
     assert longest is not None
     assert 4 <= longest.words <= limit
+
+
+def test_the_guard_holds_after_circles_that_end_in_the_books_words() -> None:
+    """Taken back to where it began to repeat itself, the chapter ends in as many words of the book as it may have."""
+    book = corpus().documents[3].text.split("\n\n", 1)[1].split()
+    limit = 8
+    circle = " and so it went " + " ".join(book[5 : 5 + limit])
+
+    def said(prompt: str, seed: int) -> str:
+        if seed == 0:
+            return " " + prose(30, 77).rstrip(".") + circle * 6 + " and"
+        allowed = model.asked[-1].no_recite or 50  # what 0 means to a model: no guard
+        return " " + " ".join(book[5 + limit : 5 + limit + allowed]) + " brrr " + prose(30, 1000 + seed)
+
+    model = Scripted(said)
+    table = desk(model, no_recite=limit)
+    [chapter] = draft_chapters(table, Draft(), 1)
+    assert chapter.mended == 1
+    assert all(asked.no_recite >= limit // 2 for asked in model.asked)
+    longest = table.index.longest(chapter.text)
+    assert longest is not None
+    assert longest.words <= limit
+
+
+def test_a_guard_that_was_asked_for_is_never_none() -> None:
+    index = Index([Document("1", "one two three four five six seven eight")])
+    assert still_allowed("zzz three four", index, 8) == 6
+    assert still_allowed("zzz three four", index, 0) == 0
+    with pytest.raises(ValueError, match="ends in 4 words of the book"):
+        still_allowed("three four five six", index, 4)
 
 
 def test_a_text_is_joined_where_few_of_its_last_words_stand_in_the_book() -> None:
@@ -188,12 +231,6 @@ def test_longer_texts_are_expected_to_repeat_more() -> None:
     assert measure.least_distinct(50) == pytest.approx(0.9 * measure.own_distinct(50))
 
 
-def test_the_last_page_and_the_usual_length() -> None:
-    documents = [Document("1", "one two three"), Document("2", "It was over.\n\nTHE END\n")]
-    assert last_pages(documents) == "one two three\n\nIt was over."
-    assert usual_words([*documents, Document("3", "a " * 9000)]) == 5
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run folder with a tiny random model."""
@@ -204,6 +241,13 @@ def run(tmp_path: Path) -> Path:
     text = [document.text for document in book.documents]
     tiny_model(folder / "stages" / "01-imprint" / "checkpoint", text, vocabulary=400)
     return folder
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    def raises(*given: object) -> None:
+        raise error
+
+    return raises
 
 
 def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,11 +280,8 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
 
     import wellread.chaptering
 
-    def killed(*given: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
-        patched.setattr(wellread.chaptering, "bind", killed)
+        patched.setattr(wellread.chaptering, "bind", raising(KeyboardInterrupt()))
         CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "next.txt")])
     assert not (tmp_path / "next.txt").exists()
     refused = CliRunner().invoke(cli.app, [*words, "--seed", "5", "--out", str(tmp_path / "next.txt")])
@@ -251,6 +292,50 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
     assert rows[0]["completion"] in (tmp_path / "next.txt").read_text(encoding="utf-8")
 
 
+def test_a_draft_goes_on_with_the_file_that_it_was_begun_with(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is exported between two calls changes nothing of the text, and neither does an export that is gone."""
+    import wellread.chaptering
+    import wellread.writing
+
+    lighter = tmp_path / "lighter"
+    lighter.symlink_to(run / "stages" / "01-imprint" / "checkpoint")
+
+    def written(name: str, file: Path | None, *, killed: bool = False) -> Result:
+        with monkeypatch.context() as patched:
+            patched.setattr(wellread.writing, "exported_file", lambda model, preset: file)
+            if killed:
+                patched.setattr(wellread.chaptering, "bind", raising(KeyboardInterrupt()))
+            settings = ["--preset", "novel", "--max-tokens", "20", "--words", "8", "--chapters", "1"]
+            return CliRunner().invoke(cli.app, ["write", str(run), *settings, "--out", str(tmp_path / name)])
+
+    for before, after in ((None, tmp_path / "absent.gguf"), (lighter, None)):
+        written("a.txt", before, killed=True)
+        resumed = written("a.txt", after)
+        assert resumed.exit_code == 0, resumed.output
+        assert f"by {before or run}: 1 chapters" in resumed.stderr
+    assert "written by a language model, lighter" in (tmp_path / "a.txt").read_text(encoding="utf-8")
+    written("a.txt", lighter, killed=True)
+    lighter.unlink()
+    gone = written("a.txt", None)
+    assert isinstance(gone.exception, UsageError)
+    assert "lighter, which is not there any more" in str(gone.exception)
+
+
+@pytest.mark.parametrize(
+    "kept", [[], "draft", {}, {"settings": {}}, {"settings": {}, "writer": "", "chapters": [{"label": "1"}], "titles": []},
+             {"settings": {}, "writer": "", "chapters": [], "titles": [], "text": 7},
+             {"settings": {}, "writer": "", "chapters": [], "titles": [], "drawn": "1"}],
+)  # fmt: skip
+def test_a_draft_of_another_shape_is_one_line(run: Path, tmp_path: Path, kept: object) -> None:
+    (tmp_path / "x.txt.draft.json").write_text(json.dumps(kept), encoding="utf-8")
+    done = CliRunner().invoke(cli.app, ["write", str(run), "--chapters", "1", "--out", str(tmp_path / "x.txt")])
+    assert isinstance(done.exception, UsageError)
+    assert done.exception.exit_code == 2
+    assert "no draft that this version can go on with; delete it" in str(done.exception)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -259,6 +344,7 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
         (["--chapters", "1", "--out", "x.txt", "--no-recite", "2"], "--no-recite 2"),
         (["--chapters", "1", "--out", "x.txt", "--best-of", "2", "--temperature", "0"], "--best-of 2"),
         (["--words", "9", "Once"], "--chapters"),
+        (["Once", "--out", "x.EPUB"], "add --chapters N for a book"),
         ([], "PROMPT"),
     ],
 )
@@ -266,3 +352,41 @@ def test_what_cannot_be_is_refused(run: Path, words: list[str], said: str) -> No
     done = CliRunner().invoke(cli.app, ["write", str(run), *words])
     assert done.exit_code != 0
     assert said in str(done.exception)
+
+
+@pytest.fixture
+def wide(run: Path) -> Path:
+    """The run's model with 1,300 positions."""
+    texts = [document.text for document in corpus().documents]
+    tiny_model(run / "stages" / "01-imprint" / "checkpoint", texts, vocabulary=400, positions=1300)
+    return run
+
+
+def test_a_model_that_writes_sees_as_far_back_as_it_can(wide: Path) -> None:
+    """Two beginnings that differ 1,010 tokens back alone are gone on with differently, but in a window of 1,024."""
+
+    def written(sign: str, *more: str) -> str:
+        long = sign * 150 + "0" * 1010  # the model knows each by its byte alone
+        words = ["write", str(wide), long, "--max-tokens", "20", "--temperature", "0", "--json", *more]
+        done = CliRunner().invoke(cli.app, words)
+        assert done.exit_code == 0, done.output
+        return str(json.loads(done.stdout)["completion"])
+
+    assert written("1") != written("2")
+    assert written("1", "--window", "1024") == written("2", "--window", "1024")
+    assert getattr(open_writer(str(wide)), "window", 0) == 1300
+    assert getattr(open_model(str(wide)), "window", 0) == 1024
+    refused = CliRunner().invoke(cli.app, ["write", str(wide), "Once", "--window", "1301"])
+    assert "1301 tokens was asked for; it takes 2 to 1300" in str(refused.exception)
+    endpoint = CliRunner().invoke(cli.app, ["write", "http://127.0.0.1:9/v1#x", "Once", "--window", "64"])
+    assert "leave --window away" in str(endpoint.exception)
+
+
+def test_chapters_are_written_in_the_window_that_is_asked_for(wide: Path, tmp_path: Path) -> None:
+    def written(*more: str) -> str:
+        words = ["write", str(wide), "--chapters", "1", "--words", "8", "--max-tokens", "20", *more]
+        done = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "x.txt")])
+        assert done.exit_code == 0, done.output
+        return (tmp_path / "x.txt").read_text(encoding="utf-8")
+
+    assert written() != written("--window", "100")

@@ -42,6 +42,15 @@ def test_help_loads_nothing_heavy() -> None:
         assert f"  {verb} " in done.stdout
 
 
+def test_doctor_says_what_is_optional_and_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellread import environment
+
+    monkeypatch.setitem(environment.FACULTIES, "documents", ("no_such_module", "no-such-package"))
+    [found] = [check for check in environment.examine() if check.name == "documents"]
+    assert found.good
+    assert "optional: pip install no-such-package" in found.found
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

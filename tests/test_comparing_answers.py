@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from wellread import comparing_answers
 from wellread.cli import app
 from wellread.comparing_answers import compare_answers, gold_questions, seen_before
 from wellread.errors import CorpusError, UnknownName, UsageError
@@ -21,7 +23,7 @@ from wellread.retrieval.refusing import Refusal, question_mark
 from wellread.retrieval.thresholds import DEFAULTS
 from wellread.testing import tiny_model
 from wellread.texts import library_path
-from wellread.types import Chunk, Sample, Sampling, Scored
+from wellread.types import Answer, Chunk, Grade, Sample, Sampling, Scored
 
 
 class Knows:
@@ -127,6 +129,70 @@ def test_refusals_calibrated_on_the_questions_themselves_are_marked(tmp_path: Pa
     assert says in "\n".join(comparison_lines(comparison))
 
 
+class Finds:
+    """Finds the passage of number 3 first, and the others after it."""
+
+    name = "finds"
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        order = [3, *(number for number in range(20) if number != 3)]
+        return [Chunk("d", 0, 0, f"The fact of number {number} is answer {number}.") for number in order][:k]
+
+
+class Even:
+    """A Judge for whom every second answer is right, and an Embedder for whom all texts are alike."""
+
+    name = "even"
+
+    def grade(self, answers: Sequence[Answer]) -> list[Grade]:
+        return [Grade(place % 2 == 0) for place in range(len(answers))]
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return np.ones((len(texts), 2), np.float32)
+
+
+def test_of_a_model_with_a_store_the_search_is_measured_and_a_judge_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing_answers, "open_embedder", lambda name, offline: Even())
+    rows = [
+        {"question": f"What is number {n}?", "answers": ["x"], "passages": [{"quote": f"of number {n} is answer {n}"}]}
+        for n in (3, 0, 19)
+    ]
+    files = [tmp_path / "gold.jsonl"]
+    files[0].write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    opened = {"plain": MODELS["good"], "sourced": RetrievalModel(MODELS["good"], Finds())}
+    comparison, _ = compare_answers([*opened], files, opened=opened.__getitem__, judge=Even())
+    plain, sourced = ({row.name: row for row in each.measurements} for each in comparison.compared)
+    assert "retrieval_mrr" not in plain
+    assert sourced["retrieval_recall@1"].value == pytest.approx(1 / 3)
+    assert sourced["retrieval_recall@5"].value == pytest.approx(2 / 3)
+    assert sourced["retrieval_mrr"].value == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert [each["recall_judge"].value for each in (plain, sourced)] == [pytest.approx(2 / 3)] * 2
+    assert "judged by even" in plain["recall_judge"].note
+    assert "Passages found" in comparison_page(comparison)
+
+
+def test_a_runs_answers_stand_beside_what_its_training_cost(tmp_path: Path) -> None:
+    stages = "".join(
+        f"  - {{name: {name}, method: {{kind: full}}, budget: {{epochs: 1}}, start: {start}}}\n"
+        for name, start in (("imprint", "previous"), ("aside", "base"), ("deepen", "imprint"))
+    )
+    run = tmp_path / "run"
+    (run / "corpus").mkdir(parents=True)
+    (run / "recipe.yaml").write_text(f"name: novel\nbase: embedded\nstages:\n{stages}", encoding="utf-8")
+    for number, name, seconds in ((1, "imprint", 60), (2, "aside", 700), (3, "deepen", 8)):
+        (run / "stages" / f"{number:02}-{name}" / "checkpoint").mkdir(parents=True)
+        row = {"step": 1, "tokens": 10 * seconds, "elapsed_seconds": seconds, "memory_bytes": 2**30}
+        (run / "stages" / f"{number:02}-{name}" / "log.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    files = [write_gold(tmp_path / "gold.jsonl", 2)]
+    names = [str(run), f"{run}:aside", "good"]
+    comparison, _ = compare_answers(names, files, opened=lambda name: MODELS["good"], metrics=["answer_f1"])
+    assert [(each.seconds, each.tokens, each.memory_bytes) for each in comparison.compared] == [
+        (68, 680, 2**30), (700, 7000, 2**30), (None, None, None),
+    ]  # fmt: skip
+
+
 def test_what_every_store_has_was_learned_from_the_handbooks_questions() -> None:
     files = [Path(library_path("library:handbook_questions"))]
     [first, *_] = gold_questions(files)
@@ -160,5 +226,11 @@ def test_the_verb_writes_page_and_answers(tmp_path: Path) -> None:
     assert len(answers) == 6
     assert answers[0]["answer"] == answers[1]["answer"]
     assert int(answers[0]["tokens"]) > len("What is number 0?")
+    judged = ["compare", "--questions", str(gold), str(model), "--judge", str(model), "--metrics", "recall_judge"]
+    told = CliRunner().invoke(app, [*judged, "--max-tokens", "4", "--json"])
+    [row] = json.loads(next(line for line in told.stdout.splitlines() if line.startswith("{")))["measurements"]
+    assert "could not be read" in row["note"]  # a judge that was asked, and says nothing of use
+    alone = CliRunner().invoke(app, ["compare", str(model), "--judge", str(model)])
+    assert isinstance(alone.exception, UsageError)
     both = CliRunner().invoke(app, ["compare", "--questions", str(gold), "--run", "x", str(model)])
     assert isinstance(both.exception, UsageError)

@@ -12,7 +12,7 @@ import torch
 from books import write_book
 from typer.testing import CliRunner
 
-from wellread import cli, models, pipeline, weights
+from wellread import cli, measuring, models, pipeline, weights
 from wellread.corpus.ingest import ingest, write_corpus
 from wellread.dialling import chosen, dial_curve, subject
 from wellread.errors import RecipeError, UsageError
@@ -168,6 +168,28 @@ def test_measure_draws_the_curve_of_any_stage(run: Run) -> None:
     assert {"imprint@0", "imprint@1", "imprint"} <= {row["subject"] for row in rows}
     kept = {row["subject"].partition("@")[0] for row in read_rows(run.dial)}
     assert kept == {"imprint", "deepen"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dial", "0,1"], []),
+        (["--dial", "0,1", "--quick"], ["measure.quick=True"]),
+        (["--dial", "0,1", "--full"], ["measure.quick=False"]),
+    ],
+)
+def test_a_dial_is_measured_as_its_run_was_but_where_one_says_otherwise(
+    words: list[str], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def along(model: str, dial: str, metrics: object, settings: list[str], **rest: object) -> list[Measurement]:
+        asked.append(settings)
+        return []
+
+    monkeypatch.setattr(measuring, "_along_dial", along)
+    assert CliRunner().invoke(cli.app, ["measure", "somewhere", *words]).exit_code == 0
+    assert asked == [said]
 
 
 @pytest.mark.slow

@@ -8,13 +8,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from handbook import write_handbook
 from typer.testing import CliRunner
 
-from wellread import pipeline
+from wellread import fought, pipeline
 from wellread.cli import app
 from wellread.corpus.reading import load
 from wellread.errors import CorpusError, RecipeError
@@ -336,6 +337,31 @@ def small(tmp_path: Path, *settings: str) -> Recipe:
     text, questions = write_handbook(tmp_path)
     base = tiny_model(tmp_path / "base", [text.read_text(encoding="utf-8")], vocabulary=600, positions=1100)
     return parse_recipe(RECIPE.format(base=base, text=text, questions=questions), settings)
+
+
+def test_what_preparing_took_is_that_of_all_tries_until_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 40.0, 100.0, 125.0, 200.0, 300.0])
+    monkeypatch.setattr(fought, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    sides: Any = SimpleNamespace(run=SimpleNamespace(path=tmp_path))
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    def kept() -> dict[str, Any]:
+        return dict(json.loads((tmp_path / "preparation.json").read_text(encoding="utf-8"))["write"])
+
+    with pytest.raises(KeyboardInterrupt):
+        fought.timed(sides, "write", stopped)
+    assert (kept()["seconds"], kept()["done"]) == (40, False)
+    assert fought.timed(sides, "write", lambda: "items") == "items"
+    assert (kept()["seconds"], kept()["done"]) == (65, True)
+    fought.timed(sides, "write", lambda: "passed over")
+    assert kept()["seconds"] == 65
+    (tmp_path / "preparation.json").write_text('{"write": {"seconds": 9, "bytes": 8}}', encoding="utf-8")
+    fought.timed(sides, "write", lambda: "passed over")  # kept by an earlier version, which kept what was done alone
+    assert kept() == {"seconds": 9, "bytes": 8}
 
 
 def test_a_fight_needs_its_sides() -> None:

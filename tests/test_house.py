@@ -25,9 +25,9 @@ def test_importing_the_package_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", child]).returncode == 0
 
 
-def test_the_tree_in_the_readme_names_every_file() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    tree = readme[readme.index("## The tree") :]
+def test_the_tree_in_the_architecture_names_every_file() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = page[page.index("## The tree") :]
     files = [path.name for path in (ROOT / "wellread").rglob("*.py") if path.name != "__init__.py"]
     missing = [name for name in files if name not in tree]
     assert not missing

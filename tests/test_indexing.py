@@ -1,14 +1,9 @@
-"""`wellread index`: what a store holds after texts came, changed, moved and went, and after it was killed."""
+"""`wellread index`: what a store holds after texts came, changed, moved and went."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +11,7 @@ import pytest
 from hashing import Hashing
 from typer.testing import CliRunner
 
+from wellread import indexing
 from wellread.cli import app
 from wellread.errors import CorpusError, UnknownName, UsageError
 from wellread.index_command import report_line
@@ -79,7 +75,7 @@ def test_only_what_changed_is_read_again_and_what_is_gone_goes(texts: Path) -> N
     (texts / "more" / "note.txt").write_text("A bell rang.", encoding="utf-8")
     report = indexed(texts, embedder=embedder)
     assert (names(report.changed), report.added, report.removed, report.unchanged) == (["note.txt"], (), (), 1)
-    assert embedder.embedded == before + 1
+    assert embedder.embedded == before + 2  # the note, and the sentence by which the embedder is known again
     store = opened(texts, embedder)
     assert store.search("heron", 1, mode="keyword") == []
     assert store.search("bell", 1)[0].text == "A bell rang."
@@ -255,72 +251,27 @@ def test_the_command_says_what_became_of_a_store(texts: Path, monkeypatch: pytes
     assert CliRunner().invoke(app, ["list", "stores"]).stdout.split() == ["store", "finished"]
 
 
-KILLED = """
-import sys
-from pathlib import Path
-from hashing import Hashing
-import wellread.retrieval.filling as filling
-from wellread.indexing import index_texts
-filling.BATCH = 8
-print("begun", flush=True)
-index_texts([Path(sys.argv[1])], Path(sys.argv[2]), embedder=Hashing())
-"""
+def test_french_texts_are_told_of_an_embedder_that_reads_french(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "contes"
+    folder.mkdir()
+    (folder / "conte.md").write_text(
+        "Il y avait dans la forêt une maison où vivait un bûcheron avec sa femme et ses enfants. " * 3, encoding="utf-8"
+    )
+    monkeypatch.setattr(indexing, "open_embedder", lambda name, offline: Hashing("minilm" if name == "auto" else name))
+    monkeypatch.chdir(tmp_path)
 
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(app, ["index", *words])
+        assert done.exit_code == 0, done.output
+        return done.stderr
 
-def child(folder: Path, store: Path) -> subprocess.Popen[str]:
-    here = Path(__file__).parent
-    paths = os.pathsep.join([str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH", "")])])
-    return subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(folder), str(store)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": paths},
-    )  # fmt: skip
-
-
-@pytest.mark.slow
-def test_ten_kills_change_nothing(tmp_path: Path) -> None:
-    """A store of which half the files have changed since: killed at ten moments, it is the old one until it is the new one."""
-    texts, calm, disturbed = tmp_path / "texts", tmp_path / "calm", tmp_path / "disturbed"
-    texts.mkdir()
-    draw = random.Random(6)
-    things = ["lake", "snow", "ferry", "bell", "oar", "lantern", "heron", "quay", "ice", "rope", "winter", "stove"]
-
-    def write(numbers: range, day: int) -> None:
-        for number in numbers:
-            told = "\n\n".join(
-                f"The {' and the '.join(draw.sample(things, 5))} of day {day + n}." * 4 for n in range(30)
-            )
-            (texts / f"{number}.txt").write_text(told, encoding="utf-8")
-
-    def answers(store: Path) -> Any:
-        held = open_store(store, embedder=Hashing())
-        return [held.search(query, 8, mode=mode) for query in ("ferry on the ice", "heron of day 512", "bell and rope")
-                for mode in ("keyword", "vector", "hybrid")]  # fmt: skip
-
-    write(range(24), 0)
-    index_texts([texts], disturbed, embedder=Hashing())
-    old = answers(disturbed)
-    write(range(12, 36), 500)
-    began = time.monotonic()
-    with child(texts, calm) as whole:
-        assert whole.stdout is not None
-        whole.stdout.readline()
-        began = time.monotonic()
-        assert whole.wait() == 0
-    took = time.monotonic() - began
-    new = answers(calm)
-    assert new != old
-    killed = 0
-    for number in range(10):
-        with child(texts, disturbed) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            try:
-                process.wait(timeout=took * (0.05 + 0.06 * number))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                killed += 1
-        assert answers(disturbed) in (old, new)
-    assert killed >= 3
-    with child(texts, disturbed) as process:
-        assert process.wait() == 0
-    assert answers(disturbed) == new
+    told = said("contes", "--store", "one")
+    assert "French" in told
+    assert "--embedder e5" in told
+    assert "--embedder" not in said("contes", "--store", "one")  # once, as the store is made
+    assert "--embedder" not in said("contes", "--store", "two", "--embedder", "minilm")  # as it was wanted
+    assert "--embedder" not in said("contes", "--store", "three", "--embedder", "e5")
+    assert "--embedder" not in said(str(texts), "--store", "four")
+    assert "--embedder" not in said(str(texts), "contes", "--store", "five", "--language", "en")

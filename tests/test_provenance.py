@@ -74,6 +74,8 @@ def test_a_terminal_shows_the_runs_underlined_and_their_places(run: Path, capsys
     assert capsys.readouterr().out == ""
     assert underlined("one two three", [(4, 7)]).partition("two")[0].startswith("one \x1b[")
     assert underlined("one two three", [(4, 7)]).endswith("\x1b[0m three")
+    steered = underlined("o\x1b[2Jne t\x07wo \u202ethree", [(8, 12)])  # what a model wrote steers no terminal
+    assert steered.replace("\x1b[33m", "").replace("\x1b[4m", "").replace("\x1b[0m", "") == "o[2Jne two three"
 
 
 def test_of_a_model_without_a_book_nothing_is_looked_up() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,11 +13,12 @@ import typer
 from wellread import options
 from wellread.errors import UsageError
 from wellread.options import AsJson, KeyFile, ModelName, Offline, key_of
-from wellread.terminal import echo, linked, note, print_json, prose, visible
+from wellread.showing import visible
+from wellread.terminal import echo, linked, note, print_json, prose, shows_links
 
 if TYPE_CHECKING:
     from wellread.replying import Told
-    from wellread.types import Chunk
+    from wellread.types import Chunk, LanguageModel
 
 QUOTED = 300
 """Characters of a source's words that are shown at most; `--json` has them all."""
@@ -37,6 +38,7 @@ def ask(
     ] = None,
     rerank: options.Rerank = "",
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to look for; those that fit are read.")] = 5,
+    window: options.ReadingWindow = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Ask the model even where the sources seem not to say.")
     ] = False,
@@ -60,7 +62,7 @@ def ask(
     from wellread.models import answering_from, open_model, split_store
     from wellread.replying import reply
     from wellread.retrieval.rag import RetrievalModel
-    from wellread.types import LanguageModel, Sampling
+    from wellread.types import Sampling
 
     asked = _questions(question, questions)
     name, own = split_store(model)
@@ -73,19 +75,22 @@ def ask(
     from_sources = bool(store or own) and mode is not Mode.closed
     if rerank and not from_sources:
         raise UsageError("--rerank puts what is found in a store in order: name one with --store.")
-    opened: LanguageModel = open_model(name, offline=offline, key=key_of(name, key_file), to_write=True)
+    opened: LanguageModel = open_model(name, offline=offline, window=window, key=key_of(name, key_file), to_write=True,
+                                       reads_passages=from_sources)  # fmt: skip
     if from_sources:
         opened = answering_from(
-            opened, store or own, name=f"{name}+{store or own}", k=k, anyway=anyway, rerank=rerank, offline=offline
-        )
+            opened, store or own, name=f"{name}+{store or own}", k=k, window=window, anyway=anyway, rerank=rerank,
+            offline=offline,
+        )  # fmt: skip
     sampling = Sampling(max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, n)
     several = bool(questions) or question == "-" or n > 1
+    files = _files(opened) if shows_links() and not as_json else {}
     for each in asked:
         for told in reply(opened, each, sampling):
             if as_json:
                 print_json(told.as_json())
             else:
-                _show(told, several=several, sourced=isinstance(opened, RetrievalModel))
+                _show(told, files, several=several, sourced=isinstance(opened, RetrievalModel))
 
 
 def _questions(question: str, file: Path | None) -> Iterator[str]:
@@ -119,7 +124,17 @@ def _of_file(file: Path) -> list[str]:
     return found
 
 
-def _show(told: Told, *, several: bool, sourced: bool) -> None:
+def _files(model: LanguageModel) -> dict[str, str]:
+    """Where the files of a store's documents lie, by the documents' names: they were named from wherever it was indexed."""
+    from wellread.retrieval.rag import RetrievalModel
+    from wellread.retrieval.store import Store
+
+    retriever = model.retriever if isinstance(model, RetrievalModel) else None
+    store = getattr(retriever, "inner", retriever)
+    return {each.id: each.file for each in store.documents()} if isinstance(store, Store) else {}
+
+
+def _show(told: Told, files: Mapping[str, str], *, several: bool, sourced: bool) -> None:
     if several:
         prose(f"\n> {visible(told.question)}")
     prose(visible(_answer(told)))
@@ -129,9 +144,9 @@ def _show(told: Told, *, several: bool, sourced: bool) -> None:
         if told.nearest:
             echo("\nNearest to the question, and no answer to it:")
         for chunk in told.nearest[:3]:
-            echo(f"  {_label(chunk)}")
+            echo(f"  {_label(chunk, files)}")
     elif sourced:
-        _show_sources(told)
+        _show_sources(told, files)
 
 
 def _answer(told: Told) -> str:
@@ -144,7 +159,7 @@ def _answer(told: Told) -> str:
     return (shown + answer[done:]).strip()
 
 
-def _show_sources(told: Told) -> None:
+def _show_sources(told: Told, files: Mapping[str, str]) -> None:
     """A line for each source that is cited, its words below; then what else was read, and what has to be said of it."""
     from wellread.replying import numbers
     from wellread.reports.wording import listed
@@ -153,14 +168,14 @@ def _show_sources(told: Told) -> None:
     if cited:
         echo("\nSources")
     for number in cited:
-        echo(f"[{number}] {_label(told.sample.sources[number - 1])}")
+        echo(f"[{number}] {_label(told.sample.sources[number - 1], files)}")
         for words in dict.fromkeys(c.words for c in told.cited.citations if c.number == number):
             prose(f"    “{_quoted(words)}”")
     rest = [(number, chunk) for number, chunk in enumerate(told.sample.sources, 1) if number not in cited]
     if rest:
         echo("\nAlso read:" if cited else "\nRead, and not cited:")
     for number, chunk in rest:
-        echo(f"[{number}] {_label(chunk)}")
+        echo(f"[{number}] {_label(chunk, files)}")
     if any(c.by_words for c in told.cited.citations):
         note("\n* found by its words: the model named no source for it, or one that does not share a word with it")
     if told.cited.unknown:
@@ -168,10 +183,10 @@ def _show_sources(told: Told) -> None:
         note(f"the answer cites {missing}, of which there is no source")
 
 
-def _label(chunk: Chunk) -> str:
+def _label(chunk: Chunk, files: Mapping[str, str]) -> str:
     from wellread.retrieval.prompt import label
 
-    return linked(visible(label(chunk)), chunk.source, page=chunk.page)
+    return linked(visible(label(chunk)), files.get(chunk.document, ""), chunk.source, page=chunk.page)
 
 
 def _quoted(words: str) -> str:

@@ -16,6 +16,7 @@ from wellread.questions import HONEST, Answering
 from wellread.recipe import Recipe, Stage
 from wellread.retrieval.reranking import open_cross_encoder
 from wellread.runs import Stage as StageFolder
+from wellread.showing import visible
 from wellread.similarity import open_embedder
 from wellread.storage import write_rows, write_text
 from wellread.types import Answer, Corpus, Evidence, Judge, LanguageModel, Part, Question, Sampling
@@ -132,8 +133,8 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def plain_cell(text: str) -> str:
-    """A text that no spreadsheet computes: before what looks like a formula stands an apostrophe."""
-    text = text.replace("\0", "")
+    """A text that no spreadsheet computes: before what looks like a formula stands an apostrophe. It steers no terminal either."""
+    text = visible(text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

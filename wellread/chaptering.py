@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from wellread import runs
 from wellread.binding import Bound, Page, bind, check_ending
 from wellread.choosing import Yardstick, yardstick_of
-from wellread.drafting import Chapter, Desk, Draft, draft_chapters
+from wellread.continued import book_title, last_book, last_pages, usual_words
+from wellread.drafting import Chapter, Desk, Draft, draft_chapters, restored
 from wellread.errors import UsageError
 from wellread.function_words import language
 from wellread.gathering import Watch, reference_documents, with_matches
@@ -24,12 +24,10 @@ from wellread.recipe import parse_recipe
 from wellread.runs import Run
 from wellread.storage import read_json, write_json
 from wellread.types import Corpus, Document, LanguageModel, Sample, Sampling
-from wellread.writing import open_writer
+from wellread.writing import open_writer, writer_of
 
-MOST_WORDS = 1_500
 LEAST_GUARD = 4
 """Passages are joined within half of what the guard allows, so it must allow some words."""
-ENDINGS = frozenset({"theend", "finis", "fin", "end"})
 ABOUT = {
     "en": "These chapters were written by a language model, {model}, that was taught on {title}. Neither the author of {title} "
           "nor any other person wrote them. Made with wellread.",
@@ -55,6 +53,8 @@ class Wish:
     """Whether the book says which of its words stand in the old one."""
     title: str = ""
     """Of the book that is continued; empty: as the book states it, else its file's name."""
+    window: int | None = None
+    """Tokens that the model sees at once; None: as many as it takes, at most 4,096."""
 
 
 def write_chapters(
@@ -65,6 +65,7 @@ def write_chapters(
     *,
     dial: float | None = None,
     run_folder: Path | None = None,
+    preset: str = "",
     key: str = "",
     offline: bool = False,
     watch: Watch,
@@ -73,8 +74,9 @@ def write_chapters(
 
     Half-written work lies in `OUT.draft.json`; the same call goes on from it to the text that it would have written
     undisturbed, and removes it at the end. `sampling.max_tokens` is how much is written at once: less of it leaves more of the
-    window to what came before. Raises UsageError where MODEL is no run and none is named, where a draft was begun with
-    other settings, or for settings that cannot be kept.
+    window to what came before. `preset` says whether an exported file of the run writes (see `writer_of`); a draft goes on
+    with what it was begun with, exported since or not. Raises UsageError where MODEL is no run and none is named, where a
+    draft was begun with other settings or cannot be read, or for settings that cannot be kept.
     """
     check_ending(out)
     run = runs.open_run(run_folder) if run_folder else read_name(model).run
@@ -83,23 +85,24 @@ def write_chapters(
     _check(wish, sampling)
     settings = _settings(model, wish, sampling, dial)
     place = out.with_name(f"{out.name}.draft.json")
-    draft = _resumed(place, settings, watch)
+    draft, begun_with = _resumed(place, settings, watch)
+    writer = begun_with or writer_of(model, preset, dial=dial, say=watch.say)
     from wellread.corpus.ingest import read_corpus
 
     corpus = read_corpus(run.corpus)
-    book = _last_book(corpus, watch)
+    book = last_book(corpus, watch.say)
     index = Index(corpus.documents)
-    opened = open_writer(model, index=index, dial=dial, key=key, offline=offline)
+    opened = open_writer(writer, index=index, dial=dial, window=wish.window, key=key, offline=offline)
     desk = Desk(
         opened, sampling, manner_of(book), _measure(run, corpus, wish, watch), index, wish.best_of,
         wish.words or usual_words(book), wish.prompt or last_pages(book),
     )  # fmt: skip
     told = _telling(opened, wish.chapters * desk.words - draft.done, watch)
     chapters = draft_chapters(
-        desk, draft, wish.chapters, keep=lambda now: write_json(place, {"settings": settings, **asdict(now)}),
+        desk, draft, wish.chapters, keep=lambda now: write_json(place, {"settings": settings, "writer": writer, **asdict(now)}),
         told=told, say=watch.say,
     )  # fmt: skip
-    bind(_bound(chapters, book, wish, model, dial, index), out)
+    bind(_bound(chapters, book, wish, writer, dial, index), out)
     place.unlink(missing_ok=True)
     return [provenance_row(chapter, index) for chapter in chapters]
 
@@ -109,19 +112,6 @@ def provenance_row(chapter: Chapter, index: Index) -> dict[str, Any]:
     [row] = with_matches([Sample("", chapter.text, Sampling(), 0)], index)
     told = {key: row[key] for key in ("prompt", "completion", "matches", "longest")}
     return {**asdict(chapter), **told}
-
-
-def usual_words(book: list[Document]) -> int:
-    """The median of the book's chapters, at most 1,500."""
-    return min(MOST_WORDS, max(1, round(median(len(document.text.split()) for document in book))))
-
-
-def last_pages(book: list[Document]) -> str:
-    """The end of the book, without the line that says so; as many chapters as any window could hold."""
-    lines = "\n\n".join(document.text for document in book[-20:]).rstrip().split("\n")
-    while lines and "".join(sign for sign in lines[-1].casefold() if sign.isalpha()) in {"", *ENDINGS}:
-        lines.pop()
-    return "\n".join(lines).removesuffix(" FINIS")
 
 
 def _check(wish: Wish, sampling: Sampling) -> None:
@@ -138,31 +128,32 @@ def _check(wish: Wish, sampling: Sampling) -> None:
 
 def _settings(model: str, wish: Wish, sampling: Sampling, dial: float | None) -> dict[str, Any]:
     """All that what is written depends on; how many chapters there are in the end, and the notes, may change."""
-    told = {key: value for key, value in asdict(wish).items() if key in {"words", "best_of", "prompt"}}
+    told = {key: value for key, value in asdict(wish).items() if key in {"words", "best_of", "prompt", "window"}}
     return {"model": model, "dial": dial, **told, "sampling": asdict(sampling)}
 
 
-def _resumed(place: Path, settings: Mapping[str, Any], watch: Watch) -> Draft:
+def _resumed(place: Path, settings: Mapping[str, Any], watch: Watch) -> tuple[Draft, str]:
+    """What lies at `place`, and the MODEL that wrote it; an empty draft and no MODEL where nothing does."""
     kept = read_json(place, optional=True)
     if kept is None:
-        return Draft()
-    if kept.pop("settings") != settings:
+        return Draft(), ""
+    try:
+        asked, writer = kept.pop("settings"), str(kept.pop("writer"))
+        draft = restored(kept)
+    except (TypeError, KeyError, AttributeError):
+        raise UsageError(
+            f"{place}: no draft that this version can go on with; delete it, or name another --out."
+        ) from None
+    if asked != settings:
         raise UsageError(f"{place} was begun with another model or other settings; give those, or delete it.")
-    draft = Draft(**{**kept, "chapters": [Chapter(**each) for each in kept["chapters"]]})
-    watch.say(
-        f"going on with {place}: {len(draft.chapters)} chapters and {draft.open_words:,} words of the next are there"
-    )
-    return draft
-
-
-def _last_book(corpus: Corpus, watch: Watch) -> list[Document]:
-    """The documents of one source: of several, the last one."""
-    sources = list(dict.fromkeys(document.source for document in corpus.documents))
-    if len(sources) > 1:
-        watch.say(
-            f"the run has read {len(sources)} texts; these chapters go on with the last, {Path(sources[-1]).name}"
+    if writer != settings["model"] and not Path(writer).exists():
+        raise UsageError(
+            f"{place} was begun with {writer}, which is not there any more; put it back, or delete the draft."
         )
-    return [document for document in corpus.documents if document.source == sources[-1]]
+    watch.say(
+        f"going on with {place}, by {writer}: {len(draft.chapters)} chapters and {draft.open_words:,} words of the next are there"
+    )
+    return draft, writer
 
 
 def _measure(run: Run, corpus: Corpus, wish: Wish, watch: Watch) -> Yardstick:
@@ -208,7 +199,7 @@ def _bound(
     tongue = str(book[0].metadata.get("language") or "").strip()
     tongue = tongue or language(Counter(word for each in book[:5] for word in spoken(each.text))) or "und"
     said = "fr" if tongue.startswith("fr") else "en"
-    title = wish.title or str(book[0].metadata.get("title") or "") or _file_title(book[0].source)
+    title = wish.title or book_title(book)
     name = Path(model).name.removesuffix(".gguf") + (f" at dial {dial:g}" if dial is not None else "")
     pages = [Page(chapter.label, chapter.head, chapter.text) for chapter in chapters]
     if wish.notes:
@@ -225,8 +216,3 @@ def _notes(chapters: list[Chapter], index: Index) -> str:
         mended = [chapter.note] if chapter.note else []
         told.append("\n".join([f"{chapter.label}:", *place_lines(provenance_row(chapter, index)), *mended]))
     return "\n\n".join(told)
-
-
-def _file_title(source: str) -> str:
-    name = " ".join(Path(source).stem.replace("_", " ").replace("-", " ").split())
-    return name[:1].upper() + name[1:] if name else "the book"

@@ -184,7 +184,10 @@ def measure(
     run_folder: Annotated[Path | None, typer.Option("--run", help="Measure on the parts of this run.")] = None,
     questions: Annotated[list[Path] | None, typer.Option(help="JSONL of questions to ask; repeatable.")] = None,
     metrics: Annotated[str, typer.Option(help="Names, comma-separated; `wellread list metrics`.")] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="Measure a stated sample of each part.")] = False,
+    quick: Annotated[
+        bool | None,
+        typer.Option("--quick/--full", help="A stated sample of each part, or all (--dial: as the run did)."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of samples and intervals; default: the run's own.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellread.errors import UsageError
-from wellread.options import AsJson, KeyFile, Offline, Rerank, key_of
+from wellread.options import AsJson, KeyFile, Offline, ReadingWindow, Rerank, key_of
 from wellread.terminal import echo, note, print_json, watching
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ def compare(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Ask them all these gold questions (JSONL, or SQuAD's JSON)."),
     ] = None,
+    judge: Annotated[
+        str, typer.Option(metavar="MODEL", help="Who marks the answers to gold questions right or wrong, too.")
+    ] = "",
     rerank: Rerank = "",
+    window: ReadingWindow = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer to a gold question, in tokens.")] = 64,
     html: Annotated[Path | None, typer.Option(help="Draw the comparison in one page, written to this file.")] = None,
     key_file: KeyFile = None,
@@ -46,12 +50,15 @@ def compare(
         raise UsageError("compare takes a text, a run or questions: leave two of --text, --run and --questions away.")
     if rerank and not questions:
         raise UsageError("--rerank is for answers from stores: name --questions, and MODEL+STORE.")
+    if (window or judge) and not questions:
+        raise UsageError(f"--{'window' if window else 'judge'} is for answers to questions: name --questions.")
     chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
     if questions:
         table = html.with_suffix(".csv") if html is not None else None
         comparison = _on_questions(
-            names, questions, chosen, table, max_tokens, rerank=rerank, key_file=key_file, offline=offline
-        )
+            names, questions, chosen, table, max_tokens, judge=judge, rerank=rerank, window=window, key_file=key_file,
+            offline=offline,
+        )  # fmt: skip
     else:
         comparison = _measured(names, chosen, text or (), run_folder, offline=offline)
     if html is not None:
@@ -93,21 +100,23 @@ def _measured(
 
 def _on_questions(
     names: Sequence[str], files: Sequence[Path], metrics: Sequence[str], table: Path | None, max_tokens: int, *,
-    rerank: str, key_file: Path | None, offline: bool,
+    judge: str, rerank: str, window: int | None, key_file: Path | None, offline: bool,
 ) -> Comparison:  # fmt: skip
     """The models on gold questions; their answers stand in `table`."""
+    from wellread.asking import open_judge
     from wellread.comparing_answers import compare_answers
     from wellread.gold_asking import write_replies_table
     from wellread.models import open_model
     from wellread.questions import Answering
 
     def opened(name: str) -> LanguageModel:
-        return open_model(name, offline=offline, key=key_of(name, key_file), rerank=rerank)
+        return open_model(name, offline=offline, window=window, key=key_of(name, key_file), rerank=rerank)
 
+    marks = open_judge(judge, offline=offline, keys=lambda name: key_of(name, key_file)) if judge else None
     with watching() as watch:
         comparison, said = compare_answers(
-            names, files, opened=opened, metrics=metrics, settings=Answering(max_tokens=max_tokens), offline=offline,
-            watch=watch,
+            names, files, opened=opened, metrics=metrics, settings=Answering(max_tokens=max_tokens), judge=marks,
+            offline=offline, watch=watch,
         )  # fmt: skip
     if table is not None:
         write_replies_table(table, said)

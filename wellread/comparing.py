@@ -141,25 +141,11 @@ def _found(subject: _Subject, rows: tuple[Measurement, ...], texts: Mapping[str,
     logs = [run.stage(number, name).path / "log.jsonl" for number, name in enumerate(names, 1) if name in way]
     name = run.path.resolve().name
     label = f"{name}:{stage}" if subject.stage else name
-    return _Found(Compared(label, subject.name, rows, **_costs(logs)), recipe, texts)
+    return _Found(Compared(label, subject.name, rows, **runs.training_costs(logs)), recipe, texts)
 
 
 def _recipe(run: runs.Run) -> Recipe:
     return parse_recipe(run.recipe.read_text(encoding="utf-8"), source=str(run.recipe))
-
-
-def _costs(logs: Sequence[Path]) -> dict[str, Any]:
-    """Seconds and tokens of all logs together, and the most memory; nothing where a stage has no log."""
-    if not all(log.is_file() for log in logs):
-        return {}
-    rows = [read_rows(log) for log in logs]
-    ends = [each[-1] for each in rows if each]
-    memory = [int(row["memory_bytes"]) for each in rows for row in each if row.get("memory_bytes")]
-    return {
-        "seconds": sum(float(end.get("elapsed_seconds", 0)) for end in ends),
-        "tokens": sum(int(end.get("tokens", 0)) for end in ends),
-        "memory_bytes": max(memory, default=None),
-    }
 
 
 def _chosen(rows: Sequence[Measurement], metrics: Sequence[str]) -> tuple[Measurement, ...]:

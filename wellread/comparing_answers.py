@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from wellread.errors import CorpusError
 from wellread.gathering import SILENT, Watch, watched
 from wellread.gold_asking import as_answers, replies
 from wellread.metrics import find, measure
 from wellread.metrics.intervals import difference
-from wellread.questions import REPLIED, Answering
+from wellread.models import read_name
+from wellread.questions import FOUND, REPLIED, Answering
+from wellread.recipe import lineage, parse_recipe
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.fair import order_verdict
 from wellread.reports.rows import finite
@@ -19,6 +22,7 @@ from wellread.retrieval.gold import read_gold
 from wellread.retrieval.rag import RetrievalModel
 from wellread.retrieval.refusing import question_mark
 from wellread.retrieval.thresholds import DEFAULTS, FITTED_ON
+from wellread.runs import training_costs
 from wellread.similarity import open_embedder
 from wellread.texts import library_path
 from wellread.types import (
@@ -31,20 +35,23 @@ from wellread.types import (
     Measurement,
     PairScorer,
     Reply,
+    Retriever,
 )
 
 NEARNESS = "recall_embedding"
 WHOLE = (*REPLIED[:2], NEARNESS, *REPLIED[2:])
-"""What is measured where nothing else is asked for."""
+"""What is measured where nothing else is asked for; of a model with a store how well that finds gold passages, too."""
+JUDGED = "recall_judge"
 REFUSALS = ("refusal_rate", "refusal_rate_near_miss", "wrong_refusal_rate")
 
 
 def compare_answers(
     names: Sequence[str], files: Sequence[Path], *, opened: Callable[[str], LanguageModel], metrics: Sequence[str] = (),
-    settings: Answering | None = None, offline: bool = False, watch: Watch = SILENT,
+    settings: Answering | None = None, judge: Judge | None = None, offline: bool = False, watch: Watch = SILENT,
 ) -> tuple[Comparison, dict[str, list[Reply]]]:  # fmt: skip
     """Every model on all gold questions of the files, greedily, alike; each with its paired difference to the first, and
-    every pair among them for the verdict. The replies by the label of who gave them. Refusals of a subject that was
+    every pair among them for the verdict; a run's with what its training cost. The replies by the label of who gave them. A
+    `judge` marks the answers, too. Refusals of a subject that was
     calibrated on some of these very questions are marked, in its rows and in the notes.
 
     Raises CorpusError where two questions share an id, UnknownName for a metric.
@@ -52,7 +59,9 @@ def compare_answers(
     find(metrics)
     settings = settings or Answering(max_tokens=64)
     questions = gold_questions(files)
-    embedder = open_embedder(settings.embedder, offline=offline) if NEARNESS in (metrics or WHOLE) else None
+    usual = (*WHOLE, JUDGED) if judge else WHOLE
+    embedder = open_embedder(settings.embedder, offline=offline) if NEARNESS in (metrics or usual) else None
+    asks_for_passages = any(each.passages for each in questions)
     said: dict[str, list[Reply]] = {}
     rows: dict[str, list[Measurement]] = {}
     paths: dict[str, str] = {}
@@ -62,7 +71,11 @@ def compare_answers(
         watch.say(f"asking {name} {len(questions)} questions")
         model = opened(name)
         said[label], paths[label] = replies(watched(model, watch), questions, settings), name
-        rows[label] = measured(label, said[label], metrics or WHOLE, embedder=embedder)
+        store = model.retriever if isinstance(model, RetrievalModel) else None
+        wanted = metrics or ((*usual, *FOUND) if store and asks_for_passages else usual)
+        rows[label] = measured(
+            label, said[label], wanted, embedder=embedder, judge=judge, retriever=store, gold=questions
+        )
         if seen := seen_before(model, questions):
             rows[label] = marked(rows[label], seen)
             notes.append(f"{label}: {seen}")
@@ -77,10 +90,22 @@ def compare_answers(
     verdict = order_verdict([*(row for several in rows.values() for row in several), *pairs], [*said])
     compared = [
         Compared(label, paths[label], tuple(map(finite, rows[label])),
-                 differences=() if label == first else tuple(differences(rows[label], rows[first])))
+                 differences=() if label == first else tuple(differences(rows[label], rows[first])), **costs_of(paths[label]))
         for label in (first, *others)
     ]  # fmt: skip
     return Comparison(tuple(compared), tuple(notes), verdict), said
+
+
+def costs_of(name: str) -> dict[str, Any]:
+    """What training a MODEL cost, all stages that led to it together, where it is a run; nothing of any other."""
+    named = read_name(name)
+    if named.run is None:
+        return {}
+    stages = parse_recipe(named.run.recipe.read_text(encoding="utf-8"), source=str(named.run.recipe)).stages
+    stage = Path(named.place).parent.name.partition("-")[2]
+    way = {stage, *lineage(stages).get(stage, ())}
+    numbered = [named.run.stage(number, each.name) for number, each in enumerate(stages, 1) if each.name in way]
+    return training_costs([each.path / "log.jsonl" for each in numbered])
 
 
 def seen_before(model: LanguageModel, questions: Sequence[GoldQuestion]) -> str:
@@ -121,11 +146,13 @@ def gold_questions(files: Sequence[Path]) -> list[GoldQuestion]:
 
 def measured(
     subject: str, found: Sequence[Reply], metrics: Sequence[str], *, embedder: Embedder | None = None,
-    cross_encoder: PairScorer | None = None, judge: Judge | None = None, seed: int = 0,
+    cross_encoder: PairScorer | None = None, judge: Judge | None = None, retriever: Retriever | None = None,
+    gold: Sequence[GoldQuestion] = (), seed: int = 0,
 ) -> list[Measurement]:  # fmt: skip
-    """A subject's replies by these metrics; what reads answers is given those to answerable questions."""
+    """A subject's replies by these metrics, and its retriever by those of retrieval, on `gold`; what reads answers is given
+    those to answerable questions."""
     gathered = Evidence(subject, Corpus((), {}), replies=found, answers=as_answers(found), embedder=embedder,
-                        cross_encoder=cross_encoder, judge=judge, seed=seed)  # fmt: skip
+                        cross_encoder=cross_encoder, judge=judge, retriever=retriever, gold=gold, seed=seed)  # fmt: skip
     return measure(gathered, metrics)
 
 

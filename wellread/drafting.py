@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from wellread.choosing import Yardstick, distinct, loop_start, spoken
 from wellread.manner import SHOWN, Manner, letters, title_in
@@ -68,6 +69,8 @@ class Draft:
     """What is written so far: all that a resumed writer needs, and nothing else."""
 
     chapters: list[Chapter] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    """Of all headings so far, by their letters."""
     label: str = ""
     head: str = ""
     text: str = ""
@@ -84,6 +87,15 @@ class Draft:
     @property
     def done(self) -> int:
         return self.open_words + sum(len(chapter.text.split()) for chapter in self.chapters)
+
+
+def restored(kept: Mapping[str, Any]) -> Draft:
+    """The draft that `asdict` made `kept` of. Raises TypeError, KeyError or AttributeError where it was none."""
+    draft = Draft(**{**kept, "chapters": [Chapter(**each) for each in kept["chapters"]], "titles": [*kept["titles"]]})
+    counts = (draft.done, draft.drawn, draft.mended, draft.stops)
+    if any(type(each) is not int for each in counts) or not isinstance(draft.head, str):
+        raise TypeError
+    return draft
 
 
 def draft_chapters(
@@ -121,16 +133,13 @@ def _open(desk: Desk, draft: Draft) -> None:
         settings = replace(desk.sampling, max_tokens=TITLE_TOKENS, n=1, repetition_penalty=1.0)
         before = [*manner.shown, *(chapter.head for chapter in draft.chapters)][-SHOWN:]
         shown = "\n\n".join([*before, manner.beginning(step)])
-        taken = {*manner.titles, *(letters(chapter.head) for chapter in draft.chapters)}
+        taken = {*manner.titles, *draft.titles}
         for _ in range(TITLE_TRIES):
             [sample] = desk.model.generate([shown], replace(settings, seed=desk.sampling.seed + draft.drawn))
             draft.drawn += 1
             title = title_in(sample.completion, manner.longest)
-            if (
-                title
-                and not manner.heads(title)
-                and not taken & {letters(title), letters(manner.head(step, title).text)}
-            ):
+            if title and not manner.heads(title) and letters(title) not in taken:
+                draft.titles.append(letters(title))
                 break
             title = ""
     head = manner.head(step, title)
@@ -147,14 +156,16 @@ def _context(desk: Desk, draft: Draft) -> str:
 
 def _passage(desk: Desk, draft: Draft) -> None:
     """Add the best of the candidates to the chapter, or take it back to where it began to go in circles."""
+    asked = desk.sampling
+    if asked.no_recite:
+        draft.text = joinable(draft.text, desk.index, asked.no_recite)  # one taken back may end in the book's words
     before = len(spoken(draft.text))
     left = max(desk.words - draft.open_words, 1)
-    asked = desk.sampling
     settings = replace(
         asked, n=desk.best_of, seed=asked.seed + draft.drawn,
         max_tokens=min(asked.max_tokens, TOKENS_A_WORD * left + 16),
         repetition_penalty=asked.repetition_penalty + FIRMER * draft.mended,
-        no_recite=asked.no_recite and asked.no_recite - trailing_run(draft.text, desk.index, asked.no_recite),
+        no_recite=still_allowed(draft.text, desk.index, asked.no_recite),
     )  # fmt: skip
     samples = desk.model.generate([_context(desk, draft)], settings)
     draft.drawn += desk.best_of
@@ -248,6 +259,17 @@ def trailing_run(text: str, index: Index, most: int) -> int:
         if index.holds(last[-length:]):
             return length
     return 0
+
+
+def still_allowed(text: str, index: Index, most: int) -> int:
+    """How many words of the book a passage after `text` may begin with; 0 only where there is no guard (`most` is 0).
+
+    Raises ValueError for a text that leaves none, which the guard would take for no guard at all: see `joinable`.
+    """
+    left = most - trailing_run(text, index, most) if most else 0
+    if most and left < 1:
+        raise ValueError(f"the text ends in {most} words of the book, and no more may follow; make it joinable first")
+    return left
 
 
 def joinable(text: str, index: Index, most: int) -> str:

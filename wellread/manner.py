@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from wellread.corpus.headings import Heading, heading, roman, spelled
+from wellread.corpus.headings import Heading, heading, is_roman, roman, spelled
 from wellread.types import Document
 
 Speller = Callable[[int], str]
+SMALL = frozenset({"and", "or", "of", "to", "the", "a", "et", "ou", "de", "à", "le", "la", "les", "un", "une"})
+"""Words that make no title of the numbers beside them, though some of them count themselves."""
 NOT_CHAPTERS = frozenset({"appendix", "volume", "book", "part", "special"})
 PASSAGE = re.compile(r"passage \d+")
 SLIPPED = re.compile(r"\b(?![IVXLCDM]+e\b)(?!\w+s\b)[^\W\d_a-z]{3,}[a-z]")
@@ -91,6 +94,7 @@ def manner_of(documents: Sequence[Document]) -> Manner:
 
     Titles belong to it where most of its headings have one. Epilogues and appendices are no part of the count.
     """
+    documents = [chapter[0] for chapter in chapters(documents)]
     sections = [(document, _own(document.section)) for document in documents]
     read = [(document, own, heading(own)) for document, own in sections if own]
     counted = [(document, own, found) for document, own, found in read if found and _counts(found)]
@@ -115,14 +119,29 @@ def manner_of(documents: Sequence[Document]) -> Manner:
     )  # fmt: skip
 
 
+def chapters(documents: Sequence[Document]) -> list[list[Document]]:
+    """Documents by chapter: the passages that a chapter with a heading was cut into belong together."""
+
+    def whole(numbered: tuple[int, Document]) -> object:
+        place, document = numbered
+        name = headed(document.section)
+        return (document.source, name) if name and name != document.section else place
+
+    return [[document for _, document in several] for _, several in groupby(enumerate(documents), key=whole)]
+
+
+def headed(section: str) -> str:
+    """A document's headings, without the number of its passage; empty where it has none."""
+    return " · ".join(part for part in section.split(" · ") if not PASSAGE.fullmatch(part))
+
+
 def letters(text: str) -> str:
     return "".join(sign for sign in text.casefold() if sign.isalnum())
 
 
 def _own(section: str) -> str:
     """The chapter's own heading, without the parts above it and the passages below."""
-    parts = [part for part in section.split(" · ") if not PASSAGE.fullmatch(part)]
-    return parts[-1] if parts else ""
+    return headed(section).rpartition(" · ")[2]
 
 
 def _counts(found: Heading) -> bool:
@@ -250,10 +269,21 @@ def french_ordinal(number: int) -> str:
 
 
 def title_in(text: str, longest: int) -> str:
-    """What of a model's words may be a title: the first line with letters, if it has at most so many words and none that
-    slips out of its capitals, as `BWENDr` does; else nothing."""
+    """What of a model's words may be a title: the first line with letters, if it has at most so many words, is not mostly
+    numbers, and no word slips out of its capitals, as `BWENDr` does; else nothing."""
     for line in (each.strip(" \t*_#") for each in text.split("\n")):
         if any(sign.isalpha() for sign in line):
-            fits = len(line.split()) <= longest and not SLIPPED.search(line)
+            fits = len(line.split()) <= longest and not SLIPPED.search(line) and not _mostly_numbers(line)
             return line.rstrip(".,;: ") if fits else ""
     return ""
+
+
+def _mostly_numbers(line: str) -> bool:
+    """Whether more than half of a line's words, small ones left out, are numbers: `13 and 14`, `Twenty-one`, `XIV`."""
+    said = [word for word in re.findall(r"[^\W_]+", line) if word.casefold() not in SMALL]
+    return 2 * sum(map(_is_number, said)) > len(said)
+
+
+def _is_number(word: str) -> bool:
+    in_roman = len(word) > 1 and word.isupper() and is_roman(word)
+    return word.isdecimal() or bool(spelled(word)) or in_roman

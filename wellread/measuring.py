@@ -26,7 +26,7 @@ def measure_model(
     run_folder: Path | None = None,
     texts: Sequence[Path] = (),
     metrics: Sequence[str] = (),
-    quick: bool = False,
+    quick: bool | None = None,
     seed: int | None = None,
     dial: str = "",
     questions: Sequence[Path] = (),
@@ -38,12 +38,16 @@ def measure_model(
 
     Without texts, a MODEL that is a run is measured on its own parts; at the settings of `dial`, such as `0,0.5,1`, its
     dial curve is drawn (see `dial_curve`) and its report written anew. `questions` are asked in place of a run's, all of
-    them held out; alone, they are all that is measured. Raises UsageError where there is no text.
+    them held out; alone, they are all that is measured. With `quick` a stated sample of each part is measured, without it
+    all; where it is None, all, but along a dial what the run's recipe says, which is what its report has. Raises UsageError
+    where there is no text.
     """
     from wellread.metrics import find, measure
 
     find(metrics)
-    settings = [f"measure.quick={quick}", *([] if seed is None else [f"seed={seed}"])]
+    settings = [] if seed is None else [f"seed={seed}"]
+    if quick is not None or not dial:
+        settings.append(f"measure.quick={bool(quick)}")
     if dial:
         if texts or run_folder or questions:
             raise UsageError("--dial measures a run on its own parts: leave --text, --questions and --run away.")

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wellread import runs
 from wellread.errors import UsageError
@@ -45,9 +45,12 @@ def open_model(
     key: str = "",
     index: Index | None = None,
     to_write: bool = False,
+    reads_passages: bool = False,
     rerank: str = "",
 ) -> LanguageModel:
-    """The model that `name` stands for, ready to generate and score; `window` caps the tokens it sees at once.
+    """The model that `name` stands for, ready to generate and score; `window` is how many tokens it sees at once, by default
+    up to 1,024 (a .gguf file 2,048), and where it is to answer from passages (`reads_passages`, every MODEL+STORE) up to
+    4,096; what is scored is scored as ever.
 
     Its weights are float32 where they fit into memory that way (weights/measured.py). `key` is for an endpoint, and goes
     nowhere else. `index` is the corpus that it can be kept from reciting (`Sampling.no_recite`). One opened only
@@ -59,23 +62,26 @@ def open_model(
 
     model, store = split_store(name)
     if store:
-        inner = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write)
-        return answering_from(inner, store, name=name, rerank=rerank, offline=offline)
+        inner = open_model(model, offline=offline, window=window, key=key, index=index, to_write=to_write,
+                           reads_passages=True)  # fmt: skip
+        return answering_from(inner, store, name=name, window=window, rerank=rerank, offline=offline)
     if is_endpoint(name):
         return EndpointModel(name, key=key)
     from wellread import weights
     from wellread.generation import gguf
-    from wellread.generation.hf import TransformersModel
+    from wellread.generation.hf import READING, TransformersModel
 
     named = read_name(name)
     if to_write and Path(named.place).suffix == ".gguf" and gguf.available():
-        return gguf.GgufModel(weights.find_weights(named.place), name, window=window, index=index)
+        seen = window or (READING if reads_passages else None)
+        return gguf.GgufModel(weights.find_weights(named.place), name, window=seen, index=index)
+    how: dict[str, Any] = {"window": window, "index": index, "reads_passages": reads_passages}
     if named.alpha is None or named.run is None:
         opened = weights.folded(weights.open_to_measure(named.place, offline=offline))
-        return TransformersModel(opened.model, opened.tokenizer, name, window=window, note=opened.note, index=index)
+        return TransformersModel(opened.model, opened.tokenizer, name, note=opened.note, **how)
     dial = weights.open_dial(named.place, dial_origin(named.run, named.place), offline=offline)
     dial.turn(named.alpha)
-    return TransformersModel(dial.model, dial.tokenizer, name, window=window, note=dial.note, index=index)
+    return TransformersModel(dial.model, dial.tokenizer, name, note=dial.note, **how)
 
 
 def answering_from(
@@ -84,18 +90,20 @@ def answering_from(
     *,
     name: str = "",
     k: int | None = None,
+    window: int | None = None,
     anyway: bool = False,
     rerank: str = "",
     mode: Mode | None = None,
     offline: bool = False,
 ) -> RetrievalModel:
     """The model with a store: it is asked with up to `k` passages, unless these seem not to answer. The cross-encoder `rerank`
-    reads the first that are found again, and puts them in its own order. `mode` is how the store is searched (`open_store`).
+    reads the first that are found again, and puts them in its own order. `window` is for a model that does not say its own;
+    `mode` is how the store is searched (`open_store`).
 
     When they do is learnt from questions for this store (`wellread index --calibrate`), else from those of the embedded texts;
     `anyway` asks the model whatever was found. Raises UsageError where there is no store.
     """
-    from wellread.retrieval.rag import FOUND, with_retrieval
+    from wellread.retrieval.rag import FOUND, WINDOW, with_retrieval
     from wellread.retrieval.refusing import refusal_for
     from wellread.retrieval.reranking import Reranked, open_cross_encoder
     from wellread.retrieval.store import open_store
@@ -103,7 +111,7 @@ def answering_from(
     opened = open_store(store, offline=offline, mode=mode)
     refuses = None if anyway else refusal_for(store, opened.embedder_name)
     retriever = Reranked(opened, open_cross_encoder(rerank, offline=offline)) if rerank else opened
-    return with_retrieval(model, retriever, name=name, k=k or FOUND, refuses=refuses)
+    return with_retrieval(model, retriever, name=name, k=k or FOUND, refuses=refuses, window=window or WINDOW)
 
 
 def split_store(name: str) -> tuple[str, str]:

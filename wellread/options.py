@@ -92,6 +92,19 @@ Rerank = Annotated[
 ]
 
 
+ReadingWindow = Annotated[
+    int | None,
+    typer.Option(
+        "--window", min=2, help="Tokens that it sees at once; default: up to 1024 (.gguf 2048), with a store 4096."
+    ),
+]
+
+WritingWindow = Annotated[
+    int | None,
+    typer.Option("--window", min=2, help="Tokens that it sees at once; default: as many as it takes, at most 4096."),
+]
+
+
 def key_of(model: str, file: Path | None) -> str:
     """The key for an endpoint: of a file, else of the environment; OpenAI's own variable for OpenAI's own address alone.
 

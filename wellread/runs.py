@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from wellread.errors import RunError, UsageError
-from wellread.storage import storage_errors
+from wellread.storage import read_rows, storage_errors
 
 BASE_STAGE = "00-base"
 STORE = "chunks.lance"
@@ -156,6 +157,20 @@ def open_run(path: str | Path) -> Run:
             f"{path} is not a run folder (no recipe.yaml and corpus/ in it); `wellread list runs` shows yours."
         )
     return Run(Path(path))
+
+
+def training_costs(logs: Sequence[Path]) -> dict[str, Any]:
+    """Seconds and tokens of stages' logs together, and the most memory in bytes; nothing where a stage has no log."""
+    if not all(log.is_file() for log in logs):
+        return {}
+    rows = [read_rows(log) for log in logs]
+    ends = [each[-1] for each in rows if each]
+    memory = [int(row["memory_bytes"]) for each in rows for row in each if row.get("memory_bytes")]
+    return {
+        "seconds": sum(float(end.get("elapsed_seconds", 0)) for end in ends),
+        "tokens": sum(int(end.get("tokens", 0)) for end in ends),
+        "memory_bytes": max(memory, default=None),
+    }
 
 
 @contextmanager

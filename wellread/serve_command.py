@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wellread.options import AsJson, Offline, key_of
+from wellread.options import AsJson, Offline, ReadingWindow, key_of
 from wellread.terminal import echo, note, print_json
 
 
@@ -37,9 +37,7 @@ def serve(
         float, typer.Option(min=1, help="The longest time from a request to the end of its text.")
     ] = 300.0,
     max_body: Annotated[int, typer.Option(min=1024, metavar="BYTES", help="The largest request.")] = 1 << 20,
-    window: Annotated[
-        int | None, typer.Option(min=2, help="Tokens that models see at once; default: their own.")
-    ] = None,
+    window: ReadingWindow = None,
     run_folder: Annotated[
         Path | None, typer.Option("--run", help="The run whose corpus `no_recite` guards, for models that are no runs.")
     ] = None,

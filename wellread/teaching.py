@@ -287,6 +287,7 @@ def _drawn(
 ) -> Any:  # fmt: skip
     """Windows drawn from a library, without those that hold passages of the text's unseen parts."""
     from wellread.tokens.draw import DrawnWindows, draw
+    from wellread.tokens.library import passed_over
     from wellread.tokens.unseen import left_out
 
     asked = stage.random_windows
@@ -296,8 +297,12 @@ def _drawn(
     request = tokens / "drawn" / "request.json"
     done = (tokens / "drawn" / "counts.json").is_file() and request.is_file()
     if not (done and asks.items() <= read_json(request).items()):
+        sources = _library(asked, offline=offline)
+        if unread := passed_over(sources):
+            kinds = ", ".join(f"{suffix} ({count:,})" for suffix, count in unread.items())
+            say(f"not read of the library: {kinds}; books are drawn from as text files, one each")
         draw(
-            _library(asked, offline=offline), tokens / "tokenizer", tokens / "drawn", n=asked.n,
+            sources, tokens / "tokenizer", tokens / "drawn", n=asked.n,
             length=stage.windows.length, seed=seed, column=asked.column, start=ends[0], end=ends[1], say=say,
         )  # fmt: skip
     windows = DrawnWindows(tokens / "drawn", seed=seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from wellread.showing import STEERING, visible
+
 if TYPE_CHECKING:
     from wellread.gathering import Watch
     from wellread.types import Measurement
@@ -25,8 +26,6 @@ REDRAWN = 0.2
 """Seconds between two drawings of a progress line on a terminal."""
 NOW_AND_THEN = 120.0
 """Seconds between two lines of progress where nothing can be redrawn."""
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Control characters but for tab and line feed, and marks of direction, by which a text can look other than it is."""
 
 
 def echo(text: str) -> None:
@@ -71,21 +70,24 @@ def print_json(value: Any) -> None:
     typer.echo(STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line))
 
 
-def visible(text: str) -> str:
-    """The text without the characters that steer a terminal or turn the order of what it shows."""
-    return STEERING.sub("", text)
+def shows_links() -> bool:
+    """Whether results go to a terminal."""
+    return _columns(sys.stdout) is not None
 
 
-def linked(text: str, source: str, page: int | None = None) -> str:
-    """On a terminal, the text as a link (OSC 8) to a file that is there, a PDF at its page; elsewhere the text alone."""
-    try:
-        file = Path(source).resolve() if source and _columns(sys.stdout) else None
-        if file is None or not file.is_file():
-            return text
-    except (OSError, ValueError):
-        return text
-    place = f"#page={page}" if page is not None and file.suffix.lower() == ".pdf" else ""
-    return f"\x1b]8;;{file.as_uri()}{place}\x1b\\{text}\x1b]8;;\x1b\\"
+def linked(text: str, *places: str, page: int | None = None) -> str:
+    """On a terminal, the text as a link (OSC 8) to the first of some files that is there, a PDF at its page; elsewhere, or where
+    none is, the text alone."""
+    for place in places if shows_links() else ():
+        try:
+            file = Path(place).resolve()
+            if not place or not file.is_file():
+                continue
+        except (OSError, ValueError):
+            continue
+        at = f"#page={page}" if page is not None and file.suffix.lower() == ".pdf" else ""
+        return f"\x1b]8;;{file.as_uri()}{at}\x1b\\{text}\x1b]8;;\x1b\\"
+    return text
 
 
 def listed(name: str, about: str) -> str:
@@ -111,9 +113,9 @@ def underlined(text: str, spans: Sequence[tuple[int, int]]) -> str:
     """The text with these spans, which do not overlap, underlined; what is no terminal is spared the codes by `echo`."""
     told, done = "", 0
     for start, end in spans:
-        told += text[done:start] + typer.style(text[start:end], fg="yellow", underline=True)
+        told += visible(text[done:start]) + typer.style(visible(text[start:end]), fg="yellow", underline=True)
         done = end
-    return told + text[done:]
+    return told + visible(text[done:])
 
 
 def measurement_lines(rows: Sequence[Measurement]) -> list[str]:

@@ -13,6 +13,7 @@ from wellread import runs
 from wellread.errors import UsageError
 from wellread.recipe import Recipe
 from wellread.registry import unknown
+from wellread.tokens.library import find_shards
 
 LIBRARY = "library:"
 DATA_SUFFIXES = (".json", ".jsonl")
@@ -94,7 +95,9 @@ def shards(recipe: Recipe) -> list[str]:
     names = [text for stage in recipe.stages if stage.random_windows for text in stage.random_windows.texts]
     paths = [Path(library_path(name)) for name in names]
     for path, name in zip(paths, names, strict=True):
-        if not path.exists() and not HUB_DATASET.fullmatch(name):
+        if path.exists():
+            find_shards([path])  # which refuses what it cannot read, before anything long begins
+        elif not HUB_DATASET.fullmatch(name):
             raise UsageError(f"there is no file or folder {path} to draw windows from")
     files = [each for path in paths for each in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return [*names, *(f"{each.name} {each.stat().st_size}" for each in files if each.is_file())]

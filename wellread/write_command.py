@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wellread.chaptering import Wish
     from wellread.types import Sampling
 
+NO_TEXT = frozenset({".epub", ".docx", ".odt", ".pdf"})
+"""Endings of files that are no plain text."""
+
 
 def write(
     context: typer.Context,
@@ -35,6 +38,7 @@ def write(
     n: options.Count = 1,
     dial: options.DialSetting = None,
     no_recite: options.NoRecite = 0,
+    window: options.WritingWindow = None,
     run_folder: Annotated[
         Path | None, typer.Option("--run", help="The run whose corpus is not to be recited, where MODEL is none.")
     ] = None,
@@ -58,33 +62,29 @@ def write(
     """Continue a text, or a book by whole chapters; of a run's model, say which words stand in its book, and where."""
     from wellread.chaptering import Wish
     from wellread.errors import UsageError
-    from wellread.presets import ROUNDED
     from wellread.provenance import trace
-    from wellread.runs import is_run
     from wellread.storage import write_text
-    from wellread.writing import continue_texts, exported_file
+    from wellread.writing import continue_texts, writer_of
 
     beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
     if beginning is None and not chapters:
         raise UsageError("there is nothing to continue: give a PROMPT, or --chapters N to go on with a run's book.")
     if not chapters and (words or best_of > 1 or notes or title):
         raise UsageError("--words, --best-of, --notes and --title are for chapters: add --chapters N.")
+    if not chapters and out is not None and out.suffix.lower() in NO_TEXT:
+        raise UsageError(f"{out}: what goes on from a PROMPT is written as plain text, found {out.suffix}; name a .txt or .md "
+                         "file, or add --chapters N for a book.")  # fmt: skip
     sampling = sampling_of(context, preset, no_recite)
     key = key_of(model, key_file)
-    lighter = exported_file(model, preset) if dial is None else None
-    if lighter is not None:
-        note(f"writing with {lighter}, which was exported beside the run; without --preset, with the run itself")
-        model, run_folder = str(lighter), run_folder or Path(model)
-    elif preset in ROUNDED and dial is None and is_run(Path(model)):
-        note(
-            f"--preset {preset} is quicker on a {ROUNDED[preset]} file of the run: `wellread export {model} --to gguf` writes one"
-        )
     if chapters:
-        wish = Wish(chapters, words or None, best_of, beginning or "", notes, title)
-        _write_chapters(model, wish, sampling, out, dial, run_folder, key, offline, as_json)
+        wish = Wish(chapters, words or None, best_of, beginning or "", notes, title, window)
+        _write_chapters(model, wish, sampling, out, dial, run_folder, preset, key, offline, as_json)
         return
+    writer = writer_of(model, preset, dial=dial, say=note)
+    if writer != model:
+        model, run_folder = writer, run_folder or Path(model)
     samples = continue_texts(
-        model, [beginning or ""], sampling, dial=dial, run_folder=run_folder, key=key, offline=offline
+        model, [beginning or ""], sampling, dial=dial, window=window, run_folder=run_folder, key=key, offline=offline
     )
     if out is not None:
         write_text(out, "\n\n* * *\n\n".join(sample.prompt + sample.completion for sample in samples) + "\n")
@@ -98,7 +98,7 @@ def write(
 
 def _write_chapters(
     model: str, wish: Wish, sampling: Sampling, out: Path | None, dial: float | None, run_folder: Path | None,
-    key: str, offline: bool, as_json: bool,
+    preset: str, key: str, offline: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from wellread.chaptering import write_chapters
     from wellread.errors import UsageError
@@ -107,8 +107,9 @@ def _write_chapters(
         raise UsageError("chapters are written to a file: add --out next.epub (or .md, .txt).")
     with watching() as watch:
         rows = write_chapters(
-            model, wish, sampling, out, dial=dial, run_folder=run_folder, key=key, offline=offline, watch=watch
-        )
+            model, wish, sampling, out, dial=dial, run_folder=run_folder, preset=preset, key=key, offline=offline,
+            watch=watch,
+        )  # fmt: skip
     note(f"wrote {out}")
     for row in rows:
         if as_json:

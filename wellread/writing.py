@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wellread import presets, runs
-from wellread.errors import UsageError
+from wellread.errors import ModelError, UsageError
+from wellread.generation.endpoint import is_endpoint
 from wellread.matching import Index
 from wellread.models import corpus_index, open_model, read_name, split_store
 from wellread.storage import read_json
@@ -19,11 +20,12 @@ def continue_texts(
     sampling: Sampling,
     *,
     dial: float | None = None,
+    window: int | None = None,
     run_folder: Path | None = None,
     key: str = "",
     offline: bool = False,
 ) -> list[Sample]:
-    """What MODEL writes after each prompt; `dial` is as `RUN@dial`.
+    """What MODEL writes after each prompt; `dial` is as `RUN@dial`, `window` as for `open_writer`.
 
     `sampling.no_recite` guards the corpus of `run_folder`, or of the run that MODEL is. Raises UsageError where it is
     none and none is given, or where the name has a dial setting already.
@@ -34,19 +36,45 @@ def continue_texts(
         if run is None:
             raise UsageError(f"{model} is no run, so nothing says what must not be recited: name a run with --run.")
         index = corpus_index(run)
-    return open_writer(model, index=index, dial=dial, key=key, offline=offline).generate(prompts, sampling)
+    opened = open_writer(model, index=index, dial=dial, window=window, key=key, offline=offline)
+    return opened.generate(prompts, sampling)
 
 
 def open_writer(
-    model: str, *, index: Index | None = None, dial: float | None = None, key: str = "", offline: bool = False
-) -> LanguageModel:
-    """MODEL at a dial setting, ready to write. Raises UsageError where the name has a setting already."""
+    model: str, *, index: Index | None = None, dial: float | None = None, window: int | None = None, key: str = "",
+    offline: bool = False,
+) -> LanguageModel:  # fmt: skip
+    """MODEL at a dial setting, ready to write. It sees `window` tokens at once, by default what it takes, at most 4,096.
+
+    Raises UsageError where the name has a setting already, or for the window of an endpoint; ModelError for a window that
+    the model does not take.
+    """
     if dial is not None:
         if read_name(model).alpha is not None:
             raise UsageError(f"{model} names a dial setting already: leave --dial away.")
         alone, store = split_store(model)
         model = f"{alone}@{dial:g}+{store}" if store else f"{model}@{dial:g}"
-    return open_model(model, offline=offline, key=key, index=index, to_write=True)
+    if window and is_endpoint(split_store(model)[0]):
+        raise UsageError(f"{model}: an endpoint sees as much as it does: leave --window away.")
+    # what is gone on with is read as far back as passages are
+    opened = open_model(model, offline=offline, window=window, key=key, index=index, to_write=True, reads_passages=True)
+    seen = getattr(opened, "window", None)
+    if window and isinstance(seen, int) and seen < window:
+        raise ModelError(f"{model}: a window of {window} tokens was asked for; it takes 2 to {seen}.")
+    return opened
+
+
+def writer_of(model: str, preset: str, *, dial: float | None = None, say: Callable[[str], None]) -> str:
+    """The MODEL that writes where `model` is asked for: the exported file that a preset would rather write with, else
+    `model` itself. `say` is told of the file, or how to have one."""
+    lighter = exported_file(model, preset) if dial is None else None
+    if lighter is not None:
+        say(f"writing with {lighter}, which was exported beside the run; without --preset, with the run itself")
+        return str(lighter)
+    if preset in presets.ROUNDED and dial is None and runs.is_run(Path(model)):
+        say(f"--preset {preset} is quicker on a {presets.ROUNDED[preset]} file of the run: `wellread export {model} --to gguf` "
+            "writes one")  # fmt: skip
+    return model
 
 
 def exported_file(model: str, preset: str) -> Path | None:

@@ -94,6 +94,16 @@ def test_a_made_up_title_is_not_one(tmp_path):
     assert "title" not in document.metadata
 
 
+def test_titles_that_are_no_text_are_none(tmp_path):
+    path = pdf(tmp_path / "a.pdf", [lines("One."), lines("Two.")], title="Rain", chapters=(0, 1))
+    data = path.read_bytes().replace(b"(Rain)", b"<FEFFD800>").replace(b"(Chapter)", b"<FEFFDC00>")
+    path.write_bytes(data)
+    [document] = load_file(path)
+    assert document.text == "One.\n\f\nTwo."
+    assert "title" not in document.metadata
+    assert [entry.title for entry in document.metadata["outline"]] == ["", ""]
+
+
 def test_a_gap_divides_paragraphs(tmp_path):
     page = lines("One line of it", "and another one.", "", "A second paragraph", "of two lines.")
     assert text_of(pdf(tmp_path / "a.pdf", [page])) == (

@@ -47,6 +47,23 @@ def gemma3(folder: Path) -> tuple[Any, Any]:
     return _stirred(model, 3), tokenizer
 
 
+def seeing(text: Any, tokenizer: Any, folder: Path) -> Path:
+    """A folder with a Gemma 3 as from 4B up: the text model `text`, and a small eye beside it."""
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVisionConfig
+
+    eye = SiglipVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    config = Gemma3Config(text_config=text.config, vision_config=eye, mm_tokens_per_image=4)
+    with torch.random.fork_rng(devices=[]):
+        whole = Gemma3ForConditionalGeneration(config)
+    whole.model.language_model.load_state_dict(text.model.state_dict())
+    whole.tie_weights()
+    whole.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def sentence_pieces(folder: Path) -> Any:
     """A tokenizer as Gemma has it."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers

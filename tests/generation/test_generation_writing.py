@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from wellread.generation.drawing import draw
+from wellread.generation.growing import Growing
 from wellread.generation.hf import TransformersModel
+from wellread.generation.stepping import Stepper
+from wellread.testing import tiny_model
 from wellread.types import Sampling
 
 GREEDY = Sampling(max_tokens=20, temperature=0)
@@ -136,6 +140,29 @@ def test_the_end_of_a_document_stops_it(opened: tuple[Any, Any], tiny: Any) -> N
         network.lm_head.weight[end] = hidden * 100
     [sample] = TransformersModel(network, opened[1], "ends").generate([""], GREEDY)
     assert (sample.completion, sample.finish) == ("", "stop")
+
+
+def test_a_penalty_looks_back_over_the_last_of_a_long_prompt(opened: tuple[Any, Any]) -> None:
+    """What stands further back than 1,024 tokens is as free as what stands nowhere."""
+    stepper = Stepper(opened[0], 64, 300)
+    growing = Growing(
+        stepper, [[7, 8, *[9] * 1023]], replace(FREE, repetition_penalty=2), [0], [5], stops=(), piece=bytes
+    )
+    assert growing._seen[0].nonzero().flatten().tolist() == [8, 9]
+
+
+def test_of_long_texts_fewer_are_written_at_once(tmp_path: Path) -> None:
+    """Thirty-two of up to 1,024 tokens, eight of 4,096: never more positions in the cache than before."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    network = AutoModelForCausalLM.from_pretrained(tiny_model(tmp_path, positions=5000))
+    model = TransformersModel(network, AutoTokenizer.from_pretrained(tmp_path), "tiny", window=4096)
+    settings = replace(FREE, max_tokens=96)
+
+    def rows(length: int) -> list[int]:
+        return [len(batch) for batch in model._batches([[1] * length] * 40, [settings] * 40)]
+
+    assert (rows(900), rows(4000), rows(4090)) == ([32, 8], [8] * 5, [8] * 5)
 
 
 def test_writing_goes_on_when_the_window_is_full(opened: tuple[Any, Any]) -> None:

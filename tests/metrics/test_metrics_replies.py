@@ -123,6 +123,11 @@ def test_what_has_no_sources_cites_nothing_and_says_so() -> None:
     silent = rows(Reply(question(1, "x", passages=(OIL,)), "x", sources=(RIGHT,)))
     assert (silent["citation_precision"].value, silent["citation_recall"].value) == (None, 0.0)
     assert silent["citation_precision"].note == "it cites nothing"
+    elsewhere = replace(RIGHT, source="notes.md")
+    strange = rows(Reply(question(1, "x", passages=(OIL,)), "x", sources=(elsewhere,), cited=(elsewhere,)))
+    assert strange["citation_recall"].value == 0
+    assert "such as handbook.md" in strange["citation_recall"].note
+    assert "such as" not in found["citation_recall"].note
 
 
 def test_refusals_are_right_or_wrong_by_question() -> None:

@@ -34,6 +34,7 @@ def test_lists_ranges_and_marks_behind_the_full_stop() -> None:
     ]  # fmt: skip
     assert without_marks(answer) == "It opens at nine. Mr. Brown has the keys. Ponies eat at noon."
     assert [[number for number, _, _ in each] for each in of("It opens at nine.\n[1]\n")] == [[1]]
+    assert [each.text for each in cite("It opens at nine. [1].", CHUNKS).sentences] == ["It opens at nine."]
 
 
 def test_numbers_of_no_source_are_told() -> None:

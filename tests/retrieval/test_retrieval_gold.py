@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from wellread.errors import CorpusError
+from wellread.metrics.citations import holds
 from wellread.retrieval.gold import read_gold, read_squad
-from wellread.types import Document, GoldPassage, GoldQuestion
+from wellread.types import Chunk, Document, GoldPassage, GoldQuestion
 
 LINES = [
     {"id": "h1", "question": "How much oil?", "answers": ["fourteen litres"],
@@ -82,9 +83,17 @@ def test_squad_gives_paragraphs_and_questions(tmp_path: Path) -> None:
     assert documents == [Document("Lamps#1", text, "Lamps"), Document("Lamps#2", "Tides.", "Lamps")]
     assert questions == read_gold(path)
     assert questions == [
-        GoldQuestion("1", "What burns?", ("oil",), (GoldPassage(text, "Lamps"),)),
+        GoldQuestion("1", "What burns?", ("oil",), (GoldPassage(text, section="Lamps"),)),
         GoldQuestion("2", "Who lit it?", near_miss=True),
     ]
+
+
+def test_a_squad_passage_is_known_by_its_words_whatever_the_file_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps(SQUAD), encoding="utf-8")
+    [passage] = read_gold(path)[0].passages
+    assert holds(Chunk("d", 0, 9, "On lamps. A lamp burns oil. It is lit at dusk.", "texts/reader.txt"), passage)
+    assert not holds(Chunk("d", 0, 9, "A lamp is lit.", "Lamps"), passage)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"data": [{"paragraphs": [{"qas": []}]}]}', '{"data": 3}', "null"])

@@ -32,7 +32,8 @@ def test_sources_stand_whole_and_numbered_in_their_order_and_the_worst_is_left_o
         for number, each in enumerate(laid.chunks, 1)
     )
     assert "word3" not in message["content"]
-    assert laid.note == ""
+    assert laid.note.startswith("3 of 5 passages fit the model's window")
+    assert build_prompt("When?", LONG[:3], count=count, budget=bare + 150).note == ""
     assert message["content"].endswith("Question: When?")
 
 

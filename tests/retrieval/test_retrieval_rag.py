@@ -180,6 +180,20 @@ def test_who_watches_the_model_is_told() -> None:
     assert model.tell is repr
 
 
+def test_how_many_passages_are_laid_changes_nothing_in_what_is_refused() -> None:
+    half = ["The bridge opens.", "Nine bells ring.", "Ponies sleep.", "Rain falls.", "The bridge opens at nine in May."]
+    shelf = Shelf([Chunk("book", 100 * n, 100 * n + len(text), text) for n, text in enumerate([*half, *half])])
+    weighs = Refusal({"covered": 1.0, "fitting": 1.0, "terms": 1.0}, 0.0, -1.0)
+    looked = {
+        k: RetrievalModel(Echo(), shelf, k=k, refuses=weighs).look(question("When does the bridge open in May?"), 20)
+        for k in (1, 5, 20)
+    }
+    assert looked[1].score == looked[5].score == looked[20].score
+    assert looked[1].signs == looked[20].signs
+    assert [len(looked[k].chunks) for k in (1, 5)] == [1, 5]
+    assert len(looked[20].chunks) == 10
+
+
 @pytest.mark.parametrize("k", [1, 3])
 def test_k_passages_are_looked_for(k: int) -> None:
     assert len(RetrievalModel(Echo(), Shelf(), k=k).generate([question("When?")], ASKED)[0].sources) == k

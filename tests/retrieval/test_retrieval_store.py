@@ -13,12 +13,14 @@ import pytest
 from hashing import Hashing
 
 from wellread.errors import RunError, StorageError, UnknownName, UsageError
+from wellread.indexing import index_texts
+from wellread.retrieval.about import About
 from wellread.retrieval.chunking import Chunking, Outline, chunks_of
 from wellread.retrieval.embedders import embed, embed_queries
 from wellread.retrieval.exact import BM25, ExactRetriever
 from wellread.retrieval.filling import Filling, filling
 from wellread.retrieval.keywords import query_terms
-from wellread.retrieval.store import About, Hit, Mode, Store, best_of, columns_in, open_store
+from wellread.retrieval.store import Hit, Mode, Store, best_of, columns_in, open_store
 from wellread.retrieval.windows import chunk_terms
 from wellread.types import Chunk, Retriever
 
@@ -164,6 +166,28 @@ def test_another_embedder_is_refused_by_its_name_and_by_its_width(store: Store) 
         open_store(store.name, embedder=Hashing("other"))
     with pytest.raises(UsageError, match="have 32 numbers, and hashing now gives 16"):
         open_store(store.name, embedder=Hashing(width=16)).search("lake", 1)
+
+
+def test_other_weights_under_the_same_name_are_refused_at_first_use(tmp_path: Path) -> None:
+    class Retrained(Hashing):
+        def embed(self, texts: Sequence[str]) -> Any:
+            return super().embed(texts)[:, ::-1]
+
+    texts = tmp_path / "lake.md"
+    texts.write_text("The ferry leaves at nine.", encoding="utf-8")
+    index_texts([texts], tmp_path / "store", embedder=Hashing())
+    assert open_store(tmp_path / "store", embedder=Hashing()).search("ferry", 1)
+    other = open_store(tmp_path / "store", embedder=Retrained())
+    assert other.search("ferry", 1, mode="keyword")
+    for mode in ("vector", "hybrid"):
+        with pytest.raises(UsageError, match="not made by what hashing is now"):
+            other.search("ferry", 1, mode=mode)
+    texts.write_text("The ferry leaves at ten.", encoding="utf-8")
+    with pytest.raises(UsageError, match="not made by what hashing is now"):
+        index_texts([texts], tmp_path / "store", embedder=Retrained())
+    assert "nine" in open_store(tmp_path / "store", embedder=Hashing()).search("ferry", 1)[0].text
+    fill(tmp_path / "older", [lake(0)], Hashing())  # of before there were probes
+    assert open_store(tmp_path / "older", embedder=Retrained()).search("ferry", 1)
 
 
 def test_what_is_no_store_is_refused_in_a_line(tmp_path: Path) -> None:

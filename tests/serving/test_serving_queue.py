@@ -7,20 +7,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from serving_fakes import Clockwork, Letters
+from serving_fakes import PASSAGE, Clockwork, Letters
 
 from wellread.errors import ModelError, RunError
+from wellread.indexing import index_texts
+from wellread.retrieval.rag import with_retrieval
 from wellread.serving.app import build
 from wellread.serving.failures import Failure, failure_of
 from wellread.serving.listening import served
 from wellread.serving.schemas import Trial
 from wellread.serving.settings import Admission, Limits
+from wellread.serving.shapes import citations
 from wellread.serving.shelf import Served, Shelf
+from wellread.types import Chunk
 
 http = httpx.Client(verify=False, timeout=30)
 LIMITS = Limits(places=6, max_tokens=500, seconds=20, slow=1.0)
@@ -150,6 +156,55 @@ def test_the_time_limit_ends_a_text_and_says_when_there_was_none(clockwork: Cloc
         clockwork.free = True
         clockwork.go.release(500)
         assert soon(lambda: gauge(base, "texts_writing") == 0)
+
+
+class Maps:
+    """A Retriever that finds ten passages of a hundred words for everything."""
+
+    name = "maps"
+
+    def retrieve(self, query: str, k: int) -> list[Chunk]:
+        return [Chunk(f"map {n}", 0, 0, "coast " * 100) for n in range(10)][:k]
+
+
+def test_sources_leave_room_for_a_short_answer_where_no_length_is_named(clockwork: Clockwork) -> None:
+    clockwork.free = True
+    sourced = Served("maps", with_retrieval(clockwork, Maps(), k=10))
+    with served(build(Shelf({"maps": sourced}), Admission())) as base:
+
+        def answered(**named: int) -> tuple[int, int]:
+            chat = {"messages": [{"role": "user", "content": "Where is the coast?"}], **named}
+            found = http.post(f"{base}/chat/completions", json=chat).json()
+            return len(found["choices"][0]["sources"]), found["usage"]["completion_tokens"]
+
+        (laid, written), (fewer, _), (most, _) = answered(), answered(max_tokens=1000), answered(max_tokens=20)
+    assert fewer < laid < most
+    assert 100 < written <= 1000 - 100 * laid  # an answer goes on as far as there is room
+
+
+def test_no_client_is_told_where_the_files_of_a_store_lie(clockwork: Clockwork, tmp_path: Path) -> None:
+    from wellread.retrieval.store import open_store
+
+    clockwork.free = True
+    folder = tmp_path / "annabel" / "private"
+    folder.mkdir(parents=True)
+    (folder / "hand book.md").write_text("Stoves are lit in the last week of May.", encoding="utf-8")
+    index_texts([folder.resolve()], tmp_path / "store", embedder="none")
+    sourced = Served("stoves", with_retrieval(clockwork, open_store(tmp_path / "store")))
+    asked = {"max_tokens": 2, "stream": False}
+    chat = {"messages": [{"role": "user", "content": "When are stoves lit?"}], **asked}
+    with served(build(Shelf({"stoves": sourced}), Admission())) as base:
+        said = [
+            http.post(f"{base}/chat/completions", json=chat),
+            http.post(f"{base}/chat/completions", json={**chat, "stream": True}),
+            http.post(f"{base}/completions", json={"prompt": "Stoves are lit", **asked}),
+        ]
+    assert [each.status_code for each in said] == [200] * 3
+    assert all("private/hand book.md" in each.text for each in said)
+    assert not any(name in each.text for each in said for name in ("annabel", str(tmp_path)))
+    whole = replace(PASSAGE, source="C:\\Users\\ann\\plan.pdf", document="/home/ann/plan.pdf", section="")
+    [cited] = citations("In May [1].", [whole])
+    assert (cited["url_citation"]["title"], cited["url_citation"]["url"]) == ("plan.pdf", "plan.pdf#char=120,158")
 
 
 class Slow(Letters):

@@ -19,6 +19,7 @@ from wellread.testing import prose
 from wellread.tokens import DrawnWindows, train_tokenizer
 from wellread.tokens import draw as draw_module
 from wellread.tokens import plan as plan_module
+from wellread.tokens.library import passed_over
 from wellread.tokens.plan import part_path
 from wellread.tokens.stretches import keeps_space
 
@@ -228,6 +229,14 @@ def test_where_a_word_begins_for_other_tokenizers():
     assert keeps_space(taught(pre_tokenizers.ByteLevel(add_prefix_space=False)))
     as_llama2 = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     assert not keeps_space(taught(pre_tokenizers.Split("▁", "merged_with_next"), as_llama2))
+
+
+def test_files_of_a_library_that_are_not_read_are_counted(tmp_path):
+    for name in ("a.txt", "b.EPUB", "inner/c.epub", "notes", ".hidden.pdf"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    assert passed_over([tmp_path, tmp_path / "a.txt"]) == {".epub": 2, "no suffix": 1}
 
 
 def test_what_a_user_can_get_wrong_is_one_line(library, tokenizer, tmp_path, monkeypatch):

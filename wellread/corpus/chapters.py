@@ -65,7 +65,7 @@ def _divided(name: str, parts: Sequence[Document]) -> list[Document]:
     text = SEPARATOR.join(part.text for part in parts)
     breaks = _breaks(parts)
     pieces = _in_size(_pieces(parts, text, breaks), text, breaks)
-    stated = {key: value for key, value in parts[0].metadata.items() if key not in {"level", "breaks"}}
+    stated = {key: value for key, value in parts[0].metadata.items() if key not in {"level", "breaks", "outline"}}
     documents = []
     filled = (piece for piece in pieces if text[piece.start : piece.end].strip())
     for number, piece in enumerate(filled, 1):

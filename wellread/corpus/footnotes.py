@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from wellread.corpus.layout import Line, arranged
 
@@ -42,17 +42,6 @@ def divided(lines: list[Line]) -> Page:
         if 0 < start < end and lines[start - 1].bottom > lines[start].bottom:
             return Page(lines[:start], lines[start:end], lines[end:])
     return Page(lines, [], [])
-
-
-def chapter_starts(document: Any) -> set[int]:
-    """The pages on which the chapters of the file's outline begin; empty without an outline."""
-    starts = set()
-    for entry in document.get_toc():
-        target = entry.get_dest() if entry.level == 0 else None
-        page = target.get_index() if target else None
-        if page is not None:
-            starts.add(page)
-    return starts
 
 
 def with_notes_moved(pages: list[list[Line]], starts: Collection[int]) -> list[str]:

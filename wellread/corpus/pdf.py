@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from wellread.corpus.encoding import CONTROLS, contents, kind, tidy
-from wellread.corpus.footnotes import chapter_starts, with_notes_moved
+from wellread.corpus.footnotes import with_notes_moved
 from wellread.corpus.layout import Line, continues, rejoined
+from wellread.corpus.outline import entries, stated
 from wellread.corpus.sections import single
 from wellread.errors import CorpusError
 from wellread.types import Document
@@ -36,7 +37,8 @@ PASSWORD = 4
 
 
 def load(path: Path) -> Iterator[Document]:
-    """One Document, a line that is a form feed between pages; `metadata`: `pages`, and `title` where one is stated.
+    """One Document, a line that is a form feed between pages; `metadata`: `pages`, and `title` and `outline` (a list of
+    Entry) where the file has them.
 
     Raises CorpusError for a file that is no PDF or is damaged, needs a password, has no text layer, or more pages or text
     than any book.
@@ -47,8 +49,9 @@ def load(path: Path) -> Iterator[Document]:
     head = contents_head(path)
     try:
         with pypdfium2.PdfDocument(path) as document:
-            pages = with_notes_moved(list(pages_of(document, name)), chapter_starts(document))
-            title = CONTROLS.sub("", document.get_metadata_dict().get("Title") or "").strip()
+            outline = list(entries(document))
+            pages = with_notes_moved(list(pages_of(document, name)), {each.page for each in outline if each.level == 1})
+            title = stated(lambda: document.get_metadata_value("Title"))
     except pypdfium2.PdfiumError as error:
         if error.err_code == PASSWORD:
             raise CorpusError(f"{name}: the PDF is locked by a password; save a copy without one.") from error
@@ -62,8 +65,10 @@ def load(path: Path) -> Iterator[Document]:
         raise CorpusError(
             f"{name}: no text layer in its {len(pages)} pages, only pictures; run OCR on it first (ocrmypdf)."
         )
-    stated = {} if not title or MADE_UP.search(title) else {"title": tidy(title)}
-    yield from single(path, composed(text), pages=len(pages), **stated)
+    told: dict[str, Any] = {"outline": outline} if outline else {}
+    if title and not MADE_UP.search(title):
+        told["title"] = title
+    yield from single(path, composed(text), pages=len(pages), **told)
 
 
 def pages_of(document: Any, name: str) -> Iterator[list[Line]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wellread.corpus.chapters import SEPARATOR, divide
 from wellread.corpus.cleaning import clean
 from wellread.corpus.examples import is_example
+from wellread.corpus.outline import headings
 from wellread.corpus.paging import page_starts
 from wellread.corpus.reading import load_file
 from wellread.errors import CorpusError
@@ -39,19 +40,29 @@ def read_whole(path: Path) -> Whole:
     if not text.strip():
         raise CorpusError(f"{path.as_posix()}: no text is left of it once it is cleaned; look into the file.")
     paged = SEPARATOR.join(document.text for document in loaded)
-    sections = () if is_example(documents[0]) else stated(documents) or found(documents)
-    return Whole(text, sections, page_starts(paged, text) if "\f" in paged else ())
+    pages = page_starts(paged, text) if "\f" in paged else ()
+    if is_example(documents[0]):
+        return Whole(text, (), pages)
+    outline = headings(documents[0].metadata.get("outline", ()), text, pages)
+    return Whole(text, nested(stated(documents)) or nested(outline) or found(documents), pages)
 
 
-def stated(documents: Sequence[Document]) -> tuple[tuple[int, str], ...]:
-    """The sections that the format names, by their levels."""
-    sections, path, start = [], dict[int, str](), 0
+def stated(documents: Sequence[Document]) -> Iterable[tuple[int, int, str]]:
+    """The headings that the format names: where each begins, its level and its words."""
+    start = 0
     for document in documents:
         level = int(document.metadata.get("level", 0) or 0)
         if level and document.section:
-            path = {above: title for above, title in path.items() if above < level} | {level: document.section}
-            sections.append((start, [title for _, title in sorted(path.items())]))
+            yield start, level, document.section
         start += len(document.text) + len(SEPARATOR)
+
+
+def nested(marks: Iterable[tuple[int, int, str]]) -> tuple[tuple[int, str], ...]:
+    """Sections by the levels of their headings."""
+    sections, path = [], dict[int, str]()
+    for start, level, title in marks:
+        path = {above: name for above, name in path.items() if above < level} | {level: title}
+        sections.append((start, [name for _, name in sorted(path.items())]))
     return joined(sections)
 
 

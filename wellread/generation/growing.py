@@ -17,6 +17,9 @@ from wellread.types import Sampling
 if TYPE_CHECKING:
     from torch import Tensor
 
+PENALISED = 1024
+"""Tokens of a prompt that a repetition penalty looks back over: in a longer one stand most of the common words there are."""
+
 
 class Growing:
     """Texts that one model writes at the same time; `rows` are their ids, from the first of the prompt on.
@@ -51,7 +54,7 @@ class Growing:
         self.finish: list[Finish | None] = [None] * len(self.rows)
         self._seen = torch.zeros(len(self.rows), stepper.vocabulary, dtype=torch.bool)
         for row, context in zip(self._seen, contexts, strict=True):
-            row[torch.tensor(context)] = True
+            row[torch.tensor(context[-PENALISED:])] = True
 
     def step(self) -> tuple[list[int], Tensor]:
         """The next id of every row, and the logits (rows, vocabulary) that the model gave for it.

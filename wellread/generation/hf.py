@@ -26,8 +26,10 @@ from wellread.types import Prompt, Sample, Sampling, Scored, last_words
 
 WINDOW = 1024
 """Tokens of context at most where nothing else is asked for: the same on every machine, so that numbers compare."""
+READING = 4096
+"""The same of a model that answers from passages: some twenty of them have room. What it is scored in stays as it is."""
 ROWS = 32
-"""Continuations written at the same time."""
+"""Continuations written at the same time; of longer texts than `WINDOW` fewer, so that their cache grows no larger."""
 SLACK = 0.5
 """Share by which the longest prompt of a batch may be longer than the shortest, which is padded."""
 
@@ -36,14 +38,15 @@ class TransformersModel:
     """A causal language model of transformers (or peft around one) with its fast tokenizer.
 
     `window` is how many tokens it sees at once, scoring and writing: by default what its config allows, at most
-    1024. Give what a checkpoint was trained with where that is less. A model on the CPU moves to the GPU where there
-    is one. `note` goes with every measurement of it; `index` is the corpus that `Sampling.no_recite` guards. Raises
-    ModelError where `window` is more than the config allows or the tokenizer has no fast backend.
+    1024; one that `reads_passages` sees up to 4096 while it writes. Give what a checkpoint was trained with where that is
+    less. A model on the CPU moves to the GPU where there is one. `note` goes with every measurement of it; `index` is the
+    corpus that `Sampling.no_recite` guards. Raises ModelError where `window` is more than the config allows or the
+    tokenizer has no fast backend.
     """
 
     def __init__(
         self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, note: str = "",
-        index: Index | None = None,
+        index: Index | None = None, reads_passages: bool = False,
     ) -> None:  # fmt: skip
         from wellread.weights import device, document_end, document_start
 
@@ -51,7 +54,8 @@ class TransformersModel:
         if window is not None and positions is not None and not 2 <= window <= positions:
             raise ModelError(f"{name}: a window of {window} tokens was asked for; it takes 2 to {positions}.")
         self.name, self.note = name, note
-        self.window = window or min(positions or WINDOW, WINDOW)
+        self._scored_in = window or min(positions or WINDOW, WINDOW)
+        self.window = window or min(positions or WINDOW, READING if reads_passages else WINDOW)
         self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
         self._steering = steering(tokenizer)
@@ -80,9 +84,10 @@ class TransformersModel:
         return self._spelling.name
 
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
-        """See `LanguageModel.score`. `length` is `window` by default; raises ModelError where the model's config
-        does not allow as many positions, ValueError unless 1 <= stride <= length."""
-        length = length or self.window
+        """See `LanguageModel.score`. `length` is `window` by default, of a model that reads passages what it is without
+        them; raises ModelError where the model's config does not allow as many positions, ValueError unless
+        1 <= stride <= length."""
+        length = length or self._scored_in
         stride = stride or max(1, length // 2)
         if self._positions is not None and length > self._positions:
             raise ModelError(f"{self.name}: cannot score windows of {length} tokens; it takes {self._positions}.")
@@ -163,12 +168,19 @@ class TransformersModel:
             for step in range(sampling.max_tokens):
                 told(len(said), (number + step / sampling.max_tokens) / len(batches))
                 growing.step()
-                if None not in growing.finish:
+                ended = [place for place, finish in enumerate(growing.finish) if finish is not None]
+                if len(ended) * 2 < len(batch):
+                    continue
+                for place in ended:
+                    index, seed = batch[place]
+                    text = self._spelling.decode(growing.written(place))
+                    finish = growing.finish[place] or "length"
+                    said[index, seed] = Sample(last_words(prompts[index]), text, sampling, seed, self.name, finish)
+                going = sorted({*range(len(batch))} - {*ended})
+                if not going:
                     break
-            for place, (index, seed) in enumerate(batch):
-                text = self._spelling.decode(growing.written(place))
-                finish = growing.finish[place] or "length"
-                said[index, seed] = Sample(last_words(prompts[index]), text, sampling, seed, self.name, finish)
+                growing.keep(going)  # what has ended would be computed with the others to their end
+                batch = [batch[place] for place in going]
         return [said[job] for job in jobs]
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
@@ -212,11 +224,11 @@ class TransformersModel:
 
     def _batches(self, contexts: Sequence[Sequence[int]], samplings: Sequence[Sampling]) -> list[list[int]]:
         """Which texts are written side by side: padded where all of each fits into the window, else of equal length."""
-        fit = all(
-            len(context) + each.max_tokens <= self.window for context, each in zip(contexts, samplings, strict=True)
-        )
-        slack = SLACK if fit and takes_padding(self._model) else 0.0
-        return list(alike([len(context) for context in contexts], rows=ROWS, slack=slack))
+        ends = [len(context) + each.max_tokens for context, each in zip(contexts, samplings, strict=True)]
+        longest = max(ends, default=0)
+        slack = SLACK if longest <= self.window and takes_padding(self._model) else 0.0
+        rows = max(1, ROWS * WINDOW // max(WINDOW, min(longest, self.window)))
+        return list(alike([len(context) for context in contexts], rows=rows, slack=slack))
 
 
 def _placed(model: Any, device: Any) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import PureWindowsPath
 
 from wellread.matching import words
 from wellread.metrics.replies import Scored, answerable, replies_row
-from wellread.types import Chunk, Evidence, GoldPassage, Measurement, Reply
+from wellread.types import Chunk, Evidence, GoldPassage, GoldQuestion, Measurement, Reply
 
 NO_SOURCES = "nothing is retrieved for it: it has no source to cite"
 NOTHING_CITED = "it cites nothing"
+STRANGE = "nothing that was found is of a source that the gold questions name, such as {}: check the names"
 LEAST = 5
 """So many words of a gold passage in a row, or all that it has, show that a text holds it."""
 
@@ -28,7 +30,17 @@ def _row(evidence: Evidence, name: str, score: Scored) -> Measurement:
     replies = answerable(evidence)
     if replies and all(each.sources is None for each in replies):
         return Measurement(name, None, "share", evidence.subject, "held_out", better="higher", note=NO_SOURCES)
-    return replies_row(evidence, name, replies, score, note=NOTHING_CITED if _silent(replies) else "")
+    why = NOTHING_CITED if _silent(replies) else strange((each.question, each.sources or ()) for each in replies)
+    return replies_row(evidence, name, replies, score, note=why)
+
+
+def strange(found: Iterable[tuple[GoldQuestion, Sequence[Chunk]]]) -> str:
+    """That nothing which was found is of a source that its question names, in words; empty where something is, or nothing was
+    found at all."""
+    pairs = [(passage, chunk) for question, chunks in found for chunk in chunks for passage in question.passages]
+    if not pairs or any(is_of_source(chunk, passage) for passage, chunk in pairs):
+        return ""
+    return STRANGE.format(pairs[0][0].source)
 
 
 def _silent(replies: list[Reply]) -> bool:

@@ -24,7 +24,8 @@ def recall_judge(evidence: Evidence) -> list[Measurement]:
     if not evidence.answers:
         return unasked(evidence, "recall_judge")
     if evidence.judge is None:
-        raise ModelError("no judge was named; set `answers.judge` to a MODEL, such as http://localhost:8080/v1#name.")
+        raise ModelError("no judge was named; set `answers.judge` in a recipe, or `compare --judge`, to a MODEL, such as "
+                         "http://localhost:8080/v1#name.")  # fmt: skip
     rows = []
     for part in parts_asked(evidence):
         answers = [each for each in answers_of(evidence, part) if references(each)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from wellread.metrics.citations import holds, is_of_source
+from wellread.metrics.citations import holds, strange
 from wellread.metrics.intervals import with_interval
 from wellread.metrics.tallies import FEWEST_DOCUMENTS, ratio
 from wellread.types import Chunk, Evidence, GoldQuestion, Measurement, Tally
@@ -14,7 +14,6 @@ DEPTHS = (1, 5, 10)
 SPLIT = "held_out"
 NO_RETRIEVER = "nothing is retrieved for it"
 NO_PASSAGES = "no gold question names a passage"
-STRANGE = "nothing that was found is of a source that the gold questions name, such as {}: check the names"
 
 
 def retrieval_recall(evidence: Evidence) -> list[Measurement]:
@@ -55,7 +54,7 @@ def _measured(evidence: Evidence, name: str, score: Callable[[Sequence[int | Non
         why = NO_RETRIEVER if evidence.retriever is None else NO_PASSAGES
         return Measurement(name, None, "share", evidence.subject, SPLIT, better="higher", note=why)
     over, units = _units(asked)
-    places_found, strange = _found(evidence, asked)
+    places_found, unknown = _found(evidence, asked)
     sums: dict[str, list[float]] = {}
     for unit, places in zip(units, places_found, strict=True):
         summed = sums.setdefault(unit, [0.0, 0.0])
@@ -64,7 +63,7 @@ def _measured(evidence: Evidence, name: str, score: Callable[[Sequence[int | Non
     tallies = tuple(Tally(unit, *summed) for unit, summed in sums.items())
     return with_interval(
         Measurement(name, ratio(tallies), "share", evidence.subject, SPLIT, len(asked), better="higher",
-                    note="; ".join(filter(None, (f"by {evidence.retriever.name}", strange))), interval_over=over, tallies=tallies),
+                    note="; ".join(filter(None, (f"by {evidence.retriever.name}", unknown))), interval_over=over, tallies=tallies),
         seed=evidence.seed, trials=(len(asked), "questions"),
     )  # fmt: skip
 
@@ -77,13 +76,8 @@ def _found(evidence: Evidence, asked: Sequence[GoldQuestion]) -> tuple[list[list
     key = ("retrieved", evidence.subject, retriever.name)
     if key not in evidence.cache:
         chunks = [retriever.retrieve(question.question, max(DEPTHS)) for question in asked]
-        known = any(
-            is_of_source(chunk, passage)
-            for question, several in zip(asked, chunks, strict=True)
-            for chunk in several for passage in question.passages
-        )  # fmt: skip
-        strange = "" if known or not any(chunks) else STRANGE.format(asked[0].passages[0].source)
-        evidence.cache[key] = [places_of(*pair) for pair in zip(asked, chunks, strict=True)], strange
+        pairs = [*zip(asked, chunks, strict=True)]
+        evidence.cache[key] = [places_of(*pair) for pair in pairs], strange(pairs)
     found: tuple[list[list[int | None]], str] = evidence.cache[key]
     return found
 

@@ -127,7 +127,7 @@ METRICS = {
     "preparation_seconds": Words(
         "Time to prepare", "Seconds of indexing, writing and training before the first question."
     ),
-    "preparation_bytes": Words(
+    "preparation_memory": Words(
         "Memory to prepare", "The most that was held in memory meanwhile, by the whole program."
     ),
     "retrieval_recall": Words(

@@ -83,7 +83,7 @@ def cite(answer: str, chunks: Sequence[Chunk], *, question: str = "", language: 
         said = frozenset(query_terms(text, tongue))
         known = list(dict.fromkeys(number for number in named if 1 <= number <= len(chunks)))
         unknown += [number for number in named if number not in known]
-        if text:
+        if any(map(str.isalnum, text)) or (text and not named):
             sentences.append(Sentence(text, start, end, _citations(said, asked, known, places)))
         elif sentences and known:  # marks on a line of their own belong to what stands before them
             before = sentences.pop()

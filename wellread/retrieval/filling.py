@@ -17,16 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import RunError, UsageError
+from wellread.retrieval.about import TABLE, About, about_of, schema_of
 from wellread.retrieval.chunking import Outline, chunks_of
-from wellread.retrieval.embedders import embed
+from wellread.retrieval.embedders import check_probe, embed
 from wellread.retrieval.keywords import language_of_all
 from wellread.retrieval.locking import LOCK, locked
 from wellread.retrieval.store import (
     FIRST,
-    TABLE,
     WHOLE,
-    About,
-    about_of,
     check_name,
     columns_in,
     connect,
@@ -34,7 +32,6 @@ from wellread.retrieval.store import (
     of_width,
     open_table,
     quoted,
-    schema_of,
     whole_version,
 )
 from wellread.retrieval.windows import chunk_terms, embedded_texts
@@ -81,6 +78,8 @@ class Filling:
     path: str
     table: Any = None
     embedder: Embedder | None = None
+    known: bool = False
+    """Whether the embedder was seen to be the one whose vectors are there."""
     held: list[Row] = field(default_factory=list)
 
     @property
@@ -121,7 +120,7 @@ class Filling:
         mode = "create" if open_table(self.path) is None else "overwrite"
         with storage_errors(Path(self.path)):
             self.table = connect(self.path).create_table(TABLE, schema=schema_of(about), mode=mode)
-        self.embedder = embedder
+        self.embedder, self.known = embedder, True
 
     def open(self, wanted: About, embedder: Embedder | None) -> None:
         """Go on with the store that is there; one that was never finished, and is wanted otherwise, is forgotten. Raises
@@ -204,6 +203,9 @@ class Filling:
         about = self.about
         columns: dict[str, Any] = columns_of(self.held)
         if self.embedder is not None:
+            if not self.known:
+                check_probe(self.embedder, about.probe, self.path)
+                self.known = True
             vectors = of_width(embed(self.embedder, [row.embedded for row in self.held]), about, self.path)
             columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), about.width)
         with storage_errors(Path(self.path)):

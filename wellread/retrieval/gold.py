@@ -36,7 +36,8 @@ def read_gold(path: Path) -> list[GoldQuestion]:
 
 
 def read_squad(path: Path) -> tuple[list[Document], list[GoldQuestion]]:
-    """The paragraphs of a SQuAD-style file, as documents, and its questions, each with its paragraph as gold passage.
+    """The paragraphs of a SQuAD-style file, as documents, and its questions, each with its paragraph as gold passage: in a section
+    of the article's title, and of no named source, since files that hold the articles are rarely called so.
 
     SQuAD 1.1, 2.0 (a question that is impossible has no answers and no passages, and is a near miss) and XQuAD. Raises
     CorpusError where the file is not of this form.
@@ -68,7 +69,7 @@ def _asked(row: Mapping[str, Any], document: Document) -> GoldQuestion:
         str(row["id"]),
         str(row["question"]),
         () if impossible else answers,
-        () if impossible else (GoldPassage(document.text, document.source),),
+        () if impossible else (GoldPassage(document.text, section=document.source),),
         near_miss=impossible,
     )
 

@@ -65,14 +65,14 @@ class Laid:
     tokens: int
     """Of all contents, as `count` has it."""
     note: str = ""
-    """What had to be cut, in words; empty where every passage stands whole."""
+    """What had to be left out or cut, in words; empty where every passage stands whole."""
 
 
 def build_prompt(question: str, chunks: Sequence[Chunk], *, count: Count, budget: int, language: str = "en") -> Laid:
     """One user's turn: the rules, the numbered sources, the question; at most `budget` tokens by `count`.
 
-    `chunks` come best first, and as many of the best as fit are laid whole. Where not even the best one fits, its
-    beginning is laid, up to a blank, and `note` says so. A language other than French is worded in English. Raises
+    `chunks` come best first, and as many of the best as fit are laid whole; `note` says where some did not. Where not even
+    the best one fits, its beginning is laid, up to a blank. A language other than French is worded in English. Raises
     UsageError where the question itself leaves no room for a source, if there are any.
     """
     wording = WORDINGS.get(language, WORDINGS["en"])
@@ -88,6 +88,8 @@ def build_prompt(question: str, chunks: Sequence[Chunk], *, count: Count, budget
             break
         fitting, text, tokens = fitting + 1, longer, taken
     shown, note = tuple(chunks[:fitting]), ""
+    if fitting < len(chunks):
+        note = f"{fitting} of {len(chunks)} passages fit the model's window beside the question and the answer"
     if chunks and not fitting:
         cut = _cut(chunks[0], lambda chunk: count(laid((chunk,))) <= budget)
         if cut is None:

@@ -28,7 +28,7 @@ from wellread.types import (
 )
 
 FOUND = 5
-"""Passages that are looked for."""
+"""Passages that are looked for, and by which it is judged whether they answer, however many are laid."""
 WINDOW = 4096
 """Tokens of context of a model that does not say how many it takes, such as one behind an endpoint."""
 BYTES_PER_TOKEN = 3
@@ -68,14 +68,15 @@ class Looked:
     score: float | None = None
     """The weighed signs less their threshold: below 0 it is refused."""
     note: str = ""
-    """What had to be cut."""
+    """What had to be left out or cut."""
 
 
 class RetrievalModel:
     """`model`, answering from what `retriever` finds: `k` passages, of which as many are laid as fit its window.
 
     `refuses` judges beforehand whether they answer at all; without it the model is always asked. `window` is for a model
-    that does not say its own. `language` is that of the rules and the refusal, `en` or `fr`; empty: as the question is.
+    that does not say its own. `language` is that of the rules and the refusal, `en` or `fr`; empty: as the question is, or
+    where that cannot be told as the retriever's texts are, if it has a `language`.
     """
 
     def __init__(
@@ -132,9 +133,12 @@ class RetrievalModel:
         if isinstance(prompt, str):
             return self._before(prompt, room)
         question = last_words(prompt)
-        language = self._language or language_of(question, "en")
-        found = tuple(self.retriever.retrieve(question, self.k))
-        seen = signs(question, found, self.retriever) if self.refuses and refusing else None
+        language = self._language or language_of(question, str(getattr(self.retriever, "language", "")) or "en")
+        judged = self.refuses is not None and refusing
+        found = tuple(self.retriever.retrieve(question, max(self.k, FOUND) if judged else self.k))
+        # by as many as thresholds were fitted on: more passages would seem to say more, fewer less
+        seen = signs(question, found[:FOUND], self.retriever) if judged else None
+        found = found[: self.k]
         score = None if seen is None or self.refuses is None else self.refuses.score(seen) - self.refuses.threshold
         if not found or (score is not None and score < 0):
             return Looked(prompt, prompt, (), found, refusal(language) if refusing else None, seen, score)

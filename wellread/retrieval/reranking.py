@@ -40,6 +40,7 @@ class Reranked:
     def __init__(self, retriever: Retriever, scorer: PairScorer, *, first: int = FIRST) -> None:
         self.inner, self.scorer, self._first = retriever, scorer, first
         self.name = f"{retriever.name}, reranked by {scorer.name}"
+        self.language = str(getattr(retriever, "language", ""))
 
     def retrieve(self, query: str, k: int) -> list[Chunk]:
         """The best `k` of as many as are read again, or more."""

@@ -7,10 +7,9 @@ names the version of it that is whole: whoever searches looks at that one, while
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,17 +19,14 @@ from numpy.typing import NDArray
 
 from wellread.errors import MissingPackage, StorageError, UsageError, first_line
 from wellread.registry import unknown
-from wellread.retrieval.chunking import Chunking
-from wellread.retrieval.embedders import NONE, embed_queries, open_embedder
+from wellread.retrieval.about import TABLE, About, about_of
+from wellread.retrieval.embedders import check_probe, embed_queries, open_embedder
 from wellread.retrieval.fusion import DEPTH, hybrid
 from wellread.retrieval.keywords import language_of, query_terms
 from wellread.runs import is_store
 from wellread.types import Chunk, Embedder
 
 Mode = Literal["hybrid", "keyword", "vector"]
-ABOUT = b"wellread"
-"""Where the table's schema says how the store was made."""
-TABLE = "chunks"
 WHOLE = "whole"
 """The tag of the version that is searched."""
 FIRST = "window = 0"
@@ -45,33 +41,14 @@ PLACE = ["document", "number", "source", "start", "end", "section", "page", "tex
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a store was made with; it takes no chunks made otherwise."""
-
-    embedder: str = NONE
-    """Its name; `none` where there are no vectors, and search is by words alone."""
-    width: int = 0
-    """Numbers in a vector."""
-    chunking: Chunking = field(default_factory=Chunking)
-    language: str = "en"
-    """Whose words the keywords are taken for, in documents and questions of which it cannot be told."""
-
-    @property
-    def has_vectors(self) -> bool:
-        return self.width > 0
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> About:
-        return cls(**{**row, "chunking": Chunking(**row["chunking"])})
-
-
-@dataclass(frozen=True, slots=True)
 class StoredDocument:
     """A document of a store."""
 
     id: str
     source: str
     chunks: int
+    file: str
+    """By its whole path, as it was when it was indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +70,7 @@ class Store:
         self._table, self._given, self._version, self._offline = table, embedder, -1, offline
         self._renew()
         self.about = about_of(table, self.name)
+        self.language = self.about.language
         if embedder is not None and embedder.name != self.about.embedder:
             raise UsageError(
                 f"{self.name}: its vectors are by {self.about.embedder}, not by {embedder.name}; search it "
@@ -147,10 +125,10 @@ class Store:
     def documents(self) -> list[StoredDocument]:
         """What it holds, in order of their ids."""
         self._renew()
-        columns = ["document", "source"]
+        columns = ["document", "source", "file"]
         rows = columns_in(self._table, columns, where=FIRST).group_by(columns).aggregate([([], "count_all")])
-        found = [StoredDocument(row["document"], row["source"], row["count_all"]) for row in rows.to_pylist()]
-        return sorted(found, key=lambda document: document.id)
+        found = sorted(rows.to_pylist(), key=lambda row: str(row["document"]))
+        return [StoredDocument(row["document"], row["source"], row["count_all"], row["file"]) for row in found]
 
     def document_text(self, document: str) -> str:
         """The text that a chunk's `start` and `end` count in. Raises UsageError for a document it does not hold."""
@@ -180,7 +158,7 @@ class Store:
 
         A window of which the embedder knows no word has no direction, and is not found.
         """
-        [vector] = of_width(embed_queries(self.embedder, [query]), self.about, self.name)
+        [vector] = of_width(embed_queries(self._known, [query]), self.about, self.name)
         if not vector.any():
             return []
         search = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
@@ -210,6 +188,12 @@ class Store:
         embedder = open_embedder(self.about.embedder, offline=self._offline)
         assert embedder is not None, "a store with vectors names an embedder"
         return embedder
+
+    @cached_property
+    def _known(self) -> Embedder:
+        """The embedder, once it was seen to be the one whose vectors these are."""
+        check_probe(self.embedder, self.about.probe, self.name)
+        return self.embedder
 
     def _renew(self) -> None:
         """Look at the version that was finished last: older ones go after a while."""
@@ -285,32 +269,6 @@ def connect(path: str | Path) -> Any:
 def whole_version(table: Any) -> int | None:
     tags = table.tags.list()
     return int(tags[WHOLE]["version"]) if WHOLE in tags else None
-
-
-def about_of(table: Any, name: str) -> About:
-    """How a store was made. Raises StorageError for a table that is none of ours."""
-    told = (table.schema.metadata or {}).get(ABOUT)
-    try:
-        return About.from_json(json.loads(told or ""))
-    except (TypeError, ValueError, KeyError):
-        raise StorageError(
-            f"{name}: holds a table {TABLE!r} that wellread did not make; choose another --store."
-        ) from None
-
-
-def schema_of(about: About) -> Any:
-    """The table's columns, and how the store is made."""
-    import pyarrow as pa
-
-    text, number = pa.string(), pa.int32()
-    columns = [
-        ("file", text), ("content", text), ("parts", number), ("document", text), ("number", number), ("window", number),
-        ("source", text), ("start", number), ("end", number), ("section", text), ("page", number), ("before", text),
-        ("text", text), ("terms", text),
-    ]  # fmt: skip
-    if about.has_vectors:
-        columns.append(("vector", pa.list_(pa.float32(), about.width)))
-    return pa.schema(columns, metadata={ABOUT: json.dumps(asdict(about)).encode()})
 
 
 def columns_in(table: Any, columns: Sequence[str], *, where: str = "") -> Any:

@@ -20,6 +20,8 @@ from wellread.serving.shelf import Served, Shelf
 from wellread.serving.wire import SEEDS, Writing
 from wellread.types import Prompt
 
+KEPT_FREE = 256
+"""Tokens that sources leave to an answer whose client names no length: it may still go on as far as there is room."""
 _log = logging.getLogger(__name__)
 
 
@@ -62,8 +64,9 @@ class Desk:
             for prompt in prompts
             for place in range(sampling.n)
         ]
-        return Answer(self.engine, served, texts, asked.stops, self.limits.seconds,
-                      schema=asked.schema_asked, likeliest=asked.likeliest, alpha=asked.dial)  # fmt: skip
+        free = min(sampling.max_tokens, KEPT_FREE) if asked.longest is None else None
+        return Answer(self.engine, served, texts, asked.stops, self.limits.seconds, schema=asked.schema_asked,
+                      likeliest=asked.likeliest, alpha=asked.dial, kept_free=free)  # fmt: skip
 
     def told(self, served: Served, answer: Answer) -> dict[str, Any]:
         """Count an answer that is over; what the log is to say of it."""

@@ -42,6 +42,8 @@ class Wanted:
     schema: Mapping[str, Any] | None = None
     likeliest: int | None = None
     alpha: float | None = None
+    kept_free: int | None = None
+    """Tokens of the window that sources leave to the answer; None: as many as it may take."""
     gone: bool = False
     """Nobody waits for it any more, or it has ended."""
     asked: float = 0.0
@@ -247,7 +249,8 @@ def _prepared(wanted: Wanted) -> Sample | None:
     if served.streaming is None:
         return None
     if served.retrieval:
-        looked = served.retrieval.look(wanted.prompt, wanted.sampling.max_tokens, refusing=wanted.schema is None)
+        free = wanted.sampling.max_tokens if wanted.kept_free is None else wanted.kept_free
+        looked = served.retrieval.look(wanted.prompt, free, refusing=wanted.schema is None)
         if looked.said is not None:
             return Sample("", looked.said, wanted.sampling, wanted.sampling.seed, served.id, "stop")
         wanted.prompt, wanted.sources = looked.prompt, looked.chunks

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
@@ -86,8 +87,8 @@ def citations(text: str, sources: Sequence[Chunk]) -> list[dict[str, Any]]:
         if 1 <= number <= len(sources):
             source = sources[number - 1]
             found.append({"type": "url_citation", "url_citation": {
-                "start_index": mark.start(), "end_index": mark.end(), "title": source.section or source.source or source.document,
-                "url": f"{quote(source.source or source.document)}#char={source.start},{source.end}",
+                "start_index": mark.start(), "end_index": mark.end(), "title": source.section or _told(source),
+                "url": f"{quote(_told(source))}#char={source.start},{source.end}",
             }})  # fmt: skip
     return found
 
@@ -97,10 +98,19 @@ def _sourced(sources: Sequence[Chunk]) -> dict[str, Any]:
     if not sources:
         return {}
     return {"sources": [
-        {"number": number, "document": each.document, "source": each.source, "section": each.section, "page": each.page,
+        {"number": number, "document": each.document, "source": _told(each), "section": each.section, "page": each.page,
          "start": each.start, "end": each.end, "text": each.text, "score": each.score}
         for number, each in enumerate(sources, 1)
     ]}  # fmt: skip
+
+
+def _told(source: Chunk) -> str:
+    """A passage's file as clients are told it: of one that was indexed by its whole path the document's name, since where
+    files lie on this machine is nobody's business."""
+    for name in (source.source, source.document):
+        if name and not PureWindowsPath(name).anchor:  # whole paths of either kind
+            return name
+    return PureWindowsPath(source.source or source.document).name
 
 
 def _chat_logprobs(delta: Delta) -> dict[str, Any]:

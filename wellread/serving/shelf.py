@@ -134,6 +134,7 @@ def open_shelf(
     names: Sequence[str],
     *,
     window: int | None = None,
+    reads_passages: bool = False,
     run_folder: Path | None = None,
     key: Callable[[str], str] = lambda name: "",
     offline: bool = False,
@@ -141,14 +142,14 @@ def open_shelf(
 ) -> Shelf:
     """Every MODEL, open and ready to write; a run's corpus is read, so that it can be guarded.
 
-    `run_folder` is the run whose corpus the others guard. Raises ModelError or UsageError where a name is no MODEL, or
-    two would be served under one name.
+    `run_folder` is the run whose corpus the others guard; for `window` and `reads_passages` see `open_model`. Raises
+    ModelError or UsageError where a name is no MODEL, or two would be served under one name.
     """
     guarded = corpus_index(open_run(run_folder)) if run_folder else None
     served: dict[str, Served] = {}
     for name in names:
         say(f"opening {name}")
-        for each in _opened(name, window, guarded, key(name), offline):
+        for each in _opened(name, guarded, offline, window=window, reads_passages=reads_passages, key=key(name)):
             if each.id in served and each.model is None:
                 continue  # two stores by one embedder
             if each.id in served:
@@ -157,12 +158,12 @@ def open_shelf(
     return Shelf(served)
 
 
-def _opened(name: str, window: int | None, guarded: Index | None, key: str, offline: bool) -> list[Served]:
+def _opened(name: str, guarded: Index | None, offline: bool, **how: Any) -> list[Served]:
     """The model of a name; of one with a store also the store's embedder, under that one's own name."""
     model_name, store = split_store(name)
     named = None if is_endpoint(model_name) else read_name(model_name)
     index = corpus_index(named.run) if named and named.run else guarded
-    model = open_model(name, offline=offline, window=window, key=key, index=index, to_write=True)
+    model = open_model(name, offline=offline, index=index, to_write=True, **how)
     embedder = embedder_of(model)
     short = short_name(model_name) + (f"+{Path(store).name}" if store else "")
     found = [Served(short, model, embedder, named, index, offline, _hidden(name, model_name, store, short, named))]

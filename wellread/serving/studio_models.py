@@ -31,7 +31,7 @@ class Models:
         key = (str(this.path), str(this.last_checkpoint()))
         if key not in self._open:
             self._open.clear()
-            [served] = open_shelf([str(this.path)], offline=self._offline).served.values()
+            [served] = open_shelf([str(this.path)], offline=self._offline, reads_passages=True).served.values()
             self._open[key] = served
         return self._open[key]
 
@@ -40,7 +40,7 @@ class Models:
         key = ("embedded", "")
         if key not in self._open:
             self._open.clear()
-            [served] = open_shelf(["embedded"], offline=self._offline).served.values()
+            [served] = open_shelf(["embedded"], offline=self._offline, reads_passages=True).served.values()
             self._open[key] = served
         model = self._open[key].model
         assert model is not None, "a shelf that was given a model holds one"

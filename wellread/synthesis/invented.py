@@ -26,8 +26,9 @@ def neighbours(
     terms: Sequence[Term], count: int, *, known: Collection[str], seed: int, modifiers: Sequence[str] = ()
 ) -> list[str]:
     """Up to `count` different names like those of the glossary: acronyms with letters changed, added, dropped or swapped,
-    halves of two, and any letters in a row; names crossed word by word or half by half, and behind one of `modifiers`
-    (`{x}` is the name). None is in `known` (by its `core`)."""
+    halves of two, and any letters in a row; names crossed word by word or half by half, behind one of `modifiers` (`{x}` is
+    the name), with an ordinary word of the definitions in the place of their last, or with another letter or number where
+    they end in one. None is in `known` (by its `core`)."""
     draw = random.Random(f"neighbours {seed}")
     return _different(_like(terms, modifiers, draw), count, known)
 
@@ -71,10 +72,15 @@ def _like(terms: Sequence[Term], modifiers: Sequence[str], draw: random.Random) 
     acronyms = [name for name in names if short(name)]
     words = [name for name in names if not short(name)]
     long = [name for name in words if len(core(name)) > 1]
+    ordinary = _ordinary(terms)
     while names:
         name = draw.choice(names)
         if short(name):
             yield draw.choice((_edited, _edited, _edited, _halved, _lettered))(name, acronyms, draw)
+        elif re.fullmatch(r"[A-Z]|\d+", name.split()[-1]):
+            yield _renumbered(name, draw)
+        elif ordinary and draw.random() < 0.2:
+            yield _worded(name, draw.choice(ordinary))
         elif modifiers and draw.random() < 0.5:
             yield _modified(name, draw.choice(modifiers))
         elif name in long and len(long) > 1:
@@ -115,6 +121,23 @@ def _modified(name: str, modifier: str) -> str:
     first, *rest = name.split()
     article = f"{first} " if rest and first.casefold() in PARTICLES else ""
     return article + modifier.replace("{x}", name.rsplit(maxsplit=1)[-1])
+
+
+def _ordinary(terms: Sequence[Term]) -> list[str]:
+    """The words of four letters and more that definitions are written in: a bare one behind an article looks like a name."""
+    said = " ".join(term.definition for term in terms if not short(term.name))
+    return sorted({word for word in re.findall(r"[^\W\d_]{4,}", said) if word.islower()})
+
+
+def _worded(name: str, word: str) -> str:
+    """A name with this word for its last, written large where that was."""
+    *before, last = name.split()
+    return " ".join([*before, word.capitalize() if last[:1].isupper() else word])
+
+
+def _renumbered(name: str, draw: random.Random) -> str:
+    *before, last = name.split()
+    return " ".join([*before, str(draw.randrange(1, 100)) if last.isdigit() else draw.choice(string.ascii_uppercase)])
 
 
 def _joined(name: str, other: str) -> str:

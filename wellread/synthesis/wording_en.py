@@ -72,6 +72,7 @@ WORDING = Wording(
             "My colleague keeps talking of {x}. What does she mean?", "The notice reads: “Closed because of {x}.” Why is it closed?",
             "“You will need {x},” I was told. What will I need?", "The letter ends with the words “as for {x}, later”. What is {x}?",
             "I do not follow this: “We settled {x} in the end.” What is {x}?", "What is {x} in “Never forget {x}”?",
+            "They have used {x} here for years, and nobody says why. What is it?", "Is {x} still where it was? And what is it?",
         ),
         asked=(
             "I overheard this: “It all depends on {x}.” What were they talking about?",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,17 @@ def find_shards(sources: Sequence[str | Path]) -> list[Shard]:
             state = each.stat()
             shards.append(Shard(name, str(each), KINDS[each.suffix.lower()], state.st_size, state.st_mtime_ns))
     return shards
+
+
+def passed_over(sources: Sequence[str | Path]) -> dict[str, int]:
+    """How many files of the folders are not read, by their suffix; hidden files do not count."""
+    found: Counter[str] = Counter()
+    for path in (Path(source) for source in sources):
+        for each in path.rglob("*") if path.is_dir() else ():
+            hidden = any(part.startswith(".") for part in each.relative_to(path).parts)
+            if each.is_file() and not hidden and each.suffix.lower() not in KINDS:
+                found[each.suffix.lower() or "no suffix"] += 1
+    return dict(sorted(found.items()))
 
 
 def open_hub(source: str) -> Any:

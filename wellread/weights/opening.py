@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
 
 INDEX = "model.safetensors.index.json"
+SEEING = "gemma3"
+"""What transformers calls a Gemma 3 with eyes; its text alone is `gemma3_text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,24 @@ def _open_folder(folder: Path, name: str, dtype: torch.dtype | None) -> Opened:
         if loaded["missing_keys"]:
             first, *_ = lacking = sorted(loaded["missing_keys"])
             raise StorageError(f"{name}: {len(lacking)} tensors are not in its weights, first {first}; fetch it again.")
-        return Opened(model.eval(), _tokenizer(folder), name)
+        return Opened(text_alone(model).eval(), _tokenizer(folder), name)
+
+
+def text_alone(model: Any) -> Any:
+    """Of a model that reads pictures too (Gemma 3 from 4B up) the part that reads and writes text, a model of its own with
+    the same weights; any other model as it is."""
+    if model.config.model_type != SEEING:
+        return model
+    import torch
+    from transformers import Gemma3ForCausalLM
+
+    config = model.config.text_config
+    config.tie_word_embeddings = model.config.tie_word_embeddings
+    with torch.device("meta"):
+        alone = Gemma3ForCausalLM(config)
+    alone.model, alone.lm_head = model.model.language_model, model.lm_head
+    alone.generation_config = model.generation_config
+    return alone
 
 
 def _weights_files(folder: Path, name: str) -> list[Path]:

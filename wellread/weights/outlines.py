@@ -9,7 +9,7 @@ from typing import Any
 from wellread.errors import ModelError, first_line
 from wellread.weights.gguf import embedded_file, unpacked
 from wellread.weights.hub import fetch
-from wellread.weights.opening import find_weights
+from wellread.weights.opening import SEEING, find_weights
 from wellread.weights.saving import EMBEDDED, adapter_base, is_adapter, quiet
 
 FILES_OF_AN_OUTLINE = ("*.json", "*.model", "*.txt", "*.jinja")
@@ -44,6 +44,7 @@ def outline(name: str, *, offline: bool = False) -> Outline:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **gguf)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{name}: its configuration cannot be read ({first_line(error)}).") from error
+    config = config.text_config if config.model_type == SEEING else config  # as it is opened
     return Outline(config, tokenizer, bool(gguf) or any(folder.glob("*.safetensors")))
 
 
