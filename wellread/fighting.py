@@ -143,7 +143,7 @@ def _with_whole(fought: Fought, model: Any) -> list[Reply]:
         try:
             model = open_model(fought.base, offline=fought.offline, window=needed)
         except ModelError as error:
-            raise ModelError(f"the text and a question take {needed:,} tokens: {error}") from None
+            raise ModelError(f"the text and a question do not fit: {error}") from None
     return replies(model, fought.gold, fought.recipe.answers, prompts=prompts, at_once=max(1, TOGETHER // needed))
 
 
