@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from wellread.generation.stepping import Stepper, alike, takes_padding
+from wellread.generation.stepping import Stepper, alike, beginning, takes_padding
 
 
 def test_rows_padded_beside_longer_ones_have_the_logits_that_they_have_alone(opened: tuple[Any, Any]) -> None:
@@ -69,3 +69,48 @@ def test_rows_that_are_let_go_leave_the_logits_of_the_others_alone(opened: tuple
                 alone = network(torch.tensor([row], device=network.device)).logits[0, -1].float().cpu()
                 assert torch.allclose(logits, alone[: len(logits)], atol=1e-4)
             rows = [[*row, 9] for row in rows]
+
+
+def test_what_all_rows_begin_with_is_counted() -> None:
+    assert beginning([[1, 2, 3, 4], [1, 2, 5], [1, 2, 3, 9]]) == 2
+    assert beginning([[1, 2], [1, 2, 5], [1, 2, 3]]) == 2
+    assert beginning([[4, 2], [1, 2]]) == 0
+
+
+@pytest.mark.parametrize("own", [[[3, 9, 4], [5, 6, 7, 8, 9, 10, 11], [12, 3]], [[3, 9], [4, 5], [6, 7]]])
+def test_a_common_beginning_is_read_once_and_changes_no_logits(opened: tuple[Any, Any], own: list[list[int]]) -> None:
+    """Rows of unlike length and of one; a row is let go on the way."""
+    network, _ = opened
+    rows = [[*range(20, 60), *each] for each in own]
+    together, fed = Stepper(network.eval(), 128, 1000), []
+    watched = network.register_forward_pre_hook(
+        lambda _, __, given: fed.append(tuple(given["input_ids"].shape)), with_kwargs=True
+    )
+    with torch.no_grad():
+        for step in range(5):
+            found = together.logits(rows)
+            for row, logits in zip(rows, found, strict=True):
+                alone = network(input_ids=torch.tensor([row], device=network.device)).logits[0, -1].float().cpu()
+                torch.testing.assert_close(logits, alone[: together.vocabulary], rtol=1e-4, atol=1e-5)
+            rows = [[*row, 20 + number] for number, row in enumerate(rows)]
+            if step == 2:
+                together.keep(rows, [0, 2])
+                rows = [rows[0], rows[2]]
+    watched.remove()
+    assert fed[:2] == [(1, 40), (3, max(map(len, own)))]
+
+
+def test_a_common_beginning_leaves_with_the_window(opened: tuple[Any, Any]) -> None:
+    """Once the window is full, the last half of every row is read anew, whatever stood before it."""
+    network, _ = opened
+    rows = [[*range(20, 64), 7], [*range(20, 64), 8], [*range(20, 64), 9]]
+    together = Stepper(network.eval(), 48, 1000)
+    with torch.no_grad():
+        for _ in range(3):
+            together.logits(rows)
+            rows = [[*row, 5] for row in rows]
+        rows = [[*row, 6] for row in rows]
+        found = together.logits(rows)
+        for row, logits in zip(rows, found, strict=True):
+            alone = network(torch.tensor([row[-24:]], device=network.device)).logits[0, -1].float().cpu()
+            torch.testing.assert_close(logits, alone[: together.vocabulary], rtol=1e-4, atol=1e-5)

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+SHARED = 64
+"""Tokens that reading a common beginning once must save: below, a call more costs as much."""
+
+
 def takes_padding(model: Any) -> bool:
     """Whether rows of unlike length can be read side by side: the model is told what to pass over, and where each
     row's positions begin. A model with a state in place of a cache reads padding as text."""
@@ -31,10 +35,18 @@ def alike(lengths: Sequence[int], *, rows: int, slack: float) -> Iterator[list[i
         yield batch
 
 
+def beginning(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens all rows begin with: as many as the least and the greatest of them share."""
+    first, last = min(rows), max(rows)
+    unlike = (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    return next(unlike, min(len(first), len(last)))
+
+
 class Stepper:
     """The logits after rows that grow by one token at a time, read through a cache of at most `window` positions.
 
-    Rows may be of unlike length, if the longest never grows beyond the window: the shorter are padded on the left.
+    Rows may be of unlike length, if the longest never grows beyond the window: the shorter are padded, on the left of what
+    is their own. What all rows begin with (a template's system message, an instruction with its examples) is read once.
     """
 
     def __init__(self, model: Any, window: int, tokens: int) -> None:
@@ -44,6 +56,7 @@ class Stepper:
         self._cached = 0  # positions in the cache
         self._read = 0  # tokens of each row, padding counted, that are in the cache or have left it
         self._left = 0  # padding before the longest row, where a longer one has been let go
+        self._common = 0  # tokens that all rows begin with, which stand before any padding
         width = model.get_input_embeddings().num_embeddings
         self.vocabulary = min(tokens, width)  # rows that pad the matrix stand for no token
 
@@ -54,9 +67,11 @@ class Stepper:
         length = self._left + max(map(len, rows))
         pads = [length - len(row) for row in rows]
         if self._cached + length - self._read > self._window:
-            self._cache, self._cached = None, 0
+            self._cache, self._cached, self._common = None, 0, 0
             self._read = max(0, length - max(1, self._window // 2))
-        feed = [[0] * (pad - self._read) + row[max(0, self._read - pad) :] for pad, row in zip(pads, rows, strict=True)]
+        if self._cache is None and not self._read:
+            self._read_common(rows, length)
+        feed = [self._fresh(row, pad) for row, pad in zip(rows, pads, strict=True)]
         out = self._model(
             input_ids=torch.tensor(feed, device=self._model.device), past_key_values=self._cache, use_cache=True,
             logits_to_keep=1, **(self._places(pads, length) if any(pads) else {}),
@@ -75,11 +90,35 @@ class Stepper:
         if self._cache is not None:
             self._cache.batch_select_indices(torch.tensor(places, device=self._model.device))
 
+    def _read_common(self, rows: Sequence[Sequence[int]], length: int) -> None:
+        """Read what all rows begin with for the first of them, and lay it before the others."""
+        import torch
+
+        common = min(beginning(rows), min(map(len, rows)) - 1)
+        slides = getattr(self._model.config.get_text_config(), "sliding_window", None)
+        if (len(rows) - 1) * common < SHARED or not takes_padding(self._model) or (slides and slides < length):
+            return
+        ids = torch.tensor([list(rows[0][:common])], device=self._model.device)
+        cache = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        if any(getattr(cache, "is_linear", ())):  # a state beside the keys, which cannot be laid before others
+            return
+        cache.batch_repeat_interleave(len(rows))
+        self._cache = cache
+        self._common = self._read = self._cached = common
+
+    def _fresh(self, row: Sequence[int], pad: int) -> list[int]:
+        """What the cache lacks of a row: padding stands behind the common beginning."""
+        if self._read >= self._common + pad:
+            return list(row[self._read - pad :])
+        return [0] * (self._common + pad - self._read) + list(row[self._common :])
+
     def _places(self, pads: Sequence[int], length: int) -> dict[str, Tensor]:
         """Which positions are text, and the place of every fresh one in its row."""
         import torch
 
-        places = torch.arange(length) - torch.tensor(pads)[:, None]
+        columns, shift = torch.arange(length), torch.tensor(pads)[:, None]
+        places = torch.where(columns < self._common + shift, -1, columns - shift)
+        places = torch.where(columns < self._common, columns, places)
         last = (
             getattr(self._model.config, "max_position_embeddings", None) or length
         ) - 1  # rows that have ended grow on
