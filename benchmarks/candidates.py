@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from wellread import runs
-from wellread.choosing import distinct, spoken, yardstick_of
+from wellread.chapters.choosing import distinct, spoken, yardstick_of
+from wellread.chapters.drafting import _to_a_sentence  # cut as the writer cuts
 from wellread.corpus.ingest import read_corpus
-from wellread.drafting import _to_a_sentence  # cut as the writer cuts
 from wellread.function_words import LISTS, language
 from wellread.matching import Index
 from wellread.metrics.style_attribution import Predictor

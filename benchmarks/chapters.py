@@ -15,12 +15,12 @@ from collections import Counter
 from pathlib import Path
 
 from wellread import runs
-from wellread.choosing import Yardstick, distinct, spoken, yardstick_of
-from wellread.continued import last_pages
+from wellread.chapters.choosing import Yardstick, distinct, spoken, yardstick_of
+from wellread.chapters.continued import last_pages
+from wellread.chapters.drafting import Desk, Draft, draft_chapters
+from wellread.chapters.manner import manner_of
 from wellread.corpus.ingest import read_corpus
-from wellread.drafting import Desk, Draft, draft_chapters
 from wellread.function_words import LISTS, language
-from wellread.manner import manner_of
 from wellread.matching import Index
 from wellread.metrics.stylometry import MOST_FREQUENT, Space, cosine, frequencies, most_frequent
 from wellread.types import Corpus, Sampling

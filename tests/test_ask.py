@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from wellread import cli, models, terminal
+from wellread import cli, models
+from wellread.commands import terminal
 from wellread.errors import UsageError
 from wellread.indexing import index_texts
 from wellread.models import locate, open_model, read_name, split_store

@@ -17,8 +17,8 @@ from wellread import pipeline
 from wellread.asking import COLUMNS, answer_rows, answers, ask, cut, hot_test, plain_cell, write_answers
 from wellread.facts import Asked, run_questions
 from wellread.measuring import measure_model
-from wellread.questions import Answering
 from wellread.recipe import Recipe, parse_recipe
+from wellread.recipe.questions import Answering
 from wellread.runs import Run
 from wellread.runs import Stage as StageFolder
 from wellread.storage import read_rows

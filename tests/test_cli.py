@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from wellread import cli
+from wellread.commands.terminal import folded, measurement_lines, note, progress_line, watching
 from wellread.generation.progress import Work
-from wellread.terminal import folded, measurement_lines, note, progress_line, watching
 from wellread.types import Measurement
 
 
@@ -153,7 +153,7 @@ def test_a_pipe_has_a_line_of_progress_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr("wellread.terminal.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("wellread.commands.terminal.time.monotonic", lambda: clock[0])
     with watching() as watch:
         for second in range(301):
             clock[0] = 1000.0 + second

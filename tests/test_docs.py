@@ -60,7 +60,7 @@ def test_no_two_keys_share_an_anchor() -> None:
 
 
 def test_what_a_key_takes_is_said_in_words() -> None:
-    from wellread.methods import Record
+    from wellread.recipe.methods import Record
 
     class Small(Record):
         words: tuple[str, ...] = ("a", "b")

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from wellread import indexing
 from wellread.cli import app
+from wellread.commands.index import report_line
 from wellread.errors import CorpusError, UnknownName, UsageError
-from wellread.index_command import report_line
 from wellread.indexing import IndexReport, Wanted, index_texts
 from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.store import Store, open_store

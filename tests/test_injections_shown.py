@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import pytest
 from injections import INJECTIONS
 
-from wellread import cli, models, terminal
-from wellread.comparing_answers import differences, measured
-from wellread.gold_asking import replies, write_replies, write_replies_table
+from wellread import cli, models
+from wellread.commands import terminal
+from wellread.fight.comparing_answers import differences, measured
+from wellread.fight.gold_asking import replies, write_replies, write_replies_table
 from wellread.indexing import index_texts
-from wellread.questions import Answering
 from wellread.recipe import load_recipe, recipe_text
+from wellread.recipe.questions import Answering
 from wellread.reports import write_report
 from wellread.reports.fight import sides_of
 from wellread.retrieval.gold import read_gold

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from wellread.commands.terminal import print_sample, underlined
 from wellread.corpus.ingest import write_corpus
 from wellread.provenance import place_lines, trace
-from wellread.terminal import print_sample, underlined
 from wellread.types import Corpus, Document, Sample, Sampling
 
 TEXT = "The ferry left at noon with eleven sheep, two priests and a piano that nobody had paid for; it came back empty."

@@ -12,10 +12,10 @@ from hostile import Hostile, answer, status
 from typer.testing import CliRunner
 
 from wellread.cli import app
+from wellread.commands.options import key_of
 from wellread.corpus.examples import load
 from wellread.errors import UsageError
 from wellread.listing import listing
-from wellread.options import key_of
 from wellread.storage import read_json, read_rows
 from wellread.synthesising import Synthesis, foresee, synthesise
 from wellread.texts import library_path, library_texts

@@ -19,11 +19,11 @@ from wellread.canon.references import of_answer
 from wellread.canon.resolving import places, works
 from wellread.corpus.labelled import Row, read_rows, stratified
 from wellread.errors import UsageError
-from wellread.extraction import Extraction
 from wellread.forms import arranged, load_form
 from wellread.generation.extraction import extract, question
 from wellread.generation.structured import spelled
 from wellread.recipe import Recipe
+from wellread.recipe.extraction import Extraction
 from wellread.resolving import open_canon
 from wellread.runs import Run
 from wellread.storage import write_rows

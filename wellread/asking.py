@@ -12,8 +12,8 @@ from typing import Any
 from wellread.errors import ModelError, UsageError
 from wellread.facts import Asked, sampled
 from wellread.models import open_model
-from wellread.questions import HONEST, Answering
 from wellread.recipe import Recipe, Stage
+from wellread.recipe.questions import HONEST, Answering
 from wellread.retrieval.reranking import open_cross_encoder
 from wellread.runs import Stage as StageFolder
 from wellread.showing import visible

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellread import options
-from wellread.ask_command import ask
-from wellread.compare_command import compare
-from wellread.errors import UsageError, WellreadError
-from wellread.export_command import export
-from wellread.index_command import index
-from wellread.options import (
+from wellread.commands import options
+from wellread.commands.ask import ask
+from wellread.commands.compare import compare
+from wellread.commands.export import export
+from wellread.commands.index import index
+from wellread.commands.options import (
     AsJson,
     KeyFile,
     Minutes,
@@ -38,12 +37,13 @@ from wellread.options import (
     key_of,
     recipes_of,
 )
-from wellread.references_command import extract, resolve
-from wellread.serve_command import serve
-from wellread.studio_command import studio
-from wellread.synthesise_command import synthesise
-from wellread.terminal import echo, listed, measurement_lines, note, print_json, prose, watching
-from wellread.write_command import write
+from wellread.commands.references import extract, resolve
+from wellread.commands.serve import serve
+from wellread.commands.studio import studio
+from wellread.commands.synthesise import synthesise
+from wellread.commands.terminal import echo, listed, measurement_lines, note, print_json, prose, watching
+from wellread.commands.write import write
+from wellread.errors import UsageError, WellreadError
 
 if TYPE_CHECKING:
     pass

@@ -11,8 +11,8 @@ from typing import Any
 
 from wellread import runs
 from wellread.errors import UsageError
-from wellread.questions import ANSWERED, REPLIED
 from wellread.recipe import Recipe, lineage, parse_recipe
+from wellread.recipe.questions import ANSWERED, REPLIED
 from wellread.registry import unknown
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.rows import finite

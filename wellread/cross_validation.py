@@ -39,8 +39,8 @@ from wellread.generation.structured import spelled
 from wellread.metrics import EXTRACTION, measure
 from wellread.metrics.intervals import difference
 from wellread.models import open_model
-from wellread.questions import EXTRACTED
 from wellread.recipe import Recipe, Stage
+from wellread.recipe.questions import EXTRACTED
 from wellread.runs import Run
 from wellread.storage import read_rows, write_rows
 from wellread.teaching import train_stage

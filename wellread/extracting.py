@@ -12,11 +12,11 @@ from typing import Any, Literal
 from wellread import runs
 from wellread.answering import structured
 from wellread.errors import UsageError
-from wellread.extraction import INSTRUCTION, Extraction
 from wellread.forms import load_form
 from wellread.generation.extraction import extract, question
 from wellread.models import open_model, read_name
 from wellread.recipe import parse_recipe
+from wellread.recipe.extraction import INSTRUCTION, Extraction
 from wellread.types import Message
 
 MAX_TOKENS = 256

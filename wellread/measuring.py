@@ -13,8 +13,8 @@ from wellread.facts import Asked, read_questions, run_questions
 from wellread.gathering import SILENT, Watch, add_style, evidence, opening_samples, wants_style, watched
 from wellread.metrics import STYLE
 from wellread.models import open_model, read_name
-from wellread.questions import ANSWERED, Answering
 from wellread.recipe import DIAL_END, CorpusSettings, MeasureSettings, parse_recipe
+from wellread.recipe.questions import ANSWERED, Answering
 from wellread.types import Corpus, Evidence, Measurement
 
 SAMPLED = ("longest_recited_words", "recited_coverage", *STYLE)

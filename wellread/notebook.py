@@ -11,12 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wellread.commands.terminal import progress_line
 from wellread.gathering import Watch
 from wellread.replying import Told
 from wellread.runs import Run, open_run
 from wellread.serving.studio_shown import answered, curve
 from wellread.storage import stream_rows
-from wellread.terminal import progress_line
 from wellread.training.log import Progress
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
 from wellread.facts import prepare_questions, run_questions, taught_paths
-from wellread.fighting import fight
+from wellread.fight.fighting import fight
 from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, writes_for_style
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
+from wellread.recipe.requirements import measured_by, read_requirement
 from wellread.reports.wording import count
-from wellread.requirements import measured_by, read_requirement
 from wellread.runs import BASE_STAGE, Run
 from wellread.storage import read_json, read_rows, write_json, write_rows, write_text
 from wellread.teaching import doses, tell_gap, train_stage

@@ -14,7 +14,7 @@ from wellread.afterwards import Pace, afterwards, pace_of
 from wellread.cross_validation import whole_corpus
 from wellread.errors import UsageError
 from wellread.facts import as_templates, taught_paths
-from wellread.fought import foreseen_lessons
+from wellread.fight.sides import foreseen_lessons
 from wellread.models import locate
 from wellread.plans import GIGABYTE, Plan, StagePlan
 from wellread.recipe import LowRank, Recipe, Scratch, Stage, lineage, settle

@@ -14,8 +14,8 @@ from wellread.canon.reading import Canon, Key, read_canon
 from wellread.canon.references import Reference, of_answer, parse
 from wellread.canon.resolving import Resolved, resolve
 from wellread.errors import CorpusError, RecipeError, UsageError, first_line
-from wellread.extraction import CanonSettings, Coordinates
 from wellread.recipe import parse_recipe, recipe_text
+from wellread.recipe.extraction import CanonSettings, Coordinates
 from wellread.texts import library_path
 
 

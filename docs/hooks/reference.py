@@ -221,7 +221,7 @@ def metrics_page() -> str:
 def groups() -> Iterable[tuple[str, list[str]]]:
     """Titles, and under each the metrics that belong together; every registered one is in one of them."""
     from wellread.metrics import EXTRACTION, METRICS, STYLE, YARDSTICKS
-    from wellread.questions import ANSWERED, FOUND, REPLIED
+    from wellread.recipe.questions import ANSWERED, FOUND, REPLIED
 
     kinds = {
         "Style": STYLE, "Answers about a glossary": ANSWERED, "References": EXTRACTION, "Answers to gold questions": REPLIED,

@@ -9,7 +9,7 @@ from wellread.canon.references import Reference, of_answer, parse
 from wellread.canon.resolving import places, resolve, works
 from wellread.canon.retrieving import CanonRetriever
 from wellread.errors import CorpusError, UsageError
-from wellread.extraction import CanonSettings, Coordinates
+from wellread.recipe.extraction import CanonSettings, Coordinates
 from wellread.types import Retriever
 
 POEM = """# A poem

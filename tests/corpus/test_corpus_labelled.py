@@ -10,7 +10,7 @@ import pytest
 
 from wellread.corpus.labelled import Row, read_rows, stratified
 from wellread.errors import CorpusError
-from wellread.extraction import Coordinates, Extraction
+from wellread.recipe.extraction import Coordinates, Extraction
 
 ASKED = Extraction(form={"type": "array"}, coordinates=Coordinates(start=("n",)), folds=2)
 

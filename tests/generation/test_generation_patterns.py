@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wellread.extraction import Patterns
 from wellread.generation.patterns import find
 from wellread.recipe import load_recipe
+from wellread.recipe.extraction import Patterns
 
 SONGS = Patterns(
     find=(r"song (?P<song>\w+),? lines? (?P<from>\w+)(?: to (?P<to>\w+))?", r"\b(?P<song>[ivx]+),? (?P<from>\d+)", r"song (?P<song>\w+)"),

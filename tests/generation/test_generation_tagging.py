@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from wellread.errors import ModelError
-from wellread.extraction import Coordinates, Patterns
 from wellread.generation import tagging
 from wellread.generation.tagging import Tagger, marked, read_marks
+from wellread.recipe.extraction import Coordinates, Patterns
 from wellread.testing import byte_tokenizer
 
 WHERE = Coordinates(start=("song", "from"), end=("song", "to"))

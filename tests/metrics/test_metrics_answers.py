@@ -15,7 +15,7 @@ from wellread.metrics.recall_cross_encoder import recall_cross_encoder
 from wellread.metrics.recall_embedding import recall_embedding
 from wellread.metrics.recall_exact import exact, recall_exact
 from wellread.metrics.recall_judge import GRADES, recall_judge
-from wellread.questions import ANSWERED
+from wellread.recipe.questions import ANSWERED
 from wellread.testing import UniformBytes, evidence
 from wellread.types import Measurement
 

@@ -17,7 +17,7 @@ from wellread.metrics.bits_per_byte import bits_per_byte
 from wellread.metrics.perplexity import perplexity
 from wellread.metrics.scores import beginning, measured
 from wellread.metrics.tallies import BLOCKS, piece_starts, resampled
-from wellread.questions import ANSWERED, FOUND, REPLIED
+from wellread.recipe.questions import ANSWERED, FOUND, REPLIED
 from wellread.testing import Memorised, UniformBytes, evidence, prose
 from wellread.types import Evidence, Scored
 

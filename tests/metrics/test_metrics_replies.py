@@ -10,7 +10,7 @@ from wellread.metrics import METRICS, measure
 from wellread.metrics.answer_match import contains, exact, f1, normalised
 from wellread.metrics.citations import holds
 from wellread.metrics.intervals import difference
-from wellread.questions import REPLIED
+from wellread.recipe.questions import REPLIED
 from wellread.types import Chunk, Corpus, Evidence, GoldPassage, GoldQuestion, Measurement, Reply
 
 OIL = GoldPassage("The great lamp burns fourteen litres of oil a night", "handbook.md", "Lamps")

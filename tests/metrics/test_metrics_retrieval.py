@@ -9,7 +9,7 @@ import pytest
 from wellread.metrics import measure
 from wellread.metrics.intervals import difference
 from wellread.metrics.retrieval import places_of, recall, reciprocal_rank
-from wellread.questions import FOUND
+from wellread.recipe.questions import FOUND
 from wellread.types import Chunk, Corpus, Evidence, GoldPassage, GoldQuestion
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from wellread.commands.options import recipes_of
 from wellread.errors import UsageError
-from wellread.options import recipes_of
 from wellread.recipe import load_recipe, shipped
 from wellread.serving import studio_runs
 from wellread.serving.studio_files import keep_upload

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wellread.errors import CorpusError
-from wellread.extraction import CanonSettings
 from wellread.numerals import number
+from wellread.recipe.extraction import CanonSettings
 
 Key = int | str
 

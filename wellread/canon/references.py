@@ -9,8 +9,8 @@ from typing import Any
 
 from wellread.canon.reading import Canon, Key
 from wellread.errors import UsageError
-from wellread.extraction import Coordinates
 from wellread.numerals import number
+from wellread.recipe.extraction import Coordinates
 
 _NUMBER = r"-?\d+|(?<![\w])[ivxlcdmIVXLCDM]+(?!\w)"
 _PLACE = rf"(?:{_NUMBER})(?:\s*[:.]\s*(?:{_NUMBER}))*"

@@ -12,7 +12,7 @@ from typing import Any
 
 from wellread.corpus.encoding import contents, decode
 from wellread.errors import CorpusError
-from wellread.extraction import Extraction
+from wellread.recipe.extraction import Extraction
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from wellread.extraction import Patterns
 from wellread.numerals import number
+from wellread.recipe.extraction import Patterns
 
 
 def find(text: str, patterns: Patterns) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wellread.errors import ModelError, first_line
-from wellread.extraction import Coordinates, Patterns
 from wellread.generation.patterns import filled, value_of
+from wellread.recipe.extraction import Coordinates, Patterns
 
 EPOCHS, BATCH, RATE = 12, 8, 2e-4
 _WORD = re.compile(r"\w+|[^\w\s]")

@@ -8,7 +8,7 @@ from functools import partial
 
 from wellread import registry
 from wellread.errors import MissingPackage, ModelError
-from wellread.questions import ANSWERED, FOUND, REPLIED
+from wellread.recipe.questions import ANSWERED, FOUND, REPLIED
 from wellread.types import REAL_CHAPTERS, Evidence, Measurement, Metric
 
 METRICS = {

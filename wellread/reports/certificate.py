@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wellread.recipe import lineage
+from wellread.recipe.requirements import Outcome, outcomes
 from wellread.reports import facts
 from wellread.reports.answers import SHOWN, answered
 from wellread.reports.bars import bars
@@ -31,7 +32,6 @@ from wellread.reports.split import split
 from wellread.reports.table import Line, compared, lines, yardsticks
 from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
 from wellread.reports.wording import percent
-from wellread.requirements import Outcome, outcomes
 from wellread.storage import write_text
 
 UNFINISHED = "Not finished yet"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellread.recipe import Recipe, parse_recipe, recipe_text
+from wellread.recipe.requirements import Outcome, outcomes
 from wellread.reports.rows import sign
 from wellread.reports.seal import seal
 from wellread.reports.table import Cell, judged
 from wellread.reports.wording import listed, metric_words, number, signed, span
-from wellread.requirements import Outcome, outcomes
 from wellread.storage import read_json, stream_rows
 from wellread.types import Measurement
 

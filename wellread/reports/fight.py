@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellread.recipe import Recipe, parse_recipe, recipe_text
+from wellread.recipe.requirements import Outcome, outcomes
 from wellread.reports.facts import machine, times, versions
 from wellread.reports.fair import JUDGED_BY, RETRIEVAL, Sides, fair_verdict
 from wellread.reports.rows import Rows
 from wellread.reports.seal import seal
 from wellread.reports.table import Cell, judged
 from wellread.reports.wording import duration, metric_words, number, signed, span
-from wellread.requirements import Outcome, outcomes
 from wellread.storage import read_json, stream_rows
 from wellread.types import Measurement
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wellread.conditions import read_condition
-from wellread.questions import ANSWERED, REPLIED
+from wellread.recipe.questions import ANSWERED, REPLIED
 from wellread.types import Measurement
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from wellread import weights
 from wellread.errors import RunError
 from wellread.recipe import Scratch, Stage
-from wellread.stages import LOSS
+from wellread.recipe.stages import LOSS
 from wellread.training import processes
 from wellread.training.batches import Batches, FixedWindows, Windows
 from wellread.training.budget import Course

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from wellread.errors import RunError
 from wellread.recipe import Stage
-from wellread.stages import LOSS
+from wellread.recipe.stages import LOSS
 from wellread.training.batches import Batches, FixedWindows, Slice
 from wellread.training.brakes import BUDGET, Brakes
 from wellread.training.budget import Course

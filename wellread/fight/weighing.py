@@ -1,0 +1,101 @@
+"""The replies of all sides in, their measurements out: with what preparing took, and how well the search does alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from wellread.asking import Keys, open_judge
+from wellread.fight.comparing_answers import NEARNESS, WHOLE, differences, measured
+from wellread.fight.sides import Fought, reads_passages
+from wellread.metrics import measure
+from wellread.recipe.questions import FOUND
+from wellread.reports.fair import RETRIEVAL
+from wellread.reports.fight import sides_of
+from wellread.retrieval.rag import FOUND as LOOKED_FOR
+from wellread.retrieval.refusing import LEAST, REFUSAL, fit_refusal, refused_unseen, signs, write_refusal
+from wellread.retrieval.reranking import open_cross_encoder
+from wellread.similarity import open_embedder
+from wellread.storage import read_json, read_rows, write_json
+from wellread.types import Corpus, Evidence, Measurement, Reply, Retriever
+
+GIBIBYTE = 2**30
+
+
+def refused_of(fought: Fought, store: Any) -> list[bool]:
+    """Of every question whether retrieval refuses it, by signs weighed without it; empty where nothing is refused, or too
+    few questions of either kind are there to learn it from."""
+    answered = [bool(each.answers or each.passages) for each in fought.gold]
+    if not fought.settings.threshold or min(sum(answered), len(answered) - sum(answered)) < LEAST:
+        return []
+    path = fought.run.path / "refusal.json"
+    if not path.is_file():
+        seen = [signs(each.question, store.retrieve(each.question, LOOKED_FOR), store) for each in fought.gold]
+        fitted = fit_refusal(
+            seen, answered, embedder=store.embedder_name, seed=fought.recipe.seed,
+            questions=[each.question for each in fought.gold],
+        )  # fmt: skip
+        write_refusal(fought.run.path / "store" / REFUSAL, fitted)
+        unseen = refused_unseen(seen, answered, seed=fought.recipe.seed)
+        write_json(path, {"refused": unseen, "rating": asdict(fitted.rating) if fitted.rating else None})
+    return [bool(each) for each in read_json(path)["refused"]]
+
+
+def measured_sides(fought: Fought, said: dict[str, list[Reply]], keys: Keys) -> list[Measurement]:
+    recipe, sides = fought.recipe, sides_of(fought.recipe)
+    answers = recipe.answers
+    names = [name for name in recipe.measure.metrics or WHOLE if name not in FOUND]
+    judge = open_judge(answers.judge, offline=fought.offline, keys=keys) if answers.judge else None
+    cross = open_cross_encoder(answers.cross_encoder, offline=fought.offline) if answers.cross_encoder else None
+    embedder = open_embedder(answers.embedder, offline=fought.offline) if NEARNESS in names else None
+    by_subject: dict[str, list[Measurement]] = {}
+    for subject, several in said.items():
+        by_subject[subject] = [
+            *measured(subject, several, names, embedder=embedder, cross_encoder=cross, judge=judge, seed=recipe.seed),
+            *_prepared(fought, subject),
+        ]  # fmt: skip
+    why = fought.run.path / "answers" / "base+text.txt"
+    if sides.whole and sides.whole not in said and why.is_file():
+        reason = why.read_text(encoding="utf-8")
+        by_subject[sides.whole] = [
+            Measurement("answer_f1", None, "F1", sides.whole, "held_out", better="higher", note=reason)
+        ]
+    rows = [row for several in by_subject.values() for row in several]
+    order = [*by_subject]
+    for place, one in enumerate(order):
+        for other in order[:place]:
+            rows += differences(by_subject[one], by_subject[other], seed=recipe.seed)
+    return rows
+
+
+def _prepared(fought: Fought, subject: str) -> list[Measurement]:
+    """What it took before the first question: indexing, writing, laying passages, training."""
+    this, recipe, sides = fought.run, fought.recipe, sides_of(fought.recipe)
+    steps = read_json(this.path / "preparation.json", optional=True) or {}
+    stage = next((numbered for numbered in enumerate(recipe.stages, 1) if numbered[1].name == subject), None)
+    wanted: tuple[str, ...] = ("index",) if subject == sides.retrieval else ()
+    if stage is not None:
+        wanted = ("index", "write", "lay") if reads_passages(stage[1]) else ("write",)
+    seconds = sum(steps[step]["seconds"] for step in wanted if step in steps)
+    most = [steps[step]["bytes"] for step in wanted if step in steps]
+    if stage is not None:
+        log = read_rows(this.stage(stage[0], subject).path / "log.jsonl")
+        seconds += float(log[-1].get("elapsed_seconds", 0.0)) if log else 0.0
+        most += [int(row["memory_bytes"]) for row in log if row.get("memory_bytes")]
+    told = Measurement("preparation_seconds", seconds, "seconds", subject, better="lower")
+    if not most:
+        return [told]
+    return [told, Measurement("preparation_memory", max(most) / GIBIBYTE, "GiB", subject, better="lower")]
+
+
+def search_alone(fought: Fought, store: Retriever) -> list[Measurement]:
+    """How well the search finds gold passages, and how well its signs tell what can be answered."""
+    asked = [each for each in fought.gold if each.passages]
+    gathered = Evidence(RETRIEVAL, Corpus((), {}), gold=asked, retriever=store, seed=fought.recipe.seed)
+    rows = measure(gathered, FOUND)
+    path = fought.run.path / "refusal.json"
+    rating = read_json(path)["rating"] if path.is_file() else None
+    if rating:
+        rows.append(Measurement("refusal_auc", rating["auc"], "AUC", RETRIEVAL, "held_out", rating["answerable"] + rating["unanswerable"],
+                                rating["auc_low"], rating["auc_high"], "higher", interval_over="questions"))  # fmt: skip
+    return rows
