@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wellread.errors import CorpusError, RecipeError, RunError, UsageError
+from wellread.errors import CorpusError, RecipeError, RunError, StorageError, UsageError
 from wellread.facts import (
     Asked,
     as_templates,
@@ -190,6 +190,14 @@ def test_terms_are_taught_where_training_names_them() -> None:
     several = [question(n, "?", "forward", term) for n, term in enumerate(("grume bell", "SLQ", "bell tower"))]
     assert taught_terms(several, text) == {"grume bell"}
     assert taught_terms(several, corpus()) is None
+
+
+def test_a_file_of_questions_that_cannot_be_read_is_not_to_be_deleted(tmp_path: Path) -> None:
+    torn = tmp_path / "torn.jsonl"
+    torn.write_text('{"id": 1\n{}\n', encoding="utf-8")
+    for path in (torn, tmp_path / "nowhere.jsonl"):
+        with pytest.raises(StorageError, match="Mend it, or name another file"):
+            read_questions(path)
 
 
 def test_a_run_keeps_its_questions_in_parts(tmp_path: Path) -> None:

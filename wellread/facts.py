@@ -124,7 +124,7 @@ def run_questions(this: Run, corpus: Corpus) -> Asked:
 def read_questions(path: Path) -> list[Question]:
     """The questions of a JSON-lines file. Raises CorpusError with the line of the first row that is none."""
     questions = []
-    for number, row in enumerate(stream_rows(path), 1):
+    for number, row in enumerate(stream_rows(path, mend="Mend it, or name another file."), 1):
         try:
             questions.append(question_of(row))
         except (TypeError, ValueError, KeyError) as error:

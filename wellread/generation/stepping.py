@@ -35,7 +35,7 @@ def alike(lengths: Sequence[int], *, rows: int, slack: float) -> Iterator[list[i
         yield batch
 
 
-def beginning(rows: Sequence[Sequence[int]]) -> int:
+def beginning(rows: Sequence[list[int]]) -> int:
     """How many tokens all rows begin with: as many as the least and the greatest of them share."""
     first, last = min(rows), max(rows)
     unlike = (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
@@ -90,7 +90,7 @@ class Stepper:
         if self._cache is not None:
             self._cache.batch_select_indices(torch.tensor(places, device=self._model.device))
 
-    def _read_common(self, rows: Sequence[Sequence[int]], length: int) -> None:
+    def _read_common(self, rows: Sequence[list[int]], length: int) -> None:
         """Read what all rows begin with for the first of them, and lay it before the others."""
         import torch
 
@@ -98,7 +98,7 @@ class Stepper:
         slides = getattr(self._model.config.get_text_config(), "sliding_window", None)
         if (len(rows) - 1) * common < SHARED or not takes_padding(self._model) or (slides and slides < length):
             return
-        ids = torch.tensor([list(rows[0][:common])], device=self._model.device)
+        ids = torch.tensor([rows[0][:common]], device=self._model.device)
         cache = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
         if any(getattr(cache, "is_linear", ())):  # a state beside the keys, which cannot be laid before others
             return

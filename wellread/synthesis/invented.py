@@ -13,6 +13,8 @@ from wellread.types import Term
 ONSETS = ("b", "br", "d", "dr", "f", "g", "gl", "h", "k", "l", "m", "n", "p", "pl", "r", "s", "st", "t", "tr", "v", "w", "z")  # fmt: skip
 VOWELS = ("a", "e", "i", "o", "u", "au", "ei", "oo")
 CODAS = ("", "", "b", "ck", "ld", "m", "n", "nd", "p", "r", "sk", "t", "x")
+INITIALS = (4, 4, 5)
+"""Letters of an acronym to ask about: nearly all of three stand for something somewhere (`DES`), and saying so is no invention."""
 TRIES = 200
 PARTICLES = SMALL | {"un", "une", "se", "s"}
 
@@ -34,8 +36,8 @@ def neighbours(
 
 
 def strangers(terms: Sequence[Term], count: int, *, known: Collection[str], text: str, seed: int) -> list[str]:
-    """Up to `count` different names, in the glossary's proportion of acronyms to words: the initials of words that
-    follow each other in `text`, and words made of syllables. Another source than `neighbours`, to ask about."""
+    """Up to `count` different names, in the glossary's proportion of acronyms to words: the initials of four or five
+    words that follow each other in `text`, and words made of syllables. Another source than `neighbours`, to ask about."""
     draw = random.Random(f"strangers {seed}")
     share = sum(short(term.name) for term in terms) / max(1, len(terms))
     return _different(_unheard_of(share, text, draw), count, known)
@@ -151,7 +153,7 @@ def _unheard_of(share: float, text: str, draw: random.Random) -> Iterator[str]:
     words = [word for word in re.findall(r"[^\W\d_]+", text) if word.casefold() not in PARTICLES]
     while True:
         if len(words) >= 5 and draw.random() < share:
-            size = draw.choice((3, 3, 4, 4, 5))
+            size = draw.choice(INITIALS)
             at = draw.randrange(len(words) - size + 1)
             yield "".join(word[0] for word in words[at : at + size]).upper()
         else:
