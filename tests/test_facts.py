@@ -192,6 +192,13 @@ def test_terms_are_taught_where_training_names_them() -> None:
     assert taught_terms(several, corpus()) is None
 
 
+def test_the_recipe_says_how_many_questions_may_be_looked_at(tmp_path: Path) -> None:
+    file = rows(tmp_path / "q.jsonl", *(each.as_json() for each in forward()))
+    recipe = parse_recipe(RECIPE.format(more=f"questions: ['{file.as_posix()}']\nanswers: {{validation: 0.75}}"))
+    asked = prepare_questions(Run(tmp_path / "run"), recipe, corpus(chat(1, "?", "!")))
+    assert len(asked.parts["validation"]) == 36
+
+
 def test_a_run_keeps_its_questions_in_parts(tmp_path: Path) -> None:
     file = rows(tmp_path / "q.jsonl", *({"id": each.id, "prompt": each.prompt, "expected": list(each.expected), "kind": each.kind,
                                          "term": each.term} for each in forward()))  # fmt: skip
@@ -265,6 +272,11 @@ def test_the_settings_of_synthesis_are_kept(tmp_path: Path) -> None:
     assert len(written("phrasings: 6, honesty: 0", "more")) == 18
     assert len(written("phrasings: 4, honesty: 0.5", "honest")) == 18
     assert written("phrasings: 4, honesty: 0, language: fr", "french") != plain
+    names = tmp_path / "names.json"
+    names.write_text('["grume clock", "pale copy"]', encoding="utf-8")
+    written(f"phrasings: 4, invented: '{names.as_posix()}'", "named")
+    invented = [each.term for each in read_questions(tmp_path / "named" / "questions.jsonl") if each.kind == "invented"]
+    assert invented == ["grume clock", "pale copy"]
     with pytest.raises(UsageError, match="endpoint"):
         written("writer: nobody", "nobody")
     with pytest.raises(UsageError, match="one file"):
@@ -285,12 +297,12 @@ def test_terms_that_failed_stop_a_run_and_are_tried_again(tmp_path: Path, monkey
 
     def synthesise(wanted: Any, *, key: str, say: Any) -> Any:
         calls.append(key)
-        return SimpleNamespace(failed=[SimpleNamespace(term="SLQ")])
+        return SimpleNamespace(failed=[SimpleNamespace(term="SLQ", reason="status 500.")] * 4)
 
     monkeypatch.setattr("wellread.synthesising.synthesise", synthesise)
     recipe = parse_recipe(RECIPE.format(more="synthesis: {writer: 'http://localhost:1/v1#m'}"))
     for _ in range(2):
-        with pytest.raises(RunError, match="SLQ"):
+        with pytest.raises(RunError, match=r"4 calls or terms failed \(SLQ; status 500\)"):
             taught_paths(recipe, [glossary(tmp_path, **LAKE)], tmp_path / "synthesis", key="secret")
     assert calls == ["secret", "secret"]
     planned = as_templates(recipe)

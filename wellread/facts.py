@@ -68,9 +68,10 @@ def taught_paths(
         wanted = Synthesis(source=str(paths[0]), out=folder, language=language, seed=recipe.seed, **asked)
         written = synthesise(wanted, key=key, say=say)
         if written.failed:
-            names = ", ".join(each.term for each in written.failed[:3])
+            terms = list(dict.fromkeys(each.term for each in written.failed))
             raise RunError(
-                f"{len(written.failed)} terms could not be written about ({names}): run again, or see {folder}."
+                f"{len(written.failed)} calls or terms failed ({', '.join(terms[:3])}{', …' if terms[3:] else ''}; "
+                f"{written.failed[0].reason.rstrip('.')}): run again, or see {folder}."
             )
         write_json(folder / DONE, {"examples": len(written.examples), "questions": len(written.questions)})
         say(f"{len(written.examples):,} conversations and {len(written.questions):,} questions were written")
