@@ -173,6 +173,18 @@ def test_a_sample_takes_every_kind_by_its_share() -> None:
     assert sampled(several, 500, seed=0) == several
 
 
+def test_a_kind_of_which_there_are_few_is_not_drowned() -> None:
+    rare = [question(9000 + n, f"What is X{n}?", "invented", f"X{n}") for n in range(28)]
+    single = [question(9100, "What is the BBC?", "outside", "BBC")]
+    several = [*forward(1000), *rare, *single]
+    few = sampled(several, 400, seed=0)
+    assert len(few) == 400
+    assert sum(each.kind == "invented" for each in few) == 28  # by their share it would be 3
+    assert single[0] in few
+    assert few == sampled(several, 400, seed=0)
+    assert sampled(several, 0, seed=0) == []
+
+
 def chat(number: int, asked: str, said: str) -> Document:
     messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]
     return Document(f"c{number}", f"{asked}\n{said}", metadata={"kind": "example", "messages": messages})
