@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,8 +177,11 @@ def test_a_sample_takes_every_kind_by_its_share() -> None:
 def test_a_kind_of_which_there_are_few_is_not_drowned() -> None:
     rare = [question(9000 + n, f"What is X{n}?", "invented", f"X{n}") for n in range(28)]
     single = [question(9100, "What is the BBC?", "outside", "BBC")]
-    several = [*forward(1000), *rare, *single]
+    backwards = [question(20000 + n, f"Which is T{n}?", "reverse", f"T{n}") for n in range(1000)]
+    several = [*forward(1000), *backwards, *rare, *single]
     few = sampled(several, 400, seed=0)
+    kinds = Counter(each.kind for each in few)
+    assert kinds["forward"] / kinds["reverse"] == pytest.approx(4, rel=0.05)
     assert len(few) == 400
     assert sum(each.kind == "invented" for each in few) == 28  # by their share it would be 3
     assert single[0] in few

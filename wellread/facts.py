@@ -246,11 +246,13 @@ def sampled(questions: Sequence[Question], most: int, seed: int) -> list[Questio
     spare: dict[str, list[int]] = defaultdict(list)
     for place in order:
         (taken if place in chosen else spare)[questions[place].kind].append(place)
-    least = most // (2 * len({each.kind for each in questions}))
+    sizes = Counter(each.kind for each in questions)
+    least = most // (2 * len(sizes))
     for kind, others in spare.items():
         taken[kind] += others[: max(0, least - len(taken[kind]))]
-    while sum(map(len, taken.values())) > most:
-        max(taken.values(), key=len).pop()
+    while sum(map(len, taken.values())) > most:  # the others give way alike, so that their shares stay
+        ample = [kind for kind, places in taken.items() if len(places) > least]
+        taken[max(ample, key=lambda kind: len(taken[kind]) / sizes[kind])].pop()
     asked = {place for places in taken.values() for place in places}
     return [each for place, each in enumerate(questions) if place in asked]
 
