@@ -246,7 +246,7 @@ def sampled(questions: Sequence[Question], most: int, seed: int) -> list[Questio
     spare: dict[str, list[int]] = defaultdict(list)
     for place in order:
         (taken if place in chosen else spare)[questions[place].kind].append(place)
-    sizes = Counter(each.kind for each in questions)
+    sizes: Counter[str] = Counter(each.kind for each in questions)
     least = most // (2 * len(sizes))
     for kind, others in spare.items():
         taken[kind] += others[: max(0, least - len(taken[kind]))]
