@@ -275,6 +275,17 @@ def test_recipes_that_cannot_work_are_refused(place: Path, settings: tuple[str, 
         recipe(place, *settings)
 
 
+def test_rows_too_long_to_be_shown_are_told_before_anybody_answers(place: Path, tmp_path: Path) -> None:
+    from wellread.errors import ModelError
+    from wellread.pipeline import run
+
+    long = [{**row, "text": f"{row['text']} {'and so on ' * 12}{number}"} for number, row in enumerate(rows())]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, long)) + "\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"with extract\.shots=4 texts shown before each .*: .* it sees 512 at once"):
+        run(recipe(place, "extract.shots=4"), [tmp_path / "rows.jsonl"], out=tmp_path / "run", offline=True)
+    assert not (tmp_path / "run" / "answers" / "base.jsonl").exists()
+
+
 def test_an_answer_with_other_keys_is_told_before_anything_is_kept(place: Path, tmp_path: Path) -> None:
     from wellread.errors import CorpusError
     from wellread.pipeline import run
