@@ -112,7 +112,8 @@ def ask_the_untaught(this: Run, recipe: Recipe, task: Task, *, offline: bool, wa
     if asked.patterns.find:
         by_pattern = [as_answer(find(row.text, asked.patterns), task) for row in task.rows]
         keep(this, PATTERN, task, task.rows, lambda rows: by_pattern, model)
-    if asked.shots and not kept_file(this, FEW_SHOT).is_file():  # the longest prompts first: what has no room is told at once
+    if asked.shots and not kept_file(this, FEW_SHOT).is_file():
+        # the longest prompts first: what has no room is told before anything is answered
         watch.say(f"{base} answers {len(task.rows)} texts, with {asked.shots} others shown")
         by_fold = [shots(task.outside(fold), asked, seed=recipe.seed) for fold in range(asked.folds + 1)]
         shown = {row.id: by_fold[fold] for row, fold in zip(task.rows, task.folds, strict=True)}
