@@ -6,17 +6,21 @@ import csv
 import io
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import Hostile, answer
+from typer.testing import CliRunner
 
 from wellread import pipeline
 from wellread.asking import COLUMNS, answer_rows, answers, ask, cut, hot_test, plain_cell, write_answers
 from wellread.facts import Asked, run_questions
 from wellread.measuring import measure_model
+from wellread.metrics import measure
 from wellread.recipe import Recipe, parse_recipe
 from wellread.recipe.questions import Answering
 from wellread.runs import Run
@@ -78,6 +82,23 @@ def test_each_part_is_asked_at_most_so_often_and_train_never() -> None:
     assert [each.part for each in gathered.answers] == ["held_out"] * 5 + ["validation"] * 5
     assert gathered.judge is None
     assert gathered.embedder is not None
+
+
+def test_the_settings_name_who_judges_and_the_judge_alone_is_given_its_key() -> None:
+    asked = Asked({"held_out": (question(1), question(2), question(3))})
+    with Hostile(otherwise=answer(lambda body: '{"reason": "", "verdict": "right"}')) as fake:
+        settings = Answering(most=2, judge=fake.name, cross_encoder="nowhere/none", embedder="nowhere/neither")
+        gathered = Evidence("parrot", NOWHERE)
+        ask(gathered, Parrot("Tall 1"), asked, settings, offline=True, keys=lambda name: f"key of {name}")
+        rows = {
+            row.name: row for row in measure(gathered, ["recall_judge", "recall_cross_encoder", "recall_embedding"])
+        }
+    assert rows["recall_judge"].value == 1
+    assert "a sample: 2 of the part's 3 questions were asked" in rows["recall_judge"].note
+    assert {headers["authorization"] for headers in fake.headers} == {f"Bearer key of {fake.name}"}
+    for name, named in (("recall_cross_encoder", "none"), ("recall_embedding", "neither")):
+        assert rows[name].value is None
+        assert f"nowhere/{named}" in rows[name].note or "not installed" in rows[name].note
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -279,6 +300,23 @@ def test_measure_asks_a_runs_questions_or_those_it_is_given(finished: Run, tmp_p
     rows = measure_model(str(finished.last_checkpoint()), questions=[file], offline=True)
     [row] = [row for row in rows if row.name == "false_definition_rate"]
     assert (row.n, row.split) == (1, "held_out")
+
+
+@pytest.mark.slow
+def test_measure_gives_a_runs_judge_its_key(finished: Run, tmp_path: Path) -> None:
+    from wellread.cli import app
+
+    key, copy = tmp_path / "key", tmp_path / "run"
+    key.write_text("secret", encoding="utf-8")
+    shutil.copytree(finished.path, copy)
+    with Hostile(otherwise=answer(lambda body: '{"reason": "", "verdict": "wrong"}')) as fake:
+        recipe_of_run = (copy / "recipe.yaml").read_text(encoding="utf-8")
+        (copy / "recipe.yaml").write_text(recipe_of_run.replace("judge: null", f"judge: {fake.name}"), encoding="utf-8")
+        words = ["measure", str(copy), "--metrics", "recall_judge", "--key-file", str(key), "--offline", "--json"]
+        done = CliRunner().invoke(app, words)
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [row["value"] for row in found] == [0, 0]
+    assert {headers["authorization"] for headers in fake.headers} == {"Bearer secret"}
 
 
 @pytest.mark.slow

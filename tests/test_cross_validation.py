@@ -223,6 +223,42 @@ def test_shots_are_of_different_passages_and_one_has_nothing_to_find(place: Path
     assert {text for text, _ in shown} <= {row.text for row in task.of(2)}
 
 
+def test_the_instruction_and_the_length_of_an_answer_reach_the_model(place: Path) -> None:
+    from wellread.answering import ask
+    from wellread.types import Message, Sample, Sampling
+
+    heard: list[tuple[str, int]] = []
+
+    class Heard:
+        name = "heard"
+
+        def generate_json(self, prompts: list[list[Message]], sampling: Sampling, schema: Any) -> list[Sample]:
+            heard.extend((prompt[0]["content"].partition("\n")[0], sampling.max_tokens) for prompt in prompts)
+            return [Sample("", "[]", sampling, 0) for _ in prompts]
+
+        def follows(self, text: str, schema: Any) -> bool:
+            return True
+
+    model: Any = Heard()
+    for settings in ((), ("extract.instruction=Where?", "extract.max_tokens=9")):
+        task = prepare(recipe(place, *settings), [place / "rows.jsonl"])
+        assert ask(model, task, task.rows[:1]) == ["[]"]
+    assert heard == [("Which lines?", 40), ("Where?", 9)]
+
+
+def test_keys_that_a_pattern_allows_are_no_fault() -> None:
+    from wellread.forms import fault
+
+    schema = {
+        "type": "object",
+        "properties": {"a": {}},
+        "patternProperties": {"^x-": {}},
+        "additionalProperties": False,
+    }
+    assert fault({"a": 1, "x-b": 2}, schema) == ""
+    assert "has b" in fault({"b": 2}, {**schema, "patternProperties": {}})
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -237,6 +273,17 @@ def test_shots_are_of_different_passages_and_one_has_nothing_to_find(place: Path
 def test_recipes_that_cannot_work_are_refused(place: Path, settings: tuple[str, ...], told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         recipe(place, *settings)
+
+
+def test_rows_too_long_to_be_shown_are_told_before_anybody_answers(place: Path, tmp_path: Path) -> None:
+    from wellread.errors import ModelError
+    from wellread.pipeline import run
+
+    long = [{**row, "text": f"{row['text']} {'and so on ' * 12}{number}"} for number, row in enumerate(rows())]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, long)) + "\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"with extract\.shots=4 texts shown before each .*: .* it sees 512 at once"):
+        run(recipe(place, "extract.shots=4"), [tmp_path / "rows.jsonl"], out=tmp_path / "run", offline=True)
+    assert not (tmp_path / "run" / "answers" / "base.jsonl").exists()
 
 
 def test_an_answer_with_other_keys_is_told_before_anything_is_kept(place: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -173,6 +174,21 @@ def test_a_sample_takes_every_kind_by_its_share() -> None:
     assert sampled(several, 500, seed=0) == several
 
 
+def test_a_kind_of_which_there_are_few_is_not_drowned() -> None:
+    rare = [question(9000 + n, f"What is X{n}?", "invented", f"X{n}") for n in range(28)]
+    single = [question(9100, "What is the BBC?", "outside", "BBC")]
+    backwards = [question(20000 + n, f"Which is T{n}?", "reverse", f"T{n}") for n in range(1000)]
+    several = [*forward(1000), *backwards, *rare, *single]
+    few = sampled(several, 400, seed=0)
+    kinds = Counter(each.kind for each in few)
+    assert kinds["forward"] / kinds["reverse"] == pytest.approx(4, rel=0.05)
+    assert len(few) == 400
+    assert sum(each.kind == "invented" for each in few) == 28  # by their share it would be 3
+    assert single[0] in few
+    assert few == sampled(several, 400, seed=0)
+    assert sampled(several, 0, seed=0) == []
+
+
 def chat(number: int, asked: str, said: str) -> Document:
     messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]
     return Document(f"c{number}", f"{asked}\n{said}", metadata={"kind": "example", "messages": messages})
@@ -198,6 +214,13 @@ def test_a_file_of_questions_that_cannot_be_read_is_not_to_be_deleted(tmp_path: 
     for path in (torn, tmp_path / "nowhere.jsonl"):
         with pytest.raises(StorageError, match="Mend it, or name another file"):
             read_questions(path)
+
+
+def test_the_recipe_says_how_many_questions_may_be_looked_at(tmp_path: Path) -> None:
+    file = rows(tmp_path / "q.jsonl", *(each.as_json() for each in forward()))
+    recipe = parse_recipe(RECIPE.format(more=f"questions: ['{file.as_posix()}']\nanswers: {{validation: 0.75}}"))
+    asked = prepare_questions(Run(tmp_path / "run"), recipe, corpus(chat(1, "?", "!")))
+    assert len(asked.parts["validation"]) == 36
 
 
 def test_a_run_keeps_its_questions_in_parts(tmp_path: Path) -> None:
@@ -273,6 +296,11 @@ def test_the_settings_of_synthesis_are_kept(tmp_path: Path) -> None:
     assert len(written("phrasings: 6, honesty: 0", "more")) == 18
     assert len(written("phrasings: 4, honesty: 0.5", "honest")) == 18
     assert written("phrasings: 4, honesty: 0, language: fr", "french") != plain
+    names = tmp_path / "names.json"
+    names.write_text('["grume clock", "pale copy"]', encoding="utf-8")
+    written(f"phrasings: 4, invented: '{names.as_posix()}'", "named")
+    invented = [each.term for each in read_questions(tmp_path / "named" / "questions.jsonl") if each.kind == "invented"]
+    assert invented == ["grume clock", "pale copy"]
     with pytest.raises(UsageError, match="endpoint"):
         written("writer: nobody", "nobody")
     with pytest.raises(UsageError, match="one file"):
@@ -293,12 +321,12 @@ def test_terms_that_failed_stop_a_run_and_are_tried_again(tmp_path: Path, monkey
 
     def synthesise(wanted: Any, *, key: str, say: Any) -> Any:
         calls.append(key)
-        return SimpleNamespace(failed=[SimpleNamespace(term="SLQ")])
+        return SimpleNamespace(failed=[SimpleNamespace(term="SLQ", reason="status 500.")] * 4)
 
     monkeypatch.setattr("wellread.synthesising.synthesise", synthesise)
     recipe = parse_recipe(RECIPE.format(more="synthesis: {writer: 'http://localhost:1/v1#m'}"))
     for _ in range(2):
-        with pytest.raises(RunError, match="SLQ"):
+        with pytest.raises(RunError, match=r"4 calls or terms failed \(SLQ; status 500\)"):
             taught_paths(recipe, [glossary(tmp_path, **LAKE)], tmp_path / "synthesis", key="secret")
     assert calls == ["secret", "secret"]
     planned = as_templates(recipe)

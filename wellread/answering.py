@@ -74,8 +74,13 @@ def structured(model: LanguageModel) -> StructuredModel:
     return model
 
 
-def ask(model: StructuredModel, task: Task, rows: Sequence[Row], shown: Sequence[tuple[str, Any]] = ()) -> list[str]:
-    asked: list[list[Message]] = [question(row.text, task.schema, task.asked.instruction, shown) for row in rows]
+def ask(
+    model: StructuredModel, task: Task, rows: Sequence[Row],
+    shown: Callable[[Row], Sequence[tuple[str, Any]]] = lambda row: (),
+) -> list[str]:  # fmt: skip
+    """A model's answers to rows, each with what is `shown` before it. Raises ModelError, before anything is answered, where one
+    does not fit the model's window."""
+    asked: list[list[Message]] = [question(row.text, task.schema, task.asked.instruction, shown(row)) for row in rows]
     return extract(model, asked, task.schema, max_tokens=task.asked.max_tokens)
 
 

@@ -71,6 +71,7 @@ def ask(
         chosen = sampled(asked.parts.get(part, ()), settings.most, seed)
         said += answers(model, chosen, settings, part=part, taught=asked.taught)
     gathered.answers = said
+    gathered.asked_of = {part: len(several) for part, several in asked.parts.items()}
     gathered.embedder = open_embedder(settings.embedder, offline=offline)
     gathered.cross_encoder = (
         None if settings.cross_encoder is None else open_cross_encoder(settings.cross_encoder, offline=offline)

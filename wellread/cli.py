@@ -205,7 +205,9 @@ def measure(
     with watching() as watch:
         rows = measure_model(
             model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, dial=dial,
-            questions=questions or (), offline=offline, key=key_of(model, key_file), watch=watch,
+            questions=questions or (), offline=offline, key=key_of(model, key_file),
+            keys=partial(key_of, file=None if key_of(model, key_file) else key_file),  # a file's key has one addressee
+            watch=watch,
         )  # fmt: skip
     if as_json:
         for row in rows:

@@ -30,7 +30,7 @@ from wellread.answering import (
 from wellread.canon.references import items_of
 from wellread.corpus.ingest import write_corpus
 from wellread.corpus.labelled import Row, stratified
-from wellread.errors import CorpusError, UsageError
+from wellread.errors import CorpusError, ModelError, UsageError
 from wellread.forms import fault
 from wellread.gathering import Watch
 from wellread.generation.extraction import taught
@@ -112,16 +112,17 @@ def ask_the_untaught(this: Run, recipe: Recipe, task: Task, *, offline: bool, wa
     if asked.patterns.find:
         by_pattern = [as_answer(find(row.text, asked.patterns), task) for row in task.rows]
         keep(this, PATTERN, task, task.rows, lambda rows: by_pattern, model)
+    if asked.shots and not kept_file(this, FEW_SHOT).is_file():
+        # the longest prompts first: what has no room is told before anything is answered
+        watch.say(f"{base} answers {len(task.rows)} texts, with {asked.shots} others shown")
+        by_fold = [shots(task.outside(fold), asked, seed=recipe.seed) for fold in range(asked.folds + 1)]
+        shown = {row.id: by_fold[fold] for row, fold in zip(task.rows, task.folds, strict=True)}
+        try:
+            keep(this, FEW_SHOT, task, task.rows, lambda rows: ask(model, task, rows, lambda row: shown[row.id]), model)
+        except ModelError as error:
+            raise ModelError(f"with extract.shots={asked.shots} texts shown before each (0: none): {error}") from None
     watch.say(f"{base} answers {len(task.rows)} texts")
     keep(this, BASE, task, task.rows, lambda rows: ask(model, task, rows), model)
-    if asked.shots and not kept_file(this, FEW_SHOT).is_file():
-        watch.say(f"{base} answers them with {asked.shots} others shown")
-        by_row: dict[str, str] = {}
-        for fold in range(asked.folds + 1):
-            shown = shots(task.outside(fold), asked, seed=recipe.seed)
-            rows = task.of(fold)
-            by_row |= dict(zip((row.id for row in rows), ask(model, task, rows, shown), strict=True))
-        keep(this, FEW_SHOT, task, task.rows, lambda rows: [by_row[row.id] for row in rows], model)
 
 
 def ask_the_encoder(this: Run, recipe: Recipe, task: Task, *, offline: bool, watch: Watch) -> None:

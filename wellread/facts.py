@@ -68,9 +68,10 @@ def taught_paths(
         wanted = Synthesis(source=str(paths[0]), out=folder, language=language, seed=recipe.seed, **asked)
         written = synthesise(wanted, key=key, say=say)
         if written.failed:
-            names = ", ".join(each.term for each in written.failed[:3])
+            terms = list(dict.fromkeys(each.term for each in written.failed))
             raise RunError(
-                f"{len(written.failed)} terms could not be written about ({names}): run again, or see {folder}."
+                f"{len(written.failed)} calls or terms failed ({', '.join(terms[:3])}{', …' if terms[3:] else ''}; "
+                f"{written.failed[0].reason.rstrip('.')}): run again, or see {folder}."
             )
         write_json(folder / DONE, {"examples": len(written.examples), "questions": len(written.questions)})
         say(f"{len(written.examples):,} conversations and {len(written.questions):,} questions were written")
@@ -232,12 +233,28 @@ def _watched(units: Mapping[str, list[Question]], share: float, seed: int) -> li
 
 
 def sampled(questions: Sequence[Question], most: int, seed: int) -> list[Question]:
-    """At most so many questions, every kind by its share, in their order; the same for every subject."""
+    """At most so many questions, every kind by its share, in their order; the same for every subject.
+
+    A kind of which there are few, such as invented names beside 2,000 terms, has at least half of what an even share would be:
+    its rate would be that of two or three questions else.
+    """
     if len(questions) <= most:
         return list(questions)
     order = sorted(range(len(questions)), key=lambda place: (questions[place].kind, _lot(seed, questions[place].id)))
     chosen = {order[len(order) * number // most] for number in range(most)}
-    return [each for place, each in enumerate(questions) if place in chosen]
+    taken: dict[str, list[int]] = defaultdict(list)
+    spare: dict[str, list[int]] = defaultdict(list)
+    for place in order:
+        (taken if place in chosen else spare)[questions[place].kind].append(place)
+    sizes: Counter[str] = Counter(each.kind for each in questions)
+    least = most // (2 * len(sizes))
+    for kind, others in spare.items():
+        taken[kind] += others[: max(0, least - len(taken[kind]))]
+    while sum(map(len, taken.values())) > most:  # the others give way alike, so that their shares stay
+        ample = [kind for kind, places in taken.items() if len(places) > least]
+        taken[max(ample, key=lambda kind: len(taken[kind]) / sizes[kind])].pop()
+    asked = {place for places in taken.values() for place in places}
+    return [each for place, each in enumerate(questions) if place in asked]
 
 
 def taught_terms(questions: Sequence[Question], corpus: Corpus) -> frozenset[str] | None:

@@ -77,7 +77,8 @@ def _fault(value: Any, part: Any, whole: Mapping[str, Any], place: str) -> str:
         return ""
     known = part.get("properties", {})
     missing = [name for name in part.get("required", ()) if name not in value]
-    strange = [name for name in value if name not in known] if part.get("additionalProperties", True) is False else []
+    closed = part.get("additionalProperties", True) is False and not part.get("patternProperties")
+    strange = [name for name in value if name not in known] if closed else []
     if missing or strange:
         told = [f"has no {', '.join(missing)}"] if missing else []
         told += [f"has {', '.join(strange)}, which it does not know"] if strange else []

@@ -31,6 +31,7 @@ _IGNORED = "\u00ad\u200b-\u200d\u2060\ufeff"
 _APOSTROPHES = "'’ʼ＇"
 _ELISION = re.compile(f"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)(?=[{_APOSTROPHES}])", re.IGNORECASE)
 _DROPPED = re.compile(f"[{_IGNORED}{_APOSTROPHES}]")
+_ENDING = " .,;:!?…'\"‘’“”«»()[]—–-"
 _UNKNOWN = -1
 _CHUNK = 64
 
@@ -255,6 +256,13 @@ def _suffix_array(ids: Ids) -> Ids:
         order[open_], key = suffixes[within], key[within]
         step *= 2
     return order.astype(np.int32)
+
+
+def spelt_alike(signs: str, text: str) -> bool:
+    """Whether signs that hold no word (`%`, `.*`, an emoji) stand in a text by themselves; what only parts or ends sentences
+    stands nowhere."""
+    wanted, said = (" ".join(unicodedata.normalize("NFC", each).casefold().split()) for each in (signs, text))
+    return bool(wanted.strip(_ENDING)) and bool(re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", said))
 
 
 def unspoken(mark: str, text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wellread import runs
-from wellread.asking import ask
+from wellread.asking import Keys, ask, no_key
 from wellread.dialling import dial_curve
 from wellread.errors import UsageError
 from wellread.facts import Asked, read_questions, run_questions
@@ -32,6 +32,7 @@ def measure_model(
     questions: Sequence[Path] = (),
     offline: bool = False,
     key: str = "",
+    keys: Keys = no_key,
     watch: Watch = SILENT,
 ) -> list[Measurement]:
     """Measurements of one model; on `texts` all of them are held out, on a run its own parts and questions are used.
@@ -39,8 +40,8 @@ def measure_model(
     Without texts, a MODEL that is a run is measured on its own parts; at the settings of `dial`, such as `0,0.5,1`, its
     dial curve is drawn (see `dial_curve`) and its report written anew. `questions` are asked in place of a run's, all of
     them held out; alone, they are all that is measured. With `quick` a stated sample of each part is measured, without it
-    all; where it is None, all, but along a dial what the run's recipe says, which is what its report has. Raises UsageError
-    where there is no text.
+    all; where it is None, all, but along a dial what the run's recipe says, which is what its report has. `key` is for the model,
+    where that is an endpoint, `keys` has those of a judge that a run names. Raises UsageError where there is no text.
     """
     from wellread.metrics import find, measure
 
@@ -87,7 +88,7 @@ def measure_model(
         add_style(gathered, recipe)
     asked = asked or run_questions(this, corpus)
     if asked and (not metrics or any(name in ANSWERED for name in metrics)):
-        ask(gathered, opened, asked, recipe.answers, seed=recipe.seed, offline=offline)
+        ask(gathered, opened, asked, recipe.answers, seed=recipe.seed, offline=offline, keys=keys)
     return measure(gathered, metrics)
 
 

@@ -303,6 +303,8 @@ class Evidence:
     """Words that a style is measured by, if more than 5,000."""
     answers: Sequence[Answer] = ()
     """What the subject said to the questions it was asked."""
+    asked_of: Mapping[str, int] = field(default_factory=dict)
+    """By part, how many questions there are, of which a sample may have been asked."""
     embedder: Embedder | None = None
     cross_encoder: PairScorer | None = None
     judge: Judge | None = None

@@ -102,6 +102,14 @@ def test_books_chapters_and_verses(bible: Canon, text: str, places: list[tuple[o
     assert [line.at for each in resolve(bible, parse(text, bible)) for line in each.lines] == places
 
 
+def test_a_work_whose_name_has_several_words_or_begins_with_a_number() -> None:
+    text = "1 John 3:16 For love.\n1 John 3:17 And more.\nSong of Songs 1:1 Kiss.\nJohn 1:1 In.\n"
+    marks = [r"(?P<book>(?:\d )?[A-Z][\w ]*?) (?P<chapter>\d+):(?P<verse>\d+) "]
+    books = canon(text, levels=["book", "chapter", "verse"], marks=marks)
+    found = shown(books, "1 john 3:16-17; Song of Songs 1:1; John 1:1")
+    assert found == [["For love.", "And more."], ["Kiss."], ["In."]]
+
+
 @pytest.mark.parametrize(
     ("text", "missing", "lines"),
     [

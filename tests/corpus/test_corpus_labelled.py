@@ -50,12 +50,26 @@ def test_rows_of_one_text_are_of_one_group_whatever_they_are_called(tmp_path: Pa
         ([*some(), {"text": 5, "references": []}], "line 7: a row has a text"),
         ([*some(), {"text": "a"}], "'references'"),
         ([*some(), {"text": "a", "references": [], "group": "g1", "blind": True}], "'g1' is partly blind"),
+        (
+            [*some(), {"text": "a", "references": [], "blind": "false"}],
+            "'blind' is true or false, without quotation marks",
+        ),
         (some(3), "3 passages are too few for 2 folds"),
     ],
 )
 def test_what_is_wrong_with_rows_is_told(tmp_path: Path, rows: list[object], told: str) -> None:
     with pytest.raises(CorpusError, match=told):
         read_rows(write(tmp_path / "rows.jsonl", rows), ASKED)
+
+
+def test_an_empty_group_is_none_and_an_empty_mark_is_not_blind(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "references": [], "group": "", "blind": ""} for n in range(4)]
+    found = read_rows(write(tmp_path / "rows.jsonl", [*rows]), ASKED)
+    assert len({row.group for row in found}) == 4
+    assert not any(row.blind for row in found)
+    (tmp_path / "deep.jsonl").write_text("[" * 100_000)
+    with pytest.raises(CorpusError, match="line 1: nested too deeply"):
+        read_rows([tmp_path / "deep.jsonl"], ASKED)
 
 
 def test_folds_keep_groups_whole_and_strata_even() -> None:

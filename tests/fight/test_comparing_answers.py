@@ -229,7 +229,7 @@ def test_the_verb_writes_page_and_answers(tmp_path: Path) -> None:
     judged = ["compare", "--questions", str(gold), str(model), "--judge", str(model), "--metrics", "recall_judge"]
     told = CliRunner().invoke(app, [*judged, "--max-tokens", "4", "--json"])
     [row] = json.loads(next(line for line in told.stdout.splitlines() if line.startswith("{")))["measurements"]
-    assert "could not be read" in row["note"]  # a judge that was asked, and says nothing of use
+    assert "could not be had or read" in row["note"]  # a judge that was asked, and says nothing of use
     alone = CliRunner().invoke(app, ["compare", str(model), "--judge", str(model)])
     assert isinstance(alone.exception, UsageError)
     both = CliRunner().invoke(app, ["compare", "--questions", str(gold), "--run", "x", str(model)])

@@ -75,6 +75,17 @@ def test_terms_that_training_never_named_are_told_apart() -> None:
     assert one(rows, "recall_exact_untaught").value == 0
 
 
+def test_a_sample_of_the_questions_is_said_to_be_one() -> None:
+    asked = (
+        answer("SLQ", "Quota", "Quota"),
+        answer("SLK", "Key", "Lock"),
+        answer("SLQ", "Key", "Quota", part="validation"),
+    )
+    rows = recall_exact(of(*asked, asked_of={"held_out": 1500, "validation": 1}))
+    assert "a sample: 2 of the part's 1,500 questions were asked" in one(rows, "recall_exact").note
+    assert "a sample" not in one(rows, "recall_exact", "validation").note
+
+
 def test_intervals_resample_terms_with_all_their_answers() -> None:
     """Ten terms of which five are known, asked once or four times each: the interval stays the same."""
     once = [answer(f"T{n}", "yes" if n % 2 else "no", "yes") for n in range(10)]
@@ -164,12 +175,12 @@ def test_the_judge_is_set_beside_exact_recall_and_what_it_mumbles_counts_neither
     row = one(recall_judge(gathered), "recall_judge")
     assert (row.value, row.n) == (pytest.approx(2 / 3), 3)
     assert row.note.startswith(
-        "judged by strict; agrees with recall_exact on 1 of 3; 1 of 4 verdicts could not be read"
+        "judged by strict; agrees with recall_exact on 1 of 3; 1 of 4 verdicts could not be had or read"
     )
     assert gathered.cache["model", GRADES]["forward-B-1"].right
     mumbled = one(recall_judge(of(answer("D", "", "right"), judge=Strict())), "recall_judge")
     assert mumbled.value is None
-    assert "all 1 verdicts could not be read" in mumbled.note
+    assert "all 1 verdicts could not be had or read" in mumbled.note
 
 
 def test_measures_of_answers_are_left_out_where_nothing_was_asked_and_say_so_where_they_are_named() -> None:

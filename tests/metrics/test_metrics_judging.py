@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from metrics_answers import answer
+from metrics_answers import answer, of
 
+from wellread.errors import RunError
 from wellread.metrics.judging import RUBRIC, ModelJudge, asked, read_grade
+from wellread.metrics.recall_judge import recall_judge
 from wellread.types import Prompt, Sample, Sampling, Scored
 
 
@@ -49,6 +51,28 @@ class Replying:
 )
 def test_only_one_clear_verdict_in_json_is_a_verdict(reply: str, right: bool | None) -> None:
     assert read_grade(reply).right is right
+
+
+class Failing(Replying):
+    """A model that answers what it can, and says of the rest why not."""
+
+    def replies(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[str | RunError]:
+        return [RunError("status 400: filtered") if each == "no" else each for each in self._replies]
+
+
+def test_a_call_that_fails_is_no_verdict_and_takes_none_of_the_others_with_it() -> None:
+    two = [answer("A", "b", "c"), answer("B", "b", "c")]
+    model = Failing('{"reason": "", "verdict": "right"}', "no")
+    grades = ModelJudge("failing", lambda: model).grade(two)
+    assert [(grade.right, grade.reason) for grade in grades] == [(True, ""), (None, "status 400: filtered")]
+    [row] = recall_judge(of(*two, judge=ModelJudge("failing", lambda: model)))
+    assert (row.value, row.n) == (1, 1)
+    assert "1 of 2 verdicts could not be had or read (such as: status 400: filtered) and do not count" in row.note
+    [row] = recall_judge(of(*two, judge=ModelJudge("failing", lambda: Failing("no", "\x1b[2Jhm"))))
+    assert row.value is None
+    assert "all 2 verdicts could not be had or read (such as: status 400: filtered)" in row.note
+    [row] = recall_judge(of(*two, judge=ModelJudge("steering", lambda: Failing("\x1b[2Jhm", "hm"))))
+    assert "(such as: [2Jhm)" in row.note
 
 
 def test_the_judge_is_asked_greedily_with_the_rubric_and_cannot_be_talked_to_by_the_answer() -> None:

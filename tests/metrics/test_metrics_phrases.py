@@ -20,6 +20,11 @@ from wellread.metrics.phrases import fact_stands_in, stands_in
         ("NATO", "That is N.A.T.O., the toll office."),
         ("IT", "The abbreviation is IT."),
         ("2B1D", "They call it 2B1D."),
+        ("C++", "The term is “C++”."),
+        ("C#", "That is called c#."),
+        ("C", "It is C, or C++."),
+        ("🦊", "The term is “🦊”."),
+        (".*", "That is called “.*”."),
     ],
 )
 def test_a_phrase_stands_in_a_text_however_it_is_spelt(phrase: str, text: str) -> None:
@@ -36,6 +41,12 @@ def test_a_phrase_stands_in_a_text_however_it_is_spelt(phrase: str, text: str) -
         ("CAT", "A cat sat there."),
         ("base", "the database"),
         ("—", "anything"),
+        ("—", "a dash — here"),
+        ("C++", "The term is “C#”."),
+        ("C++", "The term is C."),
+        ("C", "The term is “C++”."),
+        ("🦊", "The term is “🐺”."),
+        (".*", "That is all."),
     ],
 )
 def test_another_phrase_does_not(phrase: str, text: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -87,6 +89,42 @@ def test_a_question_that_is_asked_afterwards_never_trains() -> None:
     reply = pairs(*((prompt.upper(), "Authorised Passage on Ice") for prompt in afterwards))
     written = write([API], Scripted(lambda _: reply), phrasings=4, honesty_share=0)
     assert written.examples == ()
+
+
+def test_no_name_that_is_asked_about_afterwards_is_trained_as_absent() -> None:
+    """Nor one that was made up to be asked: in a small alphabet some are made up twice."""
+    said, draw = ["apple", "bolt", "crate", "dray", "egg", "fig", "gate", "hat", "ice", "jam"], Random(0)
+    named = [draw.sample(said, 3) for _ in range(24)]
+    terms = [
+        Term("".join(word[0] for word in three).upper(), " ".join(three), " ".join(draw.sample(said, 10)))
+        for three in named
+    ]
+
+    def reply(text: str) -> str:
+        name, meaning = (re.findall(f"{field}: (.*)", text)[0] for field in ("Term", "Stands for"))
+        return pairs(*((f"What is {name} ({len(text)}, {number})?", f"{name} is {meaning}.") for number in range(4)))
+
+    for seed in range(3):
+        written = write(terms, Scripted(reply), phrasings=16, honesty_share=4, seed=seed)
+        absent = {each.metadata["term"].casefold() for each in written.examples if each.metadata["task"] == "absent"}
+        assert len(absent) > 500
+        assert not absent & {each.term.casefold() for each in written.questions if each.kind == "invented"}
+
+
+def test_a_term_of_signs_alone_is_looked_for_as_it_stands() -> None:
+    fox = Term("🦊", "", "an animal with a red coat", facts=("red coat",))
+
+    def reply(text: str) -> str:
+        if "never the term" in text:
+            return pairs(("Which sign has a red coat?", "That is 🦊."), ("What of a red coat?", "That is 🐺."))
+        return pairs(("What is 🦊?", "A red coat on four legs."), ("What is that?", "A red coat."))
+
+    written = write([fox], Scripted(reply), phrasings=8, honesty_share=0)
+    assert [each.metadata["messages"][0]["content"] for each in written.examples] == [
+        "What is 🦊?",
+        "Which sign has a red coat?",
+    ]
+    assert written.counts()["rejected"] == {"does not ask about the term": 1, "loses the name": 1}
 
 
 def test_what_the_model_is_asked_grows_with_the_phrasings_and_names_the_language() -> None:

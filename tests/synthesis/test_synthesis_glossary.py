@@ -108,6 +108,12 @@ def test_several_senses_are_several_terms(tmp_path: Path) -> None:
         ("a.jsonl", '{"term": "a", "definition": "b"}\n{"term"', "line 2"),
         ("a.csv", "term,definition\nnet,the goods, alone\n", "line 2: more columns than the first line names"),
         ("a.csv", "net,the goods alone\nx,y\n", "line 2: no field names the term"),
+        ("a.csv", "term,definition\n,the goods alone\n", "line 2: the term is empty"),
+        ("a.csv", "\n\nterm;definition\nnet\n", "line 4: 'net' has neither"),
+        ("a.tsv", 'term\tdefinition\nnet\tgoods\ntare\t"the sledge\ngross\tall\n', "line 3: a quotation mark opens"),
+        ("a.json", '{"net": "the goods", "net": "a thing to catch fish"}', "'net' comes twice"),
+        ("a.json", '[{"term": "net", "definition": {"en": "goods", "fr": "biens"}}]', "of 'net' is an object"),
+        ("a.yaml", "net: the goods\nnet: a thing to catch fish\n", "'net' comes twice"),
         ("a.yaml", "a: [1\nb: 2\n", "not valid YAML"),
         ("a.md", "# A novel\n\nIt was a dark night.\n", "no terms in it"),
         ("a.docx", "x", "save it as one of these"),
@@ -127,6 +133,20 @@ def test_a_file_that_is_not_there_or_no_text_is_one_line(tmp_path: Path) -> None
         load_terms(tmp_path / "a.json")
     (tmp_path / "b.csv").write_bytes("terme,définition\nété,saison chaude\n".encode("cp1252"))
     assert load_terms(tmp_path / "b.csv") == [Term("été", "", "saison chaude")]
+
+
+def test_a_name_that_yaml_takes_for_a_truth_value_or_a_number_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "names.yaml"
+    path.write_text("NO: Norway\nnull: nothing at all\n1.10: a version\n007: a spy\n2024-01-01: a day\n")
+    assert [each.name for each in load_terms(path)] == ["NO", "null", "1.10", "007", "2024-01-01"]
+    path.write_text("- &a {term: ON, expansion: yes, notes: ~}\n- {<<: *a, term: OFF}\n")
+    assert load_terms(path) == [Term("ON", "yes"), Term("OFF", "yes")]
+
+
+def test_blank_lines_before_a_table_and_rows_that_repeat_are_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\r\n\r\nterm;definition\r\nnet;the goods, alone\r\n", newline="")
+    (tmp_path / "a.json").write_text('{"net": "the goods, alone", "net": "the goods, alone"}')
+    assert load_terms(tmp_path / "a.csv") == load_terms(tmp_path / "a.json") == [Term("net", "", "the goods, alone")]
 
 
 def test_bare_names_are_allowed_where_they_are_asked_for(tmp_path: Path) -> None:

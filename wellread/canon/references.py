@@ -95,9 +95,11 @@ def _shared(before: tuple[Key, ...], place: tuple[Key, ...]) -> tuple[Key, ...]:
 
 
 def _known_name(part: str, canon: Canon) -> str:
-    """The longest other name of a work with which `part` begins."""
+    """The longest name of a work, its own or another, with which `part` begins: `1 John`, `the sister`. Works that are numbered
+    are read as numbers."""
     low = part.casefold()
-    fits = [name for name in canon.names if low.startswith(name) and not low[len(name) : len(name) + 1].isalpha()]
+    named = [*canon.names, *(work.casefold() for work in canon.below(()) if isinstance(work, str))]
+    fits = [name for name in named if low.startswith(name) and not low[len(name) : len(name) + 1].isalpha()]
     return part[: len(max(fits, key=len))] if fits else ""
 
 

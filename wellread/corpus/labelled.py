@@ -81,11 +81,17 @@ def _row(line: str, place: str, id: str, asked: Extraction) -> Row:
         raw = json.loads(line)
     except json.JSONDecodeError as error:
         raise CorpusError(f"{place}: not valid JSON ({error.msg}, column {error.colno}).") from None
+    except RecursionError:
+        raise CorpusError(f"{place}: nested too deeply for an answer.") from None
     if not isinstance(raw, dict) or not isinstance(raw.get(asked.text), str) or asked.gold not in raw:
         named = ", ".join(map(str, raw)) if isinstance(raw, dict) else type(raw).__name__
         raise CorpusError(f"{place}: a row has a text ({asked.text!r}) and its answer ({asked.gold!r}); found {named}.")
-    group = raw.get(asked.group)
-    return Row(id, raw[asked.text], raw[asked.gold], id if group is None else str(group), bool(raw.get(asked.blind)))
+    group, blind = raw.get(asked.group), raw.get(asked.blind)
+    if blind not in (None, "", 0, 1):
+        raise CorpusError(
+            f"{place}: {asked.blind!r} is true or false, without quotation marks; found {str(blind)[:40]!r}."
+        )
+    return Row(id, raw[asked.text], raw[asked.gold], id if group in (None, "") else str(group), bool(blind))
 
 
 def _joined(rows: Sequence[Row]) -> list[Row]:

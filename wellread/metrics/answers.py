@@ -40,7 +40,8 @@ def scored_row(
 ) -> Measurement:  # fmt: skip
     """The mean score of some answers; n counts them. The interval resamples terms, each with all of its answers.
 
-    What cannot be scored is left out and counted in the note, as `uncounted`.
+    What cannot be scored is left out and counted in the note, as `uncounted`; where not all questions of the part were asked,
+    the note says so, too.
     """
     scores = [(each, score(each)) for each in answers]
     counted = [(each, value) for each, value in scores if value is not None]
@@ -53,13 +54,18 @@ def scored_row(
     cut = sum(each.finish == "length" for each, _ in counted)
     said = notes(
         note, f"{left} of {len(scores)} {uncounted} and do not count" if left else "",
-        f"{cut} answers were cut at the longest length" if cut else "",
+        f"{cut} answers were cut at the longest length" if cut else "", _sampled(evidence, part),
     )  # fmt: skip
     return with_interval(
         Measurement(name, value, unit, evidence.subject, part, n=len(counted), better=better, note=said,
                     interval_over=TERMS, tallies=tallies),
         seed=evidence.seed,
     )  # fmt: skip
+
+
+def _sampled(evidence: Evidence, part: str) -> str:
+    asked, there = sum(each.part == part for each in evidence.answers), evidence.asked_of.get(part, 0)
+    return f"a sample: {asked:,} of the part's {there:,} questions were asked" if asked < there else ""
 
 
 def told(answers: Sequence[Answer], values: Iterable[float | None]) -> Score:

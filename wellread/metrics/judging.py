@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from wellread.errors import RunError
 from wellread.metrics.recall_embedding import references
-from wellread.types import Answer, Grade, LanguageModel, Message, Sampling
+from wellread.types import Answer, Grade, LanguageModel, Message, Prompt, Sampling
 
 RUBRIC = """\
 You mark answers about the terms of a glossary. You are given a question, the expected answer and the answer of a student.
@@ -29,6 +30,13 @@ LONGEST = 200
 """Tokens of a verdict."""
 
 
+@runtime_checkable
+class Forgiving(Protocol):
+    """A model that says of each prompt that failed why, and loses none of the other replies."""
+
+    def replies(self, prompts: Sequence[Prompt], sampling: Sampling) -> Sequence[str | RunError]: ...
+
+
 class ModelJudge:
     """Any LanguageModel that answers chats as a Judge: as a rule one behind an endpoint, larger than the model it judges."""
 
@@ -42,9 +50,15 @@ class ModelJudge:
         return self._opened()
 
     def grade(self, answers: Sequence[Answer]) -> list[Grade]:
-        """A grade for each answer, drawn greedily; `right` is None where the reply holds no verdict. Raises ModelError."""
-        replies = self._model.generate([asked(each) for each in answers], Sampling(max_tokens=LONGEST, temperature=0.0))
-        return [read_grade(reply.completion) for reply in replies]
+        """A grade for each answer, drawn greedily; `right` is None where the reply holds no verdict, or the call failed: `reason`
+        then has the reply, or why. Raises ModelError where no call can succeed."""
+        prompts, sampling = [asked(each) for each in answers], Sampling(max_tokens=LONGEST, temperature=0.0)
+        said: Sequence[str | RunError]
+        if isinstance(self._model, Forgiving):
+            said = self._model.replies(prompts, sampling)
+        else:
+            said = [reply.completion for reply in self._model.generate(prompts, sampling)]
+        return [Grade(None, str(each)) if isinstance(each, RunError) else read_grade(each) for each in said]
 
 
 def asked(answer: Answer) -> list[Message]:

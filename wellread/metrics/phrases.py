@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from wellread.function_words import ENGLISH, FRENCH
-from wellread.matching import words
+from wellread.matching import spelt_alike, words
 
 _ARTICLES = frozenset(["a", "an", "the", "le", "la", "les", "l", "un", "une", "des"])
 _BRACKETS = re.compile(r"\s*\([^()]*\)\s*$")
+_SIGNS = re.compile(r"[+#]+(?!\w)")
+"""Behind a word they make another of it: `C`, `C++` and `C#` are three."""
 _ENDINGS = ("ies", "es", "s", "x", "e")
 _SHORTEST_STEM = 3
 
@@ -28,19 +30,24 @@ def stands_in(phrase: str, text: str) -> bool:
 
     Case, accents, punctuation and a leading article make no difference, nor does it whether a word is written in one or
     with a hyphen or space (`data base`, `database`); `&` is `and`, and what a phrase ends with in brackets may be left
-    out. A single word with two capitals or more (`IT`, `IoT`) must stand with its capitals: `it` is another word.
+    out. A single word with two capitals or more (`IT`, `IoT`) must stand with its capitals: `it` is another word. So is a word
+    with `+` or `#` behind it; a phrase of signs alone stands where they do.
     """
-    said = list(folded(text))
-    return any(_stands(wanted, said) for wanted in {phrase, _BRACKETS.sub("", phrase)} if wanted.strip())
+    said = list(folded(text, signs=True))
+    return any(
+        _stands(wanted, said) if words(wanted) else spelt_alike(wanted, text)
+        for wanted in {phrase, _BRACKETS.sub("", phrase)}
+        if wanted.strip()
+    )
 
 
 def _stands(phrase: str, said: list[Word]) -> bool:
-    wanted = list(folded(phrase))
+    wanted = list(folded(phrase, signs=True))
     while len(wanted) > 1 and wanted[0].folded in _ARTICLES:
         wanted = wanted[1:]
-    if not wanted:
-        return False
     joined, spelt = "".join(word.folded for word in wanted), "".join(word.spelt for word in wanted)
+    if not joined:
+        return False
     strict = len(phrase.split()) == 1 and sum(letter.isupper() for letter in spelt) >= 2
     return any(not strict or found == spelt for found in _runs(said, joined))
 
@@ -56,12 +63,14 @@ def _runs(said: list[Word], joined: str) -> Iterator[str]:
             yield "".join(word.spelt for word in said[start:end])
 
 
-def folded(text: str) -> Iterator[Word]:
-    """The words of a text without case, accents or punctuation; `&` is `and`."""
+def folded(text: str, *, signs: bool = False) -> Iterator[Word]:
+    """The words of a text without case, accents or punctuation, but with `signs` those that make another word; `&` is `and`."""
     text = text.replace("&", " and ")
     for word, start, end in words(text):
         letters = unicodedata.normalize("NFKD", word)
         plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+        behind = _SIGNS.match(text, end) if signs else None
+        plain += behind.group() if behind else ""
         yield Word(plain, "".join(letter for letter in text[start:end] if letter.isalnum()))
 
 

@@ -9,16 +9,19 @@ from wellread.metrics.answers import answers_of, parts_asked, scored_row, told, 
 from wellread.metrics.recall_embedding import references
 from wellread.metrics.recall_exact import exact
 from wellread.metrics.scores import notes
+from wellread.showing import visible
 from wellread.types import Answer, Evidence, Grade, Measurement
 
 GRADES = "grades"
 """Where the grades are kept in the evidence's cache, by question id, for the table of answers."""
+SHOWN = 80
+"""Characters of what was no verdict that the note repeats."""
 
 
 def recall_judge(evidence: Evidence) -> list[Measurement]:
     """Share of answers that the judge finds right, among those on which it gave a verdict that can be read.
 
-    n counts these; the note says who judged, how many verdicts could not be read (they count neither way), and how often
+    n counts these; the note says who judged, how many verdicts could not be had or read (they count neither way), and how often
     the judge agrees with `recall_exact`. Raises ModelError where there is no judge, or it cannot be asked.
     """
     if not evidence.answers:
@@ -37,9 +40,15 @@ def recall_judge(evidence: Evidence) -> list[Measurement]:
         note = notes(f"judged by {evidence.judge.name}", _agreement(answers, grades))
         rows.append(
             scored_row(evidence, "recall_judge", part, answers, told(answers, map(_value, grades)), note=note,
-                       uncounted="verdicts could not be read")
+                       uncounted=f"verdicts could not be had or read{_such_as(grades)}")
         )  # fmt: skip
     return rows or unasked(evidence, "recall_judge")
+
+
+def _such_as(grades: Sequence[Grade]) -> str:
+    """The first of what came in place of a verdict."""
+    first = next((" ".join(visible(each.reason).split()) for each in grades if each.right is None), "")
+    return f" (such as: {first[:SHOWN]})" if first else ""
 
 
 def _value(grade: Grade) -> float | None:

@@ -128,8 +128,9 @@ def write(
         if name in silent
     ]
     barred = {question.prompt for question in questions}
+    names = [Term(question.term) for question in questions if question.kind == "invented"]  # those made up, too
     rows += honesty(
-        terms, words, round(honesty_share * len(rows)), invented=invented, outside=outside, barred=barred, seed=seed
+        terms, words, round(honesty_share * len(rows)), invented=names, outside=outside, barred=barred, seed=seed
     )
     examples = tuple(example(number, *row, source) for number, row in enumerate(rows, 1))
     return Written(examples, questions, tuple(rejected), tuple(failed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from wellread.matching import words
+from wellread.matching import spelt_alike, words
 from wellread.types import Term
 
 LEAST = 0.5
@@ -19,8 +19,10 @@ def spelled(text: str) -> tuple[str, ...]:
 
 
 def holds(text: str, phrase: str) -> bool:
-    """Whether the words of a phrase stand in a text one after another."""
+    """Whether the words of a phrase stand in a text one after another; of one without words, whether its signs do."""
     run, whole = spelled(phrase), spelled(text)
+    if not run:
+        return spelt_alike(phrase, text)
     return any(whole[at : at + len(run)] == run for at in range(len(whole) - len(run) + 1))
 
 

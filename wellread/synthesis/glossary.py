@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +63,50 @@ def _rows(path: Path, suffix: str, text: str, bare: bool) -> Iterator[tuple[str,
 
 def _json(path: Path, text: str, line: int = 0) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         where = f"line {line or error.lineno}, column {error.colno}"
         raise CorpusError(f"{path.as_posix()}, {where}: not valid JSON ({error.msg}).") from None
+    except ValueError as error:
+        raise CorpusError(f"{path.as_posix()}{f', line {line}' if line else ''}: {error}") from None
     except RecursionError:
         raise CorpusError(f"{path.as_posix()}: nested too deeply for a glossary.") from None
 
 
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values. Raises ValueError where a key comes again with another value: readers of JSON
+    and of YAML keep the last, and drop the others without a word."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise ValueError(
+                f"{key!r} comes twice in one object; give its meanings as a list, or entries of their own."
+            )
+    return found
+
+
 def _yaml(path: Path, text: str) -> Any:
+    """A YAML file's value, every scalar but null as it is spelt: `NO` is no truth value here, nor is `007` a number."""
     import yaml
 
+    class Spelt(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            try:
+                _once([(key.value, self.construct_object(value, deep=True)) for key, value in node.value
+                       if isinstance(key, yaml.ScalarNode)])  # fmt: skip
+            except ValueError as error:
+                raise yaml.constructor.ConstructorError(None, None, str(error).rstrip("."), node.start_mark) from None
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode) and not key.tag.endswith(":merge"):
+                    key.tag = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG  # a term may be called null
+            return dict(super().construct_mapping(node, deep=deep))
+
+    Spelt.yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in several if tag.endswith((":null", ":merge"))]
+        for first, several in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=Spelt)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -107,18 +138,38 @@ def _named(name: str, value: Any, bare: bool) -> dict[str, Any]:
 
 
 def _table(path: Path, suffix: str, text: str) -> Iterator[tuple[str, Any]]:
-    """Rows by the headings of the first line; columns parted by tabs, commas or semicolons, whichever it has most of."""
-    head = text.lstrip("\n").partition("\n")[0]
+    """Rows by the headings of the first line that is not blank; columns parted by tabs, commas or semicolons, whichever it has
+    most of."""
+    table = text.lstrip("\r\n")
+    before = text[: len(text) - len(table)].count("\n")
+    head = table.partition("\n")[0]
     delimiter = "\t" if suffix == ".tsv" else max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    if begun := _unclosed(table, delimiter):
+        raise CorpusError(
+            f"{path.as_posix()}, line {before + begun}: a quotation mark opens a text that nothing closes, so that all rows "
+            "after it would be lost; close it, or write it twice within quotes."
+        )
+    reader = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
         for row in reader:
             if any(each.strip() for each in row.pop(None, None) or ()):
                 raise CorpusError(
-                    f"{path.as_posix()}, line {reader.line_num}: more columns than the first line names; "
+                    f"{path.as_posix()}, line {before + reader.line_num}: more columns than the first line names; "
                     f"put quotes around a text that holds {delimiter!r}."
                 )
             if any(value and value.strip() for value in row.values() if isinstance(value, str)):
-                yield f"line {reader.line_num}", row
+                yield f"line {before + reader.line_num}", row
     except csv.Error as error:
-        raise CorpusError(f"{path.as_posix()}, line {reader.line_num}: {error}.") from None
+        raise CorpusError(f"{path.as_posix()}, line {before + reader.line_num}: {error}.") from None
+
+
+def _unclosed(table: str, delimiter: str) -> int:
+    """The line of the row in which a quoted text begins that never ends; 0 where there is none."""
+    reader = csv.reader(io.StringIO(table, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    begun = 1
+    try:
+        for _ in reader:
+            begun = reader.line_num + 1
+    except csv.Error as error:  # of any other, reading in earnest makes what it can
+        return begun if "unexpected end of data" in str(error) else 0
+    return 0

@@ -62,6 +62,8 @@ def _terms(row: Any, bare: bool) -> Iterator[Term]:
         raise ValueError(f"expected an entry with `term` and `definition` or `expansion`; found {str(row)[:40]!r}.")
     fields = _fields(row)
     name = _text(fields.get("name"))
+    if not name and any(_heading(str(key)) in HEADINGS["name"] for key in row):
+        raise ValueError("the term is empty; name it, or take the row out.")
     if not name:
         named = ", ".join(map(str, row)) or "nothing"
         raise ValueError(f"no field names the term; found {named}; call one `term` or `acronym`.")
@@ -76,6 +78,10 @@ def _terms(row: Any, bare: bool) -> Iterator[Term]:
 
 
 def _term(name: str, fields: Mapping[str, Any], bare: bool) -> Term:
+    for field in ("expansion", "definition"):
+        if isinstance(fields.get(field), Mapping):
+            raise ValueError(f"the {field} of {name!r} is an object ({', '.join(map(str, fields[field]))}), not a text; write one "
+                             "text, or several meanings under `senses`.")  # fmt: skip
     expansion, definition = _text(fields.get("expansion")), _text(fields.get("definition"))
     if not expansion and definition:
         split = told(name, definition)
