@@ -81,7 +81,7 @@ def _like(terms: Sequence[Term], modifiers: Sequence[str], draw: random.Random) 
             yield draw.choice((_edited, _edited, _edited, _halved, _lettered))(name, acronyms, draw)
         elif re.fullmatch(r"[A-Z]|\d+", name.split()[-1]):
             yield _renumbered(name, draw)
-        elif ordinary and draw.random() < 0.25:
+        elif ordinary and draw.random() < 0.2:
             yield _worded(name, draw.choice(ordinary))
         elif modifiers and draw.random() < 0.5:
             yield _modified(name, draw.choice(modifiers))
