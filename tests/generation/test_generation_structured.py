@@ -116,6 +116,25 @@ def test_free_writing_is_as_it_was_and_greedy_answers_are_the_same_twice(model: 
     assert model.generate(["a b"], greedy)[0].completion != one[0].completion
 
 
+def test_a_tokenizer_may_have_a_token_that_the_model_has_no_row_for(model: Any) -> None:
+    """Gemma 3's has one of pictures, behind the last row of its smallest models."""
+    from tokenizers import AddedToken
+
+    from wellread.generation.hf import TransformersModel
+
+    tokenizer = copy.deepcopy(model._tokenizer)
+    tokenizer.add_tokens([AddedToken("<image_soft_token>", special=True)])
+    assert len(tokenizer) > model._model.get_input_embeddings().num_embeddings
+    way = Sampling(max_tokens=60, temperature=0)
+    for schema in (SCHEMAS["choices"], SCHEMAS["unbounded string"]):
+        [mine], [plain] = (
+            each.generate_json(["x"], way, schema)
+            for each in (TransformersModel(model._model, tokenizer, "wide"), model)
+        )
+        assert mine.completion == plain.completion
+        check(json.loads(mine.completion), schema, schema)
+
+
 def test_a_question_that_does_not_fit_the_window_is_refused(model: Any) -> None:
     with pytest.raises(ModelError, match="it sees 512 at once"):
         model.generate_json([prose(900)], Sampling(max_tokens=60), SCHEMAS["choices"])

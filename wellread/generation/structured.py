@@ -52,7 +52,10 @@ class Grammar:
         except ImportError:
             raise MissingPackage("answers after a schema need llguidance: pip install 'wellread[structured]'") from None
         self._library, self.end = llguidance, end
-        self._tokens = from_tokenizer(_plainly_decoding(tokenizer), n_vocab=size, eos_token=end)
+        whole = max(
+            size, len(tokenizer)
+        )  # a tokenizer may have tokens that the model has no row for: Gemma 3's, of pictures
+        self._tokens = from_tokenizer(_plainly_decoding(tokenizer), n_vocab=whole, eos_token=end)
         options = {"whitespace_flexible": False, "item_separator": SEPARATORS[0], "key_separator": SEPARATORS[1]}
         self._grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=options)
         wrong = llguidance.LLMatcher(self._tokens, self._grammar, log_level=0).get_error()
