@@ -140,9 +140,18 @@ def test_a_question_that_does_not_fit_the_window_is_refused(model: Any) -> None:
         model.generate_json([prose(900)], Sampling(max_tokens=60), SCHEMAS["choices"])
 
 
-def test_a_schema_that_cannot_be_followed_is_told_in_one_line(model: Any) -> None:
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "no such type"},
+        {"const": "\ud83d"},
+        {"type": "number", "minimum": float("nan")},
+        {"const": float("inf")},
+    ],
+)
+def test_a_schema_that_cannot_be_followed_is_told_in_one_line(model: Any, schema: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="cannot be followed") as told:
-        model.generate_json(["x"], Sampling(max_tokens=60), {"type": "no such type"})
+        model.generate_json(["x"], Sampling(max_tokens=60), schema)
     assert "\n" not in str(told.value)
 
 
