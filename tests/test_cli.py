@@ -200,6 +200,14 @@ def test_a_terminal_is_told_folded_prose_and_a_pipe_whole_lines(
     assert [len(line) <= 30 for line in shown.splitlines()] == [True, True, True, False]
 
 
+@pytest.mark.parametrize(("verb", "name"), [("write", "[PROMPT]"), ("ask", "[QUESTION]"), ("extract", "[TEXT]")])
+def test_words_that_are_no_utf_8_are_told_so(verb: str, name: str) -> None:
+    done = wellread(verb, "embedded", b"caf\xe9".decode("utf-8", "surrogateescape"))
+    assert done.returncode == 2
+    assert "its letters are no UTF-8" in done.stderr
+    assert name in done.stderr
+
+
 def test_every_flag_of_sampling_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """By `write`; what each changes in a text is shown with the models, and what `ask` hears with the stores."""
     asked: list[Sampling] = []

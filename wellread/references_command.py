@@ -10,13 +10,16 @@ from typing import Annotated
 import typer
 
 from wellread.errors import UsageError
-from wellread.options import AsJson, ModelName, Offline
+from wellread.options import AsJson, ModelName, Offline, whole_text
 from wellread.terminal import echo, note, print_json
 
 
 def extract(
     model: ModelName,
-    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="The text to extract from; `-` reads stdin.")] = "",
+    text: Annotated[
+        str,
+        typer.Argument(metavar="[TEXT]", callback=whole_text, help="The text to extract from; `-` reads stdin."),
+    ] = "",
     file: Annotated[Path | None, typer.Option(help="Read the text from this file.")] = None,
     each: Annotated[str, typer.Option(help="Of a file: `file` is one text, `paragraph` many.")] = "file",
     schema: Annotated[
