@@ -15,7 +15,7 @@ import pytest
 from wellread import cli
 from wellread.commands.terminal import folded, measurement_lines, note, progress_line, watching
 from wellread.generation.progress import Work
-from wellread.types import Measurement
+from wellread.types import Measurement, Sampling
 
 
 def wellread(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -198,3 +198,27 @@ def test_a_terminal_is_told_folded_prose_and_a_pipe_whole_lines(
     os.close(ours)
     assert shown.split() == [*said.split(), *said.split()]
     assert [len(line) <= 30 for line in shown.splitlines()] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(("verb", "name"), [("write", "[PROMPT]"), ("ask", "[QUESTION]"), ("extract", "[TEXT]")])
+def test_words_that_are_no_utf_8_are_told_so(verb: str, name: str) -> None:
+    done = wellread(verb, "embedded", b"caf\xe9".decode("utf-8", "surrogateescape"))
+    assert done.returncode == 2
+    assert "its letters are no UTF-8" in done.stderr
+    assert name in done.stderr
+
+
+def test_every_flag_of_sampling_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `write`; what each changes in a text is shown with the models, and what `ask` hears with the stores."""
+    asked: list[Sampling] = []
+
+    def listening(model: str, prompts: object, sampling: Sampling, **_: object) -> list[object]:
+        asked.append(sampling)
+        return []
+
+    monkeypatch.setattr("wellread.writing.continue_texts", listening)
+    flags = {"--max-tokens": "7", "--temperature": "0.5", "--top-p": "0.6", "--top-k": "3", "--min-p": "0.1",
+             "--repetition-penalty": "1.2", "--seed": "9", "--n": "2", "--no-recite": "5"}  # fmt: skip
+    done = wellread("write", "embedded", "Once", *(word for pair in flags.items() for word in pair))
+    assert done.returncode == 0, done.stderr
+    assert asked == [Sampling(7, 0.5, 0.6, 3, 0.1, 1.2, 9, 2, 5)]

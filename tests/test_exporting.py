@@ -244,6 +244,27 @@ def test_whole_weights_are_no_adapter(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
 
+def test_the_flags_of_export_are_heard(run: Run, tmp_path: Path) -> None:
+    words = [
+        "export",
+        str(run.path),
+        "--to",
+        "merged",
+        "--quantize",
+        "bfloat16",
+        "--text-license",
+        "CC-BY-4.0",
+        "--json",
+    ]
+    done = CliRunner().invoke(cli.app, [*words, "--dial", "0.5", "--out", str(tmp_path / "m"), "--offline"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["path"], told["parity"]["rounding"]) == (str(tmp_path / "m"), "bfloat16")
+    card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert "Text it was taught: CC-BY-4.0" in card
+    assert "its dial at 0.5" in card
+
+
 def test_presets_give_way_to_flags(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

@@ -87,6 +87,16 @@ def test_markdown_and_text_say_who_wrote_and_no_line_turns_into_something_else(t
     assert (tmp_path / "next.md").read_text(encoding="utf-8") == told
 
 
+def test_in_markdown_signs_and_indents_stay_what_they_are() -> None:
+    verse = "He sang:\n\n    Fifteen men;\n\tyo &amp; ho &c. &#9792;"
+    told = markdown(replace(BOOK, about="On *Emma* by <J. A.>, as q8_0 _says_.", pages=(Page("1", "1", verse),)))
+    assert "*On \\*Emma\\* by \\<J. A.>, as q8_0 \\_says\\_.*" in told
+    assert (
+        "\n\n\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}Fifteen men;" in told
+    )  # four spaces: code
+    assert "\\&amp; ho &c. \\&#9792;" in told
+
+
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.epub, \.md or \.txt, found \.docx"):
         bind(BOOK, tmp_path / "next.docx")

@@ -57,6 +57,12 @@ def test_a_folder_of_chapters_is_one_book(tmp_path: Path, heads: list[str], endi
     assert last_pages(book).split() == whole
 
 
+def test_a_title_stands_in_one_line() -> None:
+    stated = Document("1", "It rained.", "a.epub", metadata={"title": "\n  The Ferry:\n  A Romance "})
+    assert book_title([stated]) == "The Ferry: A Romance"
+    assert book_title([Document("1", "It rained.", "the_ferry.epub", metadata={"title": " \n"})]) == "The ferry"
+
+
 def test_titles_without_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     heads = [f"# Of the {letter} House" for letter in "ABCDEFGHIJ"]
     manner = manner_of(last_book(folder_of(tmp_path, heads=heads, ending=".md")))

@@ -23,6 +23,7 @@ from wellread.chapters.drafting import (
     trailing_run,
 )
 from wellread.chapters.manner import manner_of
+from wellread.chapters.writing import tongue_of
 from wellread.corpus.epub import load
 from wellread.corpus.ingest import write_corpus
 from wellread.errors import UsageError
@@ -234,6 +235,16 @@ def test_a_chapter_leaves_no_speech_open(text: str, ended: str) -> None:
     assert closed(text) == ended
 
 
+@pytest.mark.parametrize(
+    ("stated", "tag"),
+    [("en-GB", "en-GB"), ("en_US", "en-US"), ("sr-Latn-RS", "sr-Latn-RS"), ("de-DE-1996", "de-DE"), ("eng; fre", "eng"),
+     (" fr\n", "fr"), ("English", "en"), ("x", "en"), ("", "en"), ("en-12", "en")],
+)  # fmt: skip
+def test_a_language_that_is_no_tag_is_told_by_the_words(stated: str, tag: str) -> None:
+    text = "It was the last of the year, and there was nobody in the house with whom he could have been at odds."
+    assert tongue_of([Document("1", text, metadata={"language": stated})]) == tag
+
+
 def test_longer_texts_are_expected_to_repeat_more() -> None:
     measure = yardstick_of(corpus())
     assert measure.own_distinct(20) >= measure.own_distinct(150)
@@ -295,10 +306,12 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
     assert not (tmp_path / "next.txt").exists()
     refused = CliRunner().invoke(cli.app, [*words, "--seed", "5", "--out", str(tmp_path / "next.txt")])
     assert refused.exit_code != 0
-    again = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "next.txt")])
+    again = CliRunner().invoke(cli.app, [*words, "--title", "Emma\n and others", "--out", str(tmp_path / "next.txt")])
     assert again.exit_code == 0, again.output
     assert "2 chapters" in again.stderr
-    assert rows[0]["completion"] in (tmp_path / "next.txt").read_text(encoding="utf-8")
+    told = (tmp_path / "next.txt").read_text(encoding="utf-8")
+    assert told.startswith("New chapters after Emma and others\n\n")
+    assert rows[0]["completion"] in told
 
 
 def test_a_draft_goes_on_with_the_file_that_it_was_begun_with(

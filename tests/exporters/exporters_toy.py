@@ -47,6 +47,28 @@ def gemma3(folder: Path) -> tuple[Any, Any]:
     return _stirred(model, 3), tokenizer
 
 
+def llama2(folder: Path) -> tuple[Any, Any]:
+    """A Llama with pieces as Llama 2 has them: every text begins with a space that nobody wrote."""
+    from tokenizers import decoders, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    trained = _pieces()
+    trained.normalizer = None
+    trained.pre_tokenizer = pre_tokenizers.Metaspace("▁", prepend_scheme="first", split=False)
+    trained.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    _dressed(trained).save_pretrained(folder / "tokenizer")
+    tokenizer = weights.open_tokenizer(folder / "tokenizer")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=96, bos_token_id=2, eos_token_id=1, pad_token_id=0,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        model = LlamaForCausalLM(config)
+    return _stirred(model, 4), tokenizer
+
+
 def seeing(text: Any, tokenizer: Any, folder: Path) -> Path:
     """A folder with a Gemma 3 as from 4B up: the text model `text`, and a small eye beside it."""
     from transformers import Gemma3Config, Gemma3ForConditionalGeneration, SiglipVisionConfig
@@ -66,8 +88,18 @@ def seeing(text: Any, tokenizer: Any, folder: Path) -> Path:
 
 def sentence_pieces(folder: Path) -> Any:
     """A tokenizer as Gemma has it."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import AddedToken
+
+    fast = _dressed(_pieces())
+    runs = ["▁▁", "\n\n", "\n\n\n"]
+    fast.add_tokens([AddedToken(each, normalized=False, special=False) for each in runs])
+    fast.save_pretrained(folder)
+    return weights.open_tokenizer(folder)
+
+
+def _pieces() -> Any:
+    """Pieces with ▁ for a space, learned from the text, and a token for every byte; it reads as Gemma does."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
     special = ["<pad>", "<eos>", "<bos>", "<unk>"]
     bytes_ = [f"<0x{value:02X}>" for value in range(256)]
@@ -79,14 +111,17 @@ def sentence_pieces(folder: Path) -> Any:
     plain = TEXT.encode("ascii", "ignore").decode().replace("\n\n", " ")
     tokenizer.train_from_iterator([plain, plain, plain, "a  b   c    d " * 200], trainer)
     tokenizer.post_processor = processors.TemplateProcessing("<bos> $A", special_tokens=[("<bos>", 2)])
-    fast = PreTrainedTokenizerFast(
+    return tokenizer
+
+
+def _dressed(tokenizer: Any) -> Any:
+    from tokenizers import AddedToken
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<eos>", unk_token="<unk>", pad_token="<pad>",
         additional_special_tokens=[AddedToken("<start_of_turn>", special=True)],
     )  # fmt: skip
-    runs = ["▁▁", "\n\n", "\n\n\n"]
-    fast.add_tokens([AddedToken(each, normalized=False, special=False) for each in runs])
-    fast.save_pretrained(folder)
-    return weights.open_tokenizer(folder)
 
 
 def _stirred(model: Any, seed: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from exporters_toy import TEXT, gemma3, gpt2, scratch, seeing
+from exporters_toy import TEXT, gemma3, gpt2, llama2, scratch, seeing
 
 from wellread import weights
 from wellread.errors import MissingPackage, ModelError
@@ -48,6 +48,28 @@ def test_keys_and_tokens_of_a_model_of_ours(tmp_path: Path) -> None:
     assert found["tokenizer.ggml.tokens"] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     assert found["tokenizer.ggml.token_type"][:5] == [3, 3, 3, 3, 1]
     assert "tokenizer.chat_template" not in found
+
+
+def test_a_token_that_the_model_has_no_row_for_is_left_out(tmp_path: Path) -> None:
+    """Gemma 3's tokenizer has one of pictures behind the last row of its 1B; others have one that pads."""
+    from tokenizers import AddedToken
+
+    model, tokenizer = gemma3(tmp_path)
+    rows = len(tokenizer)
+    tokenizer.add_tokens([AddedToken("<image_soft_token>", special=True)])
+    tokenizer.pad_token = "<image_soft_token>"
+    assert tokenizer.pad_token_id == rows == model.config.vocab_size
+    found = fields(write_gguf(Leaving(model, tokenizer, "toy", "f32"), tmp_path))
+    assert len(found["tokenizer.ggml.tokens"]) == len(found["tokenizer.ggml.token_type"]) == rows
+    assert "<image_soft_token>" not in found["tokenizer.ggml.tokens"]
+    assert "tokenizer.ggml.padding_token_id" not in found
+
+
+def test_a_space_before_every_text_is_told(tmp_path: Path) -> None:
+    for name, make in (("llama2", llama2), ("gemma3", gemma3)):
+        model, tokenizer = make(tmp_path / name)
+        found = fields(write_gguf(Leaving(model, tokenizer, name, "f32"), tmp_path))
+        assert found["tokenizer.ggml.add_space_prefix"] is (name == "llama2")
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -158,7 +180,7 @@ def test_angles_are_slowed_as_llama_3_does() -> None:
 
 
 @in_runtime
-@pytest.mark.parametrize("make", [scratch, gpt2, gemma3])
+@pytest.mark.parametrize("make", [scratch, gpt2, gemma3, llama2])
 @pytest.mark.parametrize("kind", ["f32", "q8_0", "q4_k_m"])
 def test_llama_cpp_foresees_what_transformers_does(tmp_path: Path, make: Callable[[Path], Any], kind: str) -> None:
     from wellread.verifying import check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Generator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 
 from wellread.errors import MissingPackage, ModelError
-from wellread.generation.gguf import GgufModel, _request, _units
+from wellread.generation.gguf import GgufModel, _request
+from wellread.generation.gguf_schemas import held, refuse_schema
+from wellread.generation.gguf_units import units_of
 from wellread.generation.guard import NOTHING, Guard
 from wellread.generation.hf import TransformersModel
 from wellread.matching import Index
 from wellread.models import open_model
-from wellread.streaming import Shown, texts
+from wellread.streaming import Finish, Shown, Token, texts
 from wellread.types import Document, Prompt, Sampling
 
 here = pytest.mark.skipif(
@@ -218,4 +221,55 @@ def test_a_repetition_penalty_looks_back_over_what_was_said_last(length: int, pl
 def test_a_character_whose_last_byte_stands_in_its_middle_too_is_whole() -> None:
     told = [{"id": 80, "bytes": [0xE3, 0x80, 0x80]}, {"id": 7, "bytes": [104, 97]}, {"id": 7, "bytes": [104, 97]}]
     answer = {"tokens": [227, 80, 80, 7, 7], "content": "\u3000haha", "completion_probabilities": told}
-    assert [unit.ids for unit in _units(answer)] == [[227, 80, 80], [7], [7]]
+    assert [unit.ids for unit in units_of(answer)] == [[227, 80, 80], [7], [7]]
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "array", "items": {"type": "integer"}, "minItems": 10**9}, "found minItems 1,000,000,000"),
+        ({"properties": {"a": [{"maxItems": 20_000}]}}, "found maxItems 20,000"),
+        ({"type": "no such type"}, "no such type"),
+        ({"type": "string", "pattern": "("}, "unclosed group"),
+        ({"type": "string", "format": "no such format"}, "no such format"),
+    ],
+)
+def test_a_schema_that_llama_cpp_would_pass_over_is_refused(schema: dict[str, Any], said: str) -> None:
+    if "Items" not in said:
+        pytest.importorskip("llguidance")
+    with pytest.raises(ModelError, match=said):
+        refuse_schema(schema, "toy")
+
+
+def test_an_answer_that_is_no_json_followed_no_schema() -> None:
+    def tokens(*pieces: bytes, finish: Finish = "stop") -> Generator[Token]:
+        yield from (Token(piece) for piece in pieces)
+        yield Token(b"", finish=finish)
+
+    assert [each.piece for each in held(tokens(b'{"a', b'": 1}'), "toy")] == [b'{"a', b'": 1}', b""]
+    assert len(list(held(tokens(b'{"a', finish="length"), "toy"))) == 2
+    with pytest.raises(ModelError, match="toy: this JSON Schema cannot be followed"):
+        list(held(tokens(b"Once upon"), "toy"))
+
+
+@pytest.mark.skipif(find_spec("xllamacpp") is None, reason="needs the extra gguf")
+def test_a_gguf_file_follows_its_schema_or_says_that_it_does_not(
+    opened: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wellread.exporters import Leaving
+    from wellread.exporters.gguf import write_gguf
+
+    model = GgufModel(write_gguf(Leaving(*opened, "toy", "f32"), tmp_path), "toy")
+
+    def answer(schema: dict[str, Any]) -> str:
+        pieces = [token.piece for [token] in model.stream([("the cat", Sampling(40, seed=2))], schema=schema) if token]
+        return b"".join(pieces).decode()
+
+    assert json.loads(answer({"enum": ["sat", "sits"]})) in {"sat", "sits"}
+    with pytest.raises(ModelError, match="found maxItems 1,000,000,000"):
+        answer({"type": "array", "maxItems": 10**9})
+    monkeypatch.setattr("wellread.generation.gguf.refuse_schema", lambda schema, name: None)
+    stopped = Token(b"", finish="stop")
+    monkeypatch.setattr(GgufModel, "_streamed", lambda *given: (each for each in (Token(b"Once"), stopped)))
+    with pytest.raises(ModelError, match="passed over it"):
+        answer({"type": "no such type"})

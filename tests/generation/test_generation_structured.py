@@ -116,14 +116,42 @@ def test_free_writing_is_as_it_was_and_greedy_answers_are_the_same_twice(model: 
     assert model.generate(["a b"], greedy)[0].completion != one[0].completion
 
 
+def test_a_tokenizer_may_have_a_token_that_the_model_has_no_row_for(model: Any) -> None:
+    """Gemma 3's has one of pictures, behind the last row of its smallest models."""
+    from tokenizers import AddedToken
+
+    from wellread.generation.hf import TransformersModel
+
+    tokenizer = copy.deepcopy(model._tokenizer)
+    tokenizer.add_tokens([AddedToken("<image_soft_token>", special=True)])
+    assert len(tokenizer) > model._model.get_input_embeddings().num_embeddings
+    way = Sampling(max_tokens=60, temperature=0)
+    for schema in (SCHEMAS["choices"], SCHEMAS["unbounded string"]):
+        [mine], [plain] = (
+            each.generate_json(["x"], way, schema)
+            for each in (TransformersModel(model._model, tokenizer, "wide"), model)
+        )
+        assert mine.completion == plain.completion
+        check(json.loads(mine.completion), schema, schema)
+
+
 def test_a_question_that_does_not_fit_the_window_is_refused(model: Any) -> None:
     with pytest.raises(ModelError, match="it sees 512 at once"):
         model.generate_json([prose(900)], Sampling(max_tokens=60), SCHEMAS["choices"])
 
 
-def test_a_schema_that_cannot_be_followed_is_told_in_one_line(model: Any) -> None:
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "no such type"},
+        {"const": "\ud83d"},
+        {"type": "number", "minimum": float("nan")},
+        {"const": float("inf")},
+    ],
+)
+def test_a_schema_that_cannot_be_followed_is_told_in_one_line(model: Any, schema: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="cannot be followed") as told:
-        model.generate_json(["x"], Sampling(max_tokens=60), {"type": "no such type"})
+        model.generate_json(["x"], Sampling(max_tokens=60), schema)
     assert "\n" not in str(told.value)
 
 

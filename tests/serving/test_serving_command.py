@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
-from serving_fakes import Letters
+from serving_fakes import Clockwork, Letters
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 from typer.testing import CliRunner
 
 from wellread.cli import app
+from wellread.corpus.ingest import write_corpus
 from wellread.errors import UsageError
 from wellread.generation.endpoint import EndpointModel
 from wellread.generation.hf import TransformersModel
@@ -26,10 +30,10 @@ from wellread.retrieval.embedders import NONE
 from wellread.retrieval.rag import with_retrieval
 from wellread.serving.app import build
 from wellread.serving.listening import served
-from wellread.serving.settings import Admission
+from wellread.serving.settings import Admission, Limits
 from wellread.serving.shelf import Served, Shelf, embedder_of, open_shelf, short_name
 from wellread.streaming import StreamingModel
-from wellread.types import Sampling
+from wellread.types import Corpus, Document, Sampling
 
 http = httpx.Client(verify=False, timeout=60)
 
@@ -115,6 +119,81 @@ def test_this_houses_own_client_is_answered(url: str) -> None:
     assert isinstance(reply, str)
     assert set(json.loads(reply)) == {"a"}
     assert model.note == ""  # nothing that it sends was refused
+
+
+def asking(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], ask: Callable[[TestClient], dict[str, Any]]
+) -> tuple[dict[str, Any], str]:
+    """What `ask` finds out from the server that these words start, and what that says on stderr."""
+    found: dict[str, Any] = {}
+
+    def server(served: ASGIApp, limits: Limits) -> Any:
+        def run(sockets: list[Any]) -> None:
+            with TestClient(served, base_url="http://studio.lan") as client:
+                found.update(ask(client))
+
+        return SimpleNamespace(run=run)
+
+    monkeypatch.setattr("wellread.serving.listening.server", server)
+    done = CliRunner().invoke(app, ["serve", *words, "--port", "0", "--offline", "--allow-host", "studio.lan"])
+    assert done.exit_code == 0, done.output
+    return found, done.stderr
+
+
+def test_every_flag_is_heard(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by what it changes; `--allow-host` by being answered at all."""
+    read = tmp_path / "read"
+    write_corpus(
+        Corpus((Document("1", "the cat sat on the mat"),), {"train": ("1",), "validation": (), "held_out": ()}),
+        read / "corpus",
+    )
+    (read / "recipe.yaml").write_text("name: read\n", encoding="utf-8")
+
+    def ask(client: TestClient) -> dict[str, Any]:
+        def post(**changed: Any) -> Any:
+            return client.post("/v1/completions", json={"prompt": "the cat", "max_tokens": 9, "seed": 1, **changed})
+
+        text = post()
+        page = client.get("/v1/models", headers={"origin": "https://chat.example"})
+        return {
+            "tokens": text.json()["usage"]["completion_tokens"] if text.status_code == 200 else text.status_code,
+            "texts": post(n=3).status_code,
+            "large": post(user="x" * 2000).status_code,
+            "guard": post(no_recite=3).status_code,
+            "window": client.get("/v1/models").json()["data"][0]["max_model_len"],
+            "page": page.headers.get("access-control-allow-origin"),
+        }
+
+    plain, log = asking(monkeypatch, [str(tiny)], ask)
+    assert plain == {"tokens": 9, "texts": 200, "large": 200, "guard": 400, "window": 128, "page": None}
+    assert "the cat" not in log
+    words = ["--max-tokens", "4", "--places", "2", "--max-body", "1500", "--run", str(read), "--window", "64",
+             "--allow-origin", "https://chat.example", "--log-prompts"]  # fmt: skip
+    changed, log = asking(monkeypatch, [str(tiny), *words], ask)
+    assert changed == {
+        "tokens": 4,
+        "texts": 400,
+        "large": 413,
+        "guard": 200,
+        "window": 64,
+        "page": "https://chat.example",
+    }
+    assert '"prompt": "the cat"' in log
+
+
+def test_a_text_ends_when_the_seconds_are_over(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clockwork = Clockwork()
+    monkeypatch.setattr("wellread.serving.shelf.open_model", lambda name, **_: clockwork)
+
+    def ask(client: TestClient) -> dict[str, Any]:
+        clockwork.go.release(3)
+        answer = client.post("/v1/completions", json={"prompt": "wind it up", "max_tokens": 9})
+        clockwork.free = True
+        clockwork.go.release(9)
+        return dict(answer.json()["choices"][0])
+
+    found, _ = asking(monkeypatch, [str(tiny), "--seconds", "1"], ask)
+    assert (found["text"], found["finish_reason"]) == ("tick tick tick ", "length")
 
 
 @pytest.mark.slow

@@ -149,6 +149,30 @@ def test_what_is_no_request_is_told_so(locked: str, content: bytes) -> None:
     assert answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("completions", '"prompt": "a \\ud83d"'),
+        ("completions", '"prompt": ["a", "\\udfff"]'),
+        ("completions", '"prompt": "a", "stop": "\\ud83d"'),
+        ("chat/completions", '"messages": [{"role": "user", "content": "a \\ud83d"}]'),
+        ("chat/completions", '"messages": [{"role": "user", "content": [{"type": "text", "text": "\\ud83d"}]}]'),
+        ("embeddings", '"input": ["a \\ud83d"]'),
+        (
+            "completions",
+            '"prompt": "a", "response_format": {"type": "json_schema", "json_schema": {"schema": {"const": "\\ud83d"}}}',
+        ),
+    ],
+)
+def test_half_a_character_is_told_so(locked: str, path: str, body: str) -> None:
+    """As a client sends that cuts a text in the middle of an emoji. The model is named, or it would not come so far."""
+    content = f'{{"model": "tiny", "max_tokens": 2, {body}}}'.encode()
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    answer = http.post(f"{locked}/v1/{path}", content=content, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["message"]
+
+
 def test_other_failures_have_the_same_shape(locked: str) -> None:
     assert ask(locked, "/nowhere", "GET").json()["error"]["type"] == "not_found_error"
     assert ask(locked, "/v1/completions", "GET").status_code == 405

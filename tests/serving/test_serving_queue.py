@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from wellread.serving.schemas import Trial
 from wellread.serving.settings import Admission, Limits
 from wellread.serving.shapes import citations
 from wellread.serving.shelf import Served, Shelf
+from wellread.streaming import Token
 from wellread.types import Chunk
 
 http = httpx.Client(verify=False, timeout=30)
@@ -259,8 +261,15 @@ def test_a_schema_that_takes_too_long_is_ended_and_one_that_passed_is_not_tried_
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("llguidance") is None, reason="needs the extra structured")
-def test_twenty_patterns_at_once_keep_nobody_waiting() -> None:
-    schema = {"allOf": [{"type": "string", "pattern": f".*{chr(97 + at)}.{{12}}{chr(97 + at)}.*"} for at in range(20)]}
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"type": "string", "pattern": f".*{chr(97 + at)}.{{12}}{chr(97 + at)}.*"} for at in range(20)]},
+        {"properties": {f"p{at}": {"type": "integer", "multipleOf": 999_983 - at} for at in range(20)}},
+    ],
+    ids=["patterns", "multiples"],
+)
+def test_what_twenty_costly_values_ask_for_keeps_nobody_waiting(schema: dict[str, Any]) -> None:
     with pytest.raises(Failure, match="takes more than 5 s"):
         asyncio.run(Trial(5).check(schema))
 
@@ -274,6 +283,25 @@ def test_no_client_is_told_where_things_lie(message: str, clockwork: Clockwork) 
             assert failure.message == message.format(place="mine")
     plain = "no more than 3 tokens/s and/or 1/2; see http://127.0.0.1:8080/v1 or /v1/models"
     assert failure_of(ModelError(plain)).message == plain.replace("/v1/models", "models")
+
+
+def test_every_event_is_one_line_however_lines_are_told_apart() -> None:
+    """httpx, and whoever builds on it, ends lines where Python does: at U+2028 too, which JSON lets stand."""
+    said = "one\u2028two\u2029three\x85four\x0bfive"
+
+    class Parted(Clockwork):
+        def stream(self, asked: Any, **how: Any) -> Iterator[list[Token | None]]:
+            yield [Token(said.encode(), finish="stop")]
+
+    shelf = Shelf({"parted": Served("parted", Parted())})
+    with (
+        served(build(shelf, Admission(), LIMITS), LIMITS) as url,
+        http.stream("POST", f"{url}/completions", json=asked(1, stream=True)) as response,
+    ):
+        lines = [line for line in response.iter_lines() if line]
+    assert [line.partition(" ")[0] for line in lines] == ["data:", "data:"]
+    assert json.loads(lines[0].removeprefix("data: "))["choices"][0]["text"] == said
+    assert lines[1] == "data: [DONE]"
 
 
 @pytest.mark.slow

@@ -7,6 +7,9 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import psutil
 import pytest
@@ -34,6 +37,7 @@ from wellread.serving.studio_runs import (
 )
 from wellread.serving.studio_shown import answered, curve, followed, framed, marked, written
 from wellread.serving.studio_stores import store_named, stores_in
+from wellread.serving.studio_tabs import page_of
 from wellread.types import Chunk, Sample, Sampling
 
 
@@ -247,12 +251,23 @@ def test_frames_reach_nothing_else() -> None:
     assert 'rel="noopener"' in framed("/a", "t")
 
 
+def test_a_run_may_be_called_anything() -> None:
+    """Names that the command line gave: signs that mean something in an address are not read as such."""
+    for name in ("my run #1", "50%25 & more", "a?b=c", "été"):
+        place = urlsplit(page_of(name, "reading"))
+        assert (place.query, place.fragment) == ("", "")
+        assert [unquote(part) for part in place.path.split("/")] == ["", "pages", name, "reading.html"]
+
+
 def test_a_password_is_asked_for_beyond_this_machine(tmp_path: Path) -> None:
     assert door_admission("127.0.0.1", "").keys == ()
     with pytest.raises(UsageError, match="--password-file"):
         door_admission("0.0.0.0", "")
     with pytest.raises(UsageError, match="at least 8"):
         door_admission("127.0.0.1", "short")
+    assert door_admission("0.0.0.0", " a long secret\n").keys == ("a long secret",)  # as a shell's variable may hold it
+    with pytest.raises(UsageError, match="has 5 letters"):
+        door_admission("0.0.0.0", "short     ")
     (tmp_path / "p").write_text("a long secret\nrest\n")
     assert read_password(tmp_path / "p") == "a long secret"
     (tmp_path / "p").write_text("\n")
@@ -302,6 +317,35 @@ def test_a_further_name_lets_in_and_wants_a_password(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
+def test_the_flags_of_the_studio_are_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gradio")
+    from starlette.testclient import TestClient
+
+    this = tmp_path / "elsewhere" / "mine"
+    (this / "corpus").mkdir(parents=True)
+    (this / "recipe.yaml").write_text("name: mine\n", encoding="utf-8")
+    (this / "report.html").write_text("<p>mine</p>", encoding="utf-8")
+    (tmp_path / "password").write_text("a long secret\n", encoding="utf-8")
+    found = []
+
+    def server(served: Any, limits: Any) -> Any:
+        def run(sockets: list[Any]) -> None:
+            found.append(sockets[0].getsockname()[0])
+            client = TestClient(served, base_url="http://studio.lan")
+            for auth in (None, ("me", "a long secret")):
+                answer = client.get("/pages/mine/report.html", auth=auth)
+                found.append((answer.status_code, answer.text if auth else ""))
+
+        return SimpleNamespace(run=run)
+
+    monkeypatch.setattr("wellread.serving.listening.server", server)
+    words = ["--runs", str(this.parent), "--password-file", str(tmp_path / "password"), "--allow-host", "studio.lan"]
+    done = CliRunner().invoke(app, ["studio", *words, "--port", "0", "--host", "127.0.0.2"])
+    assert done.exit_code == 0, done.output
+    assert found == ["127.0.0.2", (401, ""), (200, "<p>mine</p>")]
+
+
+@pytest.mark.slow
 def test_the_studio_is_served_and_starts_a_run(tmp_path: Path, book: Path, sleeper: None) -> None:
     pytest.importorskip("gradio")
     import httpx
@@ -318,7 +362,14 @@ def test_the_studio_is_served_and_starts_a_run(tmp_path: Path, book: Path, sleep
         assert "connect-src 'self'" in front.headers["content-security-policy"]
         assert httpx.get(f"{url}/", headers={"Origin": "http://evil.example"}).status_code == 403
         assert httpx.get(f"{url}/pages/..%2f/report.html").status_code == 404
+        odd = runs / "odd & 50% #1"
+        (odd / "corpus").mkdir(parents=True)
+        (odd / "recipe.yaml").write_text("name: odd\n", encoding="utf-8")
+        (odd / "report.html").write_text("<p>odd</p>", encoding="utf-8")
+        assert httpx.get(url + page_of(odd.name, "report")).text == "<p>odd</p>"
         client = Client(url, verbose=False)
+        with pytest.raises(Exception, match="4294967295"):
+            client.predict(None, "It was", 1, 0, True, 10, 0.8, 0.9, 1, 2**32, api_name="/write")
         client.predict([handle_file(str(book))], "novel", 1, api_name="/start")
         this = run_named("novel-book", runs)
         page = httpx.get(f"{url}/pages/novel-book/report.html")

@@ -101,12 +101,13 @@ def plain(book: Bound) -> str:
 
 def markdown(book: Bound) -> str:
     pages = [f"## {_escaped(page.label)}\n\n{_escaped(page.text.strip())}" for page in book.pages]
-    return "\n\n".join([f"# {_escaped(book.title)}\n\n*{book.about}*", *pages]) + "\n"
+    return "\n\n".join([f"# {_escaped(book.title)}\n\n*{_escaped(book.about)}*", *pages]) + "\n"
 
 
 def _escaped(text: str) -> str:
-    """Text of which no line becomes a heading, a list, a quotation or a rule, and no sign emphasis or a tag."""
-    text = re.sub(r"([\\`*_<\[\]])", r"\\\1", text)
+    """Text of which no line becomes a heading, a list, a quotation, code or a rule, and no sign emphasis, a tag or another sign."""
+    text = re.sub(r"([\\`*<\[\]]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;))", r"\\\1", text)
+    text = re.sub(r"^[ \t]{4,}(?=\S)", lambda indent: "\N{NO-BREAK SPACE}" * len(indent[0]), text, flags=re.MULTILINE)
     text = re.sub(r"^(\s*)([#>+=~-])", r"\1\\\2", text, flags=re.MULTILINE)
     return re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", text, flags=re.MULTILINE)
 

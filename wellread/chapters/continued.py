@@ -89,7 +89,7 @@ def last_pages(book: Sequence[Document]) -> str:
 
 def book_title(book: Sequence[Document]) -> str:
     """What the book is called: as it says itself, else as its file, or the folder of its files."""
-    stated = str(book[0].metadata.get("title") or "")
+    stated = " ".join(str(book[0].metadata.get("title") or "").split())
     name = Path(book[0].source).stem
     plain = " ".join(name.replace("_", " ").replace("-", " ").split())
     return stated or (plain[:1].upper() + plain[1:] if plain else "the book")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 from wellread import runs
 from wellread.chapters.binding import Bound, Page, bind, check_ending
-from wellread.chapters.choosing import Yardstick, yardstick_of
+from wellread.chapters.choosing import Yardstick, spoken, yardstick_of
 from wellread.chapters.continued import book_title, last_book, last_pages, usual_words
 from wellread.chapters.drafting import Chapter, Desk, Draft, draft_chapters, restored
 from wellread.chapters.manner import manner_of
@@ -36,6 +38,9 @@ ABOUT = {
 }  # fmt: skip
 TITLE = {"en": "New chapters after {title}", "fr": "Nouveaux chapitres d’après {title}"}
 NOTES = {"en": "Where its words stand in the book", "fr": "Ce qui se trouve dans le livre"}
+FRENCH = frozenset({"fr", "fra", "fre"})
+TAG = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(?![a-z0-9])", re.IGNORECASE)
+"""Language, script and region of a BCP 47 tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +197,9 @@ def _telling(model: LanguageModel, total: int, watch: Watch) -> Callable[[int, i
 def _bound(
     chapters: list[Chapter], book: list[Document], wish: Wish, model: str, dial: float | None, index: Index
 ) -> Bound:
-    from collections import Counter
-
-    from wellread.chapters.choosing import spoken
-
-    tongue = str(book[0].metadata.get("language") or "").strip()
-    tongue = tongue or language(Counter(word for each in book[:5] for word in spoken(each.text))) or "und"
-    said = "fr" if tongue.startswith("fr") else "en"
-    title = wish.title or book_title(book)
+    tongue = tongue_of(book)
+    said = "fr" if tongue.lower().partition("-")[0] in FRENCH else "en"
+    title = " ".join(wish.title.split()) or book_title(book)
     name = Path(model).name.removesuffix(".gguf") + (f" at dial {dial:g}" if dial is not None else "")
     pages = [Page(chapter.label, chapter.head, chapter.text) for chapter in chapters]
     if wish.notes:
@@ -208,6 +208,13 @@ def _bound(
         TITLE[said].format(title=title), f"{name} (language model)", tongue,
         ABOUT[said].format(model=name, title=title), pages, runs.now().replace("+00:00", "Z"),
     )  # fmt: skip
+
+
+def tongue_of(book: list[Document]) -> str:
+    """The book's language as a BCP 47 tag: the one that it states, if it is one (`English` is none, and no e-book may say so),
+    else what its words tell; `und` where neither does."""
+    stated = TAG.match(str(book[0].metadata.get("language") or "").strip().replace("_", "-"))
+    return stated[0] if stated else language(Counter(word for each in book[:5] for word in spoken(each.text))) or "und"
 
 
 def _notes(chapters: list[Chapter], index: Index) -> str:

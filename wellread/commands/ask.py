@@ -31,7 +31,10 @@ class Mode(StrEnum):
 
 def ask(
     model: ModelName,
-    question: Annotated[str, typer.Argument(metavar="[QUESTION]", help="`-` reads stdin, a question a line.")] = "",
+    question: Annotated[
+        str,
+        typer.Argument(metavar="[QUESTION]", callback=options.whole_text, help="`-` reads stdin, a question a line."),
+    ] = "",
     store: Annotated[str, typer.Option(metavar="STORE", help="What `wellread index` made of your texts.")] = "",
     mode: Annotated[
         Mode | None, typer.Option(help="By heart, or from sources; default: from sources where there is a store.")

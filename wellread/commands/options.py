@@ -41,6 +41,15 @@ KeyFile = Annotated[
     Path | None,
     typer.Option(help="A file with the key of an endpoint; without one, the environment's WELLREAD_API_KEY."),
 ]
+
+
+def whole_text(typed: str | None) -> str | None:
+    """Words of a shell whose bytes are no UTF-8 come in as halves of characters, which nothing reads."""
+    if typed is not None and typed.encode("utf-8", "replace").decode() != typed:
+        raise typer.BadParameter("its letters are no UTF-8; set the terminal to it, or give the text by a file or `-`.")
+    return typed
+
+
 Preset = Annotated[str, typer.Option(help="Named sampling settings: novel; flags that are given win.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Longest continuation, in tokens.")]
 Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy.")]

@@ -9,14 +9,17 @@ from typing import Annotated
 
 import typer
 
-from wellread.commands.options import AsJson, ModelName, Offline
+from wellread.commands.options import AsJson, ModelName, Offline, whole_text
 from wellread.commands.terminal import echo, note, print_json
 from wellread.errors import UsageError
 
 
 def extract(
     model: ModelName,
-    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="The text to extract from; `-` reads stdin.")] = "",
+    text: Annotated[
+        str,
+        typer.Argument(metavar="[TEXT]", callback=whole_text, help="The text to extract from; `-` reads stdin."),
+    ] = "",
     file: Annotated[Path | None, typer.Option(help="Read the text from this file.")] = None,
     each: Annotated[str, typer.Option(help="Of a file: `file` is one text, `paragraph` many.")] = "file",
     schema: Annotated[

@@ -24,7 +24,10 @@ def write(
     context: typer.Context,
     model: ModelName,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="[PROMPT]", help="The beginning to continue; `-` reads stdin.")
+        str | None,
+        typer.Argument(
+            metavar="[PROMPT]", callback=options.whole_text, help="The beginning to continue; `-` reads stdin."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the text to this file.")] = None,
     preset: options.Preset = "",
@@ -54,7 +57,10 @@ def write(
     notes: Annotated[
         bool, typer.Option("--notes", help="End the chapters with where their words stand in the book.")
     ] = False,
-    title: Annotated[str, typer.Option(help="Of the book that the chapters go on with; default: its own.")] = "",
+    title: Annotated[
+        str,
+        typer.Option(callback=options.whole_text, help="Of the book that the chapters go on with; default: its own."),
+    ] = "",
     key_file: KeyFile = None,
     offline: Offline = False,
     as_json: AsJson = False,

@@ -28,7 +28,7 @@ def write_vocabulary(writer: Any, tokenizer: Any, model: Any, name: str) -> None
         _byte_level(writer, told, tokenizer, model.config.vocab_size, name)
     for key in ("bos", "eos", "unk", "pad"):
         index = getattr(tokenizer, f"{key}_token_id")
-        if index is not None:
+        if index is not None and index < model.config.vocab_size:
             getattr(writer, f"add_{key}_token_id")(int(index))
     begins = list(tokenizer("a")["input_ids"])[:1] == [tokenizer.bos_token_id]
     own = not tokenizer.chat_template and document_start(tokenizer) == tokenizer.bos_token_id
@@ -68,28 +68,37 @@ def _sentence_pieces(writer: Any, told: Mapping[str, Any], tokenizer: Any, size:
         # Gemma's runs of spaces: they are merged like others, and of an added token llama.cpp would print the sign itself
         if types[index] == TokenType.USER_DEFINED and SPACE in token and token in ranks:
             types[index] = TokenType.NORMAL
-    if tokenizer.unk_token_id is not None:
+    if tokenizer.unk_token_id is not None and tokenizer.unk_token_id < size:
         types[tokenizer.unk_token_id] = TokenType.UNKNOWN
-    normalizer = json.dumps(told.get("normalizer") or {})
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
-    writer.add_add_space_prefix('"Prepend"' in normalizer)
+    writer.add_add_space_prefix(_begins_with_a_space(told))
     writer.add_token_list(tokens)
     writer.add_token_scores([-float(ranks.get(token, len(ranks))) for token in tokens])
     writer.add_token_types(types)
 
 
+def _begins_with_a_space(told: Mapping[str, Any]) -> bool:
+    """Whether a text is read as if a space stood before it: by what normalises it, or (Llama 2) by what splits it."""
+    normalizer, splitter = (json.dumps(told.get(part) or {}) for part in ("normalizer", "pre_tokenizer"))
+    return '"Prepend"' in normalizer or ('"Metaspace"' in splitter and '"never"' not in splitter)
+
+
 def _tokens(told: Mapping[str, Any], size: int) -> tuple[list[str], list[int]]:
-    """Every id's token and kind; ids that the tokenizer has no token for are filled up."""
+    """Every id's token and kind; ids that the tokenizer has no token for are filled up, and tokens that the model has no row
+    for (of pictures, in Gemma 3's smallest) are left out: it neither reads nor writes them."""
     from gguf import TokenType
 
     tokens = [f"[PAD{index}]" for index in range(size)]
     types = [int(TokenType.UNUSED)] * size
-    for token, index in told["model"]["vocab"].items():
-        tokens[index], types[index] = token, int(TokenType.NORMAL)
-    for added in told["added_tokens"]:
-        tokens[added["id"]] = added["content"]
-        types[added["id"]] = int(TokenType.CONTROL if added["special"] else TokenType.USER_DEFINED)
+    found = [(index, token, TokenType.NORMAL) for token, index in told["model"]["vocab"].items()]
+    found += [
+        (added["id"], added["content"], TokenType.CONTROL if added["special"] else TokenType.USER_DEFINED)
+        for added in told["added_tokens"]
+    ]
+    for index, token, kind in found:
+        if index < size:
+            tokens[index], types[index] = token, int(kind)
     return tokens, types
 
 

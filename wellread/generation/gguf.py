@@ -6,7 +6,6 @@ log-probabilities of a prompt, so this backend cannot score: measuring opens the
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -17,6 +16,8 @@ from typing import Any, Literal, NamedTuple
 from wellread.errors import ModelError, RunError
 from wellread.generation.chats import unsaid
 from wellread.generation.gguf_keys import TEMPLATE, has_key
+from wellread.generation.gguf_schemas import held, refuse_schema
+from wellread.generation.gguf_units import finish_of, text_of, units_of
 from wellread.generation.guard import LIKELIEST, NOTHING, Guard, Written
 from wellread.generation.llamacpp import ask, events, started
 from wellread.matching import Index
@@ -44,15 +45,6 @@ GREEDY = ("penalties", "top_k")
 def available() -> bool:
     """Whether the package that runs GGUF files is installed."""
     return find_spec("xllamacpp") is not None
-
-
-class _Unit(NamedTuple):
-    """What was written from one border of characters to the next: a token, or the few that make a character together."""
-
-    ids: list[int]
-    piece: bytes
-    likeliest: tuple[tuple[int, bytes], ...]
-    """Beside the last of the tokens."""
 
 
 class Foreseen(NamedTuple):
@@ -124,10 +116,13 @@ class GgufModel:
         wanted: Callable[[int], bool] = lambda place: True,
     ) -> Iterator[list[Token | None]]:
         """See `StreamingModel.stream`; one text after another. A value of a schema ends where `max_tokens` are written,
-        whole or not. Raises ModelError where logarithms or a schema are asked for under the guard."""
+        whole or not. Raises ModelError where logarithms or a schema are asked for under the guard, or the schema cannot be
+        followed."""
         guard = Guard.over(self._index, same_way(asked).no_recite, self.name)
         if guard and (schema is not None or likeliest is not None):
             raise ModelError(f"{self.name}: under the guard a GGUF file follows no schema and tells no probabilities.")
+        if schema is not None:
+            refuse_schema(schema, self.name)
         return self._by_turns(asked, guard, schema, likeliest, wanted)
 
     def _by_turns(
@@ -140,7 +135,7 @@ class GgufModel:
             ids = self._context(prompt, sampling.max_tokens)
             tokens = (self._allowed(ids, sampling, sampling.seed, guard) if guard
                       else self._streamed(ids, sampling, schema, likeliest))  # fmt: skip
-            with closing(tokens):
+            with closing(tokens if schema is None else held(tokens, self.name)) as tokens:
                 for token in tokens:
                     yield [token if each == place else None for each in range(len(asked))]
                     if not wanted(place):
@@ -224,13 +219,13 @@ class GgufModel:
 
     def _free(self, ids: list[int], sampling: Sampling, seed: int) -> tuple[str, Literal["stop", "length"]]:
         answer = self._ask("/completion", _request(ids, sampling, seed, sampling.max_tokens))
-        return answer["content"], _finish(answer)
+        return answer["content"], finish_of(answer)
 
     def _guarded(
         self, ids: list[int], sampling: Sampling, seed: int, guard: Guard
     ) -> tuple[str, Literal["stop", "length"]]:
         *kept, last = self._allowed(ids, sampling, seed, guard)
-        return _text([token.piece for token in kept]), last.finish or "length"
+        return text_of([token.piece for token in kept]), last.finish or "length"
 
     def _allowed(self, ids: list[int], sampling: Sampling, seed: int, guard: Guard) -> Generator[Token]:
         """Stretch after stretch; where the guard refuses a token, another is drawn there without all it refuses. The last
@@ -246,7 +241,7 @@ class GgufModel:
             request |= {"n_probs": LIKELIEST if refused else 1, "logit_bias": [[token, False] for token in refused]}
             answer = self._ask("/completion", request | {"cache_prompt": True, "return_tokens": True})
             asked += 1
-            units, stopped = _units(answer), _finish(answer) == "stop"
+            units, stopped = units_of(answer), finish_of(answer) == "stop"
             if not units and stopped:  # nothing but the end, which no guard refuses
                 yield Token(b"", finish="stop")
                 return
@@ -281,7 +276,7 @@ class GgufModel:
         with closing(events(self._line, self.name, request)) as told:
             for sent in told:
                 if sent.get("stop"):
-                    yield Token(b"", finish=_finish(sent))
+                    yield Token(b"", finish=finish_of(sent))
                     return
                 if likeliest is None and sent["content"]:
                     yield Token(sent["content"].encode())
@@ -316,36 +311,3 @@ def _request(ids: Sequence[int], sampling: Sampling, seed: int, tokens: int) -> 
         "seed": seed % (2**32 - 1),
         "cache_prompt": False,
     }
-
-
-def _units(answer: Mapping[str, Any]) -> list[_Unit]:
-    """What was written, without the token that ended it, and without a character whose last tokens are still to come.
-
-    Only a token that ends a character is told with its bytes, which are then all of that character's; those before it
-    stand in `tokens` alone. Whoever goes on from the text must name them too.
-    """
-    told = list(answer.get("completion_probabilities", ()))
-    if _finish(answer) == "stop" and told and not answer["content"].endswith(_spelled(told[-1])):
-        told.pop()
-    ids, at, found = answer["tokens"], 0, []
-    for each in told:
-        end = ids.index(each["id"], at) + 1
-        # the last byte of a character may stand in its middle too (U+3000: E3 80 80)
-        while 1 < end - at < len(each["bytes"]) and ids[end : end + 1] == [each["id"]]:
-            end += 1
-        near = tuple((other["id"], bytes(other["bytes"])) for other in each.get("top_logprobs", ()))
-        found.append(_Unit(ids[at:end], bytes(each["bytes"]), near))
-        at = end
-    return found
-
-
-def _spelled(told: Mapping[str, Any]) -> str:
-    return bytes(told["bytes"]).decode("utf-8", "replace")
-
-
-def _finish(answer: Mapping[str, Any]) -> Literal["stop", "length"]:
-    return "stop" if answer.get("stop_type") in {"eos", "word"} else "length"
-
-
-def _text(pieces: Sequence[bytes]) -> str:
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(b"".join(pieces))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wellread.errors import MissingPackage, ModelError
+from wellread.errors import MissingPackage, ModelError, first_line
 
 QUOTE, BACKSLASH = b'"\\'
 SEPARATORS = (", ", ": ")
@@ -52,12 +52,12 @@ class Grammar:
         except ImportError:
             raise MissingPackage("answers after a schema need llguidance: pip install 'wellread[structured]'") from None
         self._library, self.end = llguidance, end
-        self._tokens = from_tokenizer(_plainly_decoding(tokenizer), n_vocab=size, eos_token=end)
+        whole = max(
+            size, len(tokenizer)
+        )  # a tokenizer may have tokens that the model has no row for: Gemma 3's, of pictures
+        self._tokens = from_tokenizer(_plainly_decoding(tokenizer), n_vocab=whole, eos_token=end)
         options = {"whitespace_flexible": False, "item_separator": SEPARATORS[0], "key_separator": SEPARATORS[1]}
-        self._grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=options)
-        wrong = llguidance.LLMatcher(self._tokens, self._grammar, log_level=0).get_error()
-        if wrong:
-            raise ModelError(f"this JSON Schema cannot be followed: {' '.join(wrong.split())[:200]}")
+        self._grammar = _compiled(llguidance, self._tokens, schema, options)
         self.size = size
         self._bytes = [self._tokens.decode_bytes([index]) for index in range(size)]
         self._singles = self._single_bytes()
@@ -123,6 +123,27 @@ class Grammar:
             if len(spelt) == 1 and index != self.end and not self._tokens.is_special_token(index):
                 found.setdefault(spelt[0], index)
         return found
+
+
+def refuse_unfollowed(schema: Mapping[str, Any]) -> None:
+    """Raises ModelError for a schema that llguidance cannot follow; without the package that is not known."""
+    try:
+        import llguidance
+    except ImportError:
+        return
+    _compiled(llguidance, llguidance.LLTokenizer("byte"), schema, {})
+
+
+def _compiled(library: Any, tokens: Any, schema: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    """The schema as a grammar over these tokens. Raises ModelError."""
+    try:
+        grammar = library.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=dict(options))
+        wrong = library.LLMatcher(tokens, grammar, log_level=0).get_error()
+    except ValueError as error:  # of what Python holds and JSON does not: no number, infinity, half a character
+        wrong = first_line(error)
+    if wrong:
+        raise ModelError(f"this JSON Schema cannot be followed: {' '.join(wrong.split())[:200]}")
+    return grammar
 
 
 def _plainly_decoding(tokenizer: Any) -> Any:

@@ -17,6 +17,8 @@ from wellread.serving.shapes import Delta, chat_part, completion_choice
 
 Result = TypeVar("Result")
 LAST = b"data: [DONE]\n\n"
+ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
+"""Characters that JSON lets stand and that end a line for some, each as JSON escapes it."""
 
 
 class Gone(Exception):
@@ -98,7 +100,8 @@ async def following(deltas: AsyncIterator[Delta]) -> Delta | None:
 
 
 def event(body: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"
+    """A body as one line, to those too who part lines as Python's `splitlines` does (httpx, and callers built on it)."""
+    return b"data: " + json.dumps(body, ensure_ascii=False).translate(ENDS).encode() + b"\n\n"
 
 
 class Events(StreamingResponse):

@@ -1,7 +1,7 @@
 """A client's JSON Schema in, whether it can be compiled in a reasonable time out: tried in a process that can be ended.
 
-What few words ask for may take hours (one text that follows twenty patterns at once), and a thread that compiles cannot
-be stopped. Everybody else would wait for it.
+What few words ask for may take hours (one text that follows twenty patterns at once; multiples of a million take seconds
+each), and a thread that compiles cannot be stopped. Everybody else would wait for it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from llguidance import LLMatcher, LLTokenizer
 LLMatcher(LLTokenizer("byte"), LLMatcher.grammar_from_json_schema(sys.stdin.read()), log_level=0).compute_logit_bias()
 """
 """Whether the schema can be followed is said where it is compiled in earnest; here it is only the time."""
-COSTLY = ("pattern", "allOf", "anyOf", "oneOf", "$ref", "not")
+COSTLY = ("pattern", "allOf", "anyOf", "oneOf", "$ref", "not", "multipleOf")
 """A schema without any of these words is compiled at once."""
 
 
@@ -51,7 +51,7 @@ class Trial:
                     if len(self._known) > KEPT:
                         self._known.popitem(last=False)
         if not self._known.get(text, True):
-            raise Failure(400, f"this JSON Schema takes more than {self._seconds:g} s to compile: join fewer patterns.",
+            raise Failure(400, f"this JSON Schema takes more than {self._seconds:g} s to compile: fewer patterns, smaller multiples.",
                           "too_costly", "response_format")  # fmt: skip
 
     def _in_time(self, text: str) -> bool:

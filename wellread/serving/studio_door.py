@@ -27,7 +27,8 @@ POLICY = (
 
 def door_admission(host: str, password: str, hosts: Sequence[str] = ()) -> Admission:
     """Who is let in at `host`, asking under its name or one of `hosts`. Raises UsageError where others can reach it, as they
-    can under a further name, and there is no password, or a short one."""
+    can under a further name, and there is no password, or a short one. Spaces around it do not count: no browser's would."""
+    password = password.strip()
     if not password and (hosts or not is_loopback(host)):
         reached = f"as {hosts[0]}" if hosts else "from other machines"
         raise UsageError(

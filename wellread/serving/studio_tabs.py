@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from wellread.errors import UsageError, WellreadError
 from wellread.serving.studio_asking import BASE, ask_tab
@@ -106,7 +108,7 @@ def _runs_tab(runs: Path) -> Any:
             now = status(run_named(name, runs))
         except WellreadError as error:
             raise told(error) from None
-        certificate = framed(f"/pages/{name}/report.html", "Certificate") if now.verdict_there else ""
+        certificate = framed(page_of(name, "report"), "Certificate") if now.verdict_there else ""
         may_stop, may_resume = gr.Button(interactive=now.may_stop), gr.Button(interactive=now.may_resume)
         return followed(now), certificate, may_stop, may_resume, look
 
@@ -169,6 +171,11 @@ def looked(name: str | None, runs: Path) -> tuple[bool, str]:
     return works, f"{name} {works} {last_sign(this)}"
 
 
+def page_of(name: str | None, which: str) -> str:
+    """Where a run's certificate (`report`) or reading view (`reading`) is served, whatever the run is called."""
+    return f"/pages/{quote(name or '', safe='')}/{which}.html"
+
+
 def _read_tab(runs: Path) -> Any:
     import gradio as gr
 
@@ -179,8 +186,8 @@ def _read_tab(runs: Path) -> Any:
         if name not in runs_in(runs):
             return ""
         if run_named(name, runs).reading.is_file():
-            return framed(f"/pages/{name}/reading.html", "The book as the model read it")
-        return HERE.format(f"{name} has no reading view yet: it is written when a run is finished.")
+            return framed(page_of(name, "reading"), "The book as the model read it")
+        return HERE.format(f"{escape(name or '')} has no reading view yet: it is written when a run is finished.")
 
     chosen.change(read, chosen, view, api_visibility="private")
     refreshed(chosen, runs)
@@ -202,7 +209,7 @@ def _compare_tab(runs: Path) -> tuple[Any, Any]:
         for name in (a, b):
             if not run_named(name, runs).measurements.is_file():
                 raise told(UsageError(f"{name} is not finished, so there is nothing to compare yet."))
-        return framed(f"/compare.html?a={a}&b={b}", f"{a} beside {b}")
+        return framed(f"/compare.html?{urlencode({'a': a, 'b': b})}", f"{a} beside {b}")
 
     go.click(compared, [first, second], view, api_visibility="private")
     for each in (first, second):

@@ -55,7 +55,9 @@ def write_tab(runs: Path, models: Models) -> Any:
                 penalty = gr.Slider(
                     1, 2, value=1, step=0.05, label="Repetition penalty", info="Above 1: against repeating itself."
                 )
-                seed = gr.Number(0, label="Seed", info="Another number, another text.", precision=0, minimum=0)
+                seed = gr.Number(
+                    0, label="Seed", info="Another number, another text.", precision=0, minimum=0, maximum=2**32 - 1
+                )
             with gr.Row():
                 go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop writing")
         with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):

@@ -8,12 +8,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from wellread.recipe import DIAL_END
 from wellread.serving.failures import Failure
 from wellread.types import Sampling
 
+
+def _whole(text: str) -> str:
+    """JSON can spell half a character (`\\ud83d`), as clients do that cut a text in the middle of one; no tokenizer reads it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half a character stands at place {error.start + 1}; send whole ones") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Stops = Annotated[list[Stop], Field(max_length=16)]
 SEEDS = 2**32
@@ -157,7 +177,7 @@ class Writing(_Asked):
 class CompletionAsked(Writing):
     """A beginning to go on from, or several."""
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=32)]
+    prompt: Text | Annotated[list[Text], Field(min_length=1, max_length=32)]
     logprobs: int | None = Field(default=None, ge=0, le=20)
     """Logarithms of the tokens, with so many of the likeliest beside each."""
     echo: bool | None = None
@@ -181,12 +201,12 @@ class CompletionAsked(Writing):
 
 class TextPart(_Asked):
     type: Literal["text"]
-    text: str
+    text: Text
 
 
 class Turn(_Asked):
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | Annotated[list[TextPart], Field(max_length=256)] | None = None
+    content: Text | Annotated[list[TextPart], Field(max_length=256)] | None = None
 
     @property
     def message(self) -> dict[str, str]:
@@ -228,7 +248,7 @@ class EmbeddingsAsked(_Asked):
     """Texts to be made vectors."""
 
     model: str = ""
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    input: Text | Annotated[list[Text], Field(min_length=1, max_length=2048)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(default=None, ge=1)
     """Refused unless it is the embedder's own width."""
