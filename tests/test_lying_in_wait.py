@@ -179,3 +179,12 @@ def test_pages_are_found_again_in_cleaned_text() -> None:
     last = cleaned.index("Ten")
     assert starts == (0, cleaned.index("six"), last, last)
     assert page_starts("no pages here", "no pages here") == ()
+
+
+def test_a_page_that_was_a_table_of_contents_begins_where_the_next_one_does() -> None:
+    titles = [f"{n} Of the {thing} that the house keeps" for n, thing in enumerate(("lamps", "boats", "bells", "keys"), 1)]
+    chapters = [f"{title}\n\n" + " ".join(f"word{n}of{k}" for k in range(90)) for n, title in enumerate(titles)]
+    listed = "Contents\n\n" + "\n".join(f"{title} ..... {n}" for n, title in enumerate(titles, 3))
+    paged, cleaned = "\n\f\n".join(["The House Book", listed, *chapters]), "\n\n".join(["The House Book", *chapters])
+    begin = [cleaned.index(title) for title in titles]
+    assert page_starts(paged, cleaned) == (0, begin[0], *begin)

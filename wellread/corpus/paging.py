@@ -13,13 +13,17 @@ KEPT = 0.7
 """Of a page's words at least so many are left by cleaning, heads, numbers and hyphens aside."""
 REACH = 400
 """So many words beyond the least place a page's beginning is looked for, beside the length of the page before."""
+GOES_ON = 40
+"""So many of a page's next words are looked at, and half of their runs must follow in the text: the line of a table of
+contents stands at its chapter again, where another page begins."""
 
 
 def page_starts(paged: str, cleaned: str) -> tuple[int, ...]:
     """Characters of the cleaned text before each page, in order; empty where the text has one page.
 
     Cleaning takes out running heads and page numbers, joins broken words and moves nothing: a page begins at its first
-    four words that are still there in a row. One of which nothing is found begins where the next one does.
+    four words that are still there in a row, and after which it goes on. One of which nothing is found begins where the
+    next one does.
     """
     pages = paged.split("\f")
     if len(pages) == 1:
@@ -51,6 +55,19 @@ def found_again(
     for first in range(len(own) - RUN + 1):
         places = runs.get(tuple(own[first : first + RUN]), [])
         at = bisect_left(places, least)
-        if at < len(places) and places[at] <= most:
+        if at < len(places) and places[at] <= most and goes_on(own[first : first + GOES_ON], runs, places[at]):
             return first, places[at]
     return 0, None
+
+
+def goes_on(own: list[str], runs: dict[tuple[str, ...], list[int]], place: int) -> bool:
+    """Whether half of the runs of these words stand in the text within the same length after a place, and half again."""
+    several = [tuple(own[at : at + RUN]) for at in range(len(own) - RUN + 1)]
+    end = place + len(own) * 3 // 2
+
+    def follows(run: tuple[str, ...]) -> bool:
+        places = runs.get(run, [])
+        at = bisect_left(places, place)
+        return at < len(places) and places[at] < end
+
+    return 2 * sum(map(follows, several)) >= len(several)
