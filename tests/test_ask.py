@@ -20,6 +20,7 @@ from wellread.indexing import index_texts
 from wellread.models import locate, open_model, read_name, split_store
 from wellread.retrieval.prompt import refusal
 from wellread.retrieval.rag import RetrievalModel
+from wellread.retrieval.store import open_store
 from wellread.testing import UniformBytes, tiny_model
 from wellread.types import Prompt, Sample, Sampling, last_words
 
@@ -105,10 +106,27 @@ def test_json_has_the_offsets(clerk: Clerk, store: Path) -> None:
     assert citation["words"].startswith("The Reading Room opens at nine")
     assert (row["refused"], row["unknown_numbers"], row["subject"]) == (False, [], f"clerk+{store}")
     assert row["score"] > 0
-    from wellread.retrieval.store import open_store
-
     text = open_store(store).document_text(citation["document"])
     assert text[citation["start"] : citation["end"]] == citation["words"]
+
+
+def test_words_that_stand_overleaf_are_cited_with_their_own_page(clerk: Clerk, tmp_path: Path) -> None:
+    index_texts(["library:handbook.pdf"], tmp_path / "pdf", embedder="none")
+    opened = open_store(tmp_path / "pdf")
+    text = opened.document_text("handbook.pdf")
+    turned, overleaf = next(
+        (chunk, text[chunk.overleaf[0] : chunk.end])
+        for chunk in opened.search("the winter way of the board and its offices", 99)
+        if len(chunk.overleaf) == 1 and ". " in text[chunk.overleaf[0] : chunk.end].strip(". ")
+    )
+    own = next(sentence for sentence in overleaf.split(". ")[1:] if len(sentence.split()) > 4).strip(". \n")
+    clerk.says = f"{own}."
+    asked = ["ask", "clerk", own, "--store", str(tmp_path / "pdf"), "--anyway"]
+    [citation] = json.loads(wellread(*asked, "--json").stdout)["sentences"][0]["citations"]
+    assert own in text[citation["start"] : citation["end"]]
+    assert citation["page"] == (turned.page or 0) + 1
+    shown = wellread(*asked).stdout
+    assert f"page {citation['page']}\n    “" in shown
 
 
 def test_what_the_sources_do_not_say_is_not_answered_unless_anyway(clerk: Clerk, store: Path) -> None:

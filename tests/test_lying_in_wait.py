@@ -182,7 +182,9 @@ def test_pages_are_found_again_in_cleaned_text() -> None:
 
 
 def test_a_page_that_was_a_table_of_contents_begins_where_the_next_one_does() -> None:
-    titles = [f"{n} Of the {thing} that the house keeps" for n, thing in enumerate(("lamps", "boats", "bells", "keys"), 1)]
+    titles = [
+        f"{n} Of the {thing} that the house keeps" for n, thing in enumerate(("lamps", "boats", "bells", "keys"), 1)
+    ]
     chapters = [f"{title}\n\n" + " ".join(f"word{n}of{k}" for k in range(90)) for n, title in enumerate(titles)]
     listed = "Contents\n\n" + "\n".join(f"{title} ..... {n}" for n, title in enumerate(titles, 3))
     paged, cleaned = "\n\f\n".join(["The House Book", listed, *chapters]), "\n\n".join(["The House Book", *chapters])

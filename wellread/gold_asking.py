@@ -130,7 +130,7 @@ def _of_row(row: Mapping[str, Any], by_id: Mapping[str, GoldQuestion]) -> Reply:
 
 
 def _chunks(rows: Sequence[Mapping[str, Any]]) -> tuple[Chunk, ...]:
-    return tuple(Chunk(**row) for row in rows)
+    return tuple(Chunk(**{**row, "overleaf": tuple(row.get("overleaf", ()))}) for row in rows)
 
 
 def write_replies_table(path: Path, by_subject: Mapping[str, Sequence[Reply]]) -> None:

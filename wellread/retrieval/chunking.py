@@ -7,7 +7,7 @@ more). A chunk begins and ends at what can be seen, never in white space, and `t
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -74,6 +74,7 @@ def chunks_of(outline: Outline, how: Chunking) -> list[Chunk]:
             page = max(1, bisect_right(outline.pages, start)) if outline.pages else None
             chunks.append(Chunk(
                 outline.document, start, end, outline.text[start:end], outline.source, section_at(outline, start), page,
+                overleaf=outline.pages[page : bisect_left(outline.pages, end)] if page else (),
             ))  # fmt: skip
     return chunks
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import RunError, UsageError
-from wellread.retrieval.about import TABLE, About, about_of, schema_of
+from wellread.retrieval.about import OVERLEAF, TABLE, About, about_of, schema_of
 from wellread.retrieval.chunking import Outline, chunks_of
 from wellread.retrieval.embedders import check_probe, embed
 from wellread.retrieval.keywords import language_of_all
@@ -209,7 +209,7 @@ class Filling:
             vectors = of_width(embed(self.embedder, [row.embedded for row in self.held]), about, self.path)
             columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), about.width)
         with storage_errors(Path(self.path)):
-            self.table.add(pa.table(columns, schema=schema_of(about)))
+            self.table.add(pa.table(columns, schema=self.table.schema))  # its own: an older store has fewer columns
         self.held.clear()
 
 
@@ -227,7 +227,7 @@ def complete(table: Any) -> tuple[dict[str, str], set[str]]:
 def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """What the table keeps of chunks, column by column."""
     own = ("file", "content", "parts", "number", "window", "before", "terms")
-    place = ("document", "source", "start", "end", "section", "page", "text")
+    place = ("document", "source", "start", "end", "section", "page", "text", OVERLEAF)
     return {
         **{name: [getattr(row, name) for row in rows] for name in own},
         **{name: [getattr(row.chunk, name) for row in rows] for name in place},
