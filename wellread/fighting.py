@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from wellread.asking import Keys
+from wellread.comparing_answers import reads_passages
 from wellread.errors import ModelError
-from wellread.fought import Fought, begin, reads_passages, timed
+from wellread.fought import Fought, begin, timed
 from wellread.gathering import Watch, watched
 from wellread.gold_asking import TOGETHER, below, read_replies, replies, write_replies, write_replies_table
 from wellread.indexing import Wanted, index_texts

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wellread.comparing_answers import gold_questions
+from wellread.comparing_answers import gold_questions, reads_passages
 from wellread.corpus.ingest import read_documents, write_corpus
 from wellread.corpus.reading import load
 from wellread.errors import UsageError
@@ -58,11 +58,6 @@ def sections_of(paths: Sequence[Path]) -> list[Document]:
     return list(documents)
 
 
-def reads_passages(stage: Stage) -> bool:
-    """Whether a stage learns with passages in view, and is asked so."""
-    return stage.examples is not None and stage.examples.passages
-
-
 def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, watch: Watch) -> Fought:
     """What all sides share; the texts as a corpus, and the gold questions, are kept in the run. Raises UsageError for metrics
     that are none of answers, and where several processes were started."""
@@ -91,7 +86,7 @@ def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, wa
 def timed(fought: Fought, step: str, work: Callable[[], Any]) -> Any:
     """What a step gives. What it took is kept, of all tries together where it was stopped and gone on with, but for one that
     was killed outright; a step that is done takes nothing more where it is passed over."""
-    path = fought.run.path / "preparation.json"
+    path = fought.run.preparation
     begun, done = time.perf_counter(), False
     try:
         result = work()
