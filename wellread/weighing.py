@@ -74,7 +74,10 @@ def _prepared(fought: Fought, subject: str) -> list[Measurement]:
     this, recipe, sides = fought.run, fought.recipe, sides_of(fought.recipe)
     if any(stage.name == subject for stage in recipe.stages):
         costs = prepared(this, recipe, subject)
-        seconds, memory = costs.get("seconds", 0.0), costs.get("memory_bytes")
+        if not costs:
+            why = "the log of a stage that led to it is missing"
+            return [Measurement("preparation_seconds", None, "seconds", subject, better="lower", note=why)]
+        seconds, memory = costs["seconds"], costs["memory_bytes"]
     else:
         seconds, memory = step_costs(this, ("index",) if subject == sides.retrieval else ())
     told = Measurement("preparation_seconds", seconds, "seconds", subject, better="lower")
