@@ -444,7 +444,21 @@ def test_calibrating_offline_fetches_no_embedder(store: Path, tmp_path: Path, mo
     def opened(path: Any, *, offline: bool) -> Any:
         raise Stopped(offline)
 
-    (tmp_path / "q.jsonl").write_text('{"question": "When?"}', encoding="utf-8")
     monkeypatch.setattr(calibrating, "open_store", opened)
     with pytest.raises(Stopped, match="True"):
-        calibrating.calibrate(store, tmp_path / "q.jsonl", offline=True)
+        calibrating.calibrate(store, "library:handbook_questions", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("questions", "said"),
+    [("gone.jsonl", "cannot be read"), ("few.jsonl", "1 questions that the sources answer and 0")],
+)
+def test_questions_that_cannot_calibrate_are_told_before_anything_is_indexed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, questions: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.md").write_text(HANDBOOK, encoding="utf-8")
+    (tmp_path / "few.jsonl").write_text('{"question": "When?", "answers": ["now"]}', encoding="utf-8")
+    done = wellread("index", "a.md", "--store", "s", "--embedder", "none", "--calibrate", questions)
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert not (tmp_path / "s").exists()

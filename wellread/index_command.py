@@ -53,10 +53,14 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Build or update a store to ask: only files that changed are read again."""
+    from wellread.calibrating import questions_for
+    from wellread.corpus.reading import printable
     from wellread.indexing import Wanted, index_texts
 
     if rerank and calibrate is None:
         raise UsageError("--rerank changes nothing in a store: give it to `ask`, or here beside --calibrate.")
+    if calibrate is not None:
+        questions_for(store, calibrate)  # what is wrong with them is told before the long work, not after it
     with watching() as watch:
         report = index_texts(
             texts, store, wanted=Wanted(chunker, size, overlap, language), embedder=embedder, strict=strict,
@@ -65,7 +69,7 @@ def index(
     for each in report.skipped:
         note(f"passed over: {each.source}: {each.reason}")
     if report.kept:
-        shown = ", ".join(report.kept[:SHOWN]) + (", …" if len(report.kept) > SHOWN else "")
+        shown = ", ".join(map(printable, report.kept[:SHOWN])) + (", …" if len(report.kept) > SHOWN else "")
         note(f"kept as it was, for it cannot be read now: {shown} ({len(report.kept):,} files)")
     refusal = None
     if calibrate is not None:
