@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from wellread import indexing
 from wellread.cli import app
 from wellread.errors import CorpusError, UnknownName, UsageError
+from wellread.gathering import Watch
 from wellread.index_command import report_line
-from wellread.indexing import IndexReport, Wanted, index_texts
-from wellread.retrieval.chunking import Chunking
+from wellread.indexing import File, IndexReport, Wanted, index_texts
+from wellread.retrieval.chunking import Chunking, Outline
 from wellread.retrieval.store import Store, open_store
 
 pytest.importorskip("lancedb")
@@ -237,6 +238,47 @@ def test_nothing_to_read_makes_no_store(tmp_path: Path) -> None:
         indexed(tmp_path / "texts")
     with pytest.raises(UsageError, match="there is no store"):
         opened(tmp_path / "texts")
+
+
+def test_it_is_told_how_far_the_embedding_of_each_file_is(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wellread.retrieval.filling.EMBEDDED", 2)
+    (texts / "long.txt").write_text("\n\n".join(f"Of day {n} nothing is told." for n in range(90)), encoding="utf-8")
+    (texts / "bad.pdf").write_bytes(b"no pdf")
+    told: list[Any] = []
+    watch = Watch(progress=told.append)
+    indexed(texts, embedder=Hashing(), wanted=Wanted("tokens", 7), watch=watch)
+    shares = [now.share for now in told]
+    assert shares == sorted(shares)
+    assert len({share for share in shares if 0 < share < 1}) > 30  # of one file, too
+    assert (told[0].share, told[-1].share) == (0, pytest.approx(1))
+    assert {(now.doing, now.total, now.things) for now in told} == {("indexing", 4, "files")}
+    assert (told[0].done, told[-1].done) == (0, 4)
+    told.clear()
+    indexed(texts, embedder=Hashing(), watch=watch)
+    assert {now.total for now in told} == {1}  # what did not change is not waited for; the bad one is tried again
+
+
+def test_few_characters_are_held_at_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [(File(texts, str(n), "", ""), Outline(str(n), "x" * 10)) for n in range(7)]
+    monkeypatch.setattr(indexing, "HELD", 25)
+    assert [len(group) for group in indexing.together(iter(several))] == [3, 3, 1]
+    monkeypatch.setattr(indexing, "TOGETHER", 2)
+    assert [len(group) for group in indexing.together(iter(several))] == [2, 2, 2, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_is_refused_and_never_waited_for(texts: Path) -> None:
+    os.mkfifo(texts / "pipe.txt")
+    with pytest.raises(CorpusError, match="neither a file nor a folder"):
+        indexed(texts / "pipe.txt")
+    assert indexed(texts).files == 2
+
+
+def test_an_empty_name_is_not_the_folder_one_happens_to_be_in(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(texts)
+    with pytest.raises(UsageError, match="the name of a text is empty"):
+        index_texts([""], texts.parent / "store", embedder="none")
+    assert index_texts(["."], texts.parent / "store", embedder="none").files == 2
 
 
 def test_the_command_says_what_became_of_a_store(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,8 +107,7 @@ def load_file(path: Path) -> Iterator[Document]:
 
     Raises CorpusError for an unknown suffix, and what the loader finds wrong with the file.
     """
-    if path.exists() and not path.is_file():
-        raise CorpusError(f"{path.as_posix()}: neither a file nor a folder; name a file, or a folder of files.")
+    only_files(path)
     suffix = path.suffix.lower()
     try:
         loader = resolve("loaders", LOADERS, suffix or ".txt")
@@ -117,6 +116,12 @@ def load_file(path: Path) -> Iterator[Document]:
         reason = f"no loader for {suffix} files; {advice}." if advice else str(error)
         raise CorpusError(f"{path.as_posix()}: {reason} There are loaders for {supported()}.") from None
     yield from loader(path)
+
+
+def only_files(path: Path) -> None:
+    """Raises CorpusError for what is no file, such as a pipe, from which nothing could be read twice, or ever to its end."""
+    if path.exists() and not path.is_file():
+        raise CorpusError(f"{path.as_posix()}: neither a file nor a folder; name a file, or a folder of files.")
 
 
 def supported() -> str:
