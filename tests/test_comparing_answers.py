@@ -18,6 +18,7 @@ from wellread import comparing_answers
 from wellread.cli import app
 from wellread.comparing_answers import compare_answers, gold_questions, seen_before
 from wellread.errors import CorpusError, UnknownName, UsageError
+from wellread.metrics.citations import NOTHING_CITED
 from wellread.recipe import load_recipe, recipe_text
 from wellread.reports import comparison_lines, comparison_page
 from wellread.retrieval.rag import RetrievalModel
@@ -131,6 +132,14 @@ def test_refusals_calibrated_on_the_questions_themselves_are_marked(tmp_path: Pa
     assert says in row.note
     assert says in comparison_page(comparison)
     assert says in "\n".join(comparison_lines(comparison))
+
+
+def test_one_that_refuses_everything_cites_nothing_and_is_not_said_to_retrieve_nothing(tmp_path: Path) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl", 3)]
+    model = RetrievalModel(MODELS["good"], Blind())  # which finds nothing, so that the sources do not say
+    comparison, said = compare_answers(["good"], files, opened=lambda name: model, metrics=["citation_recall"])
+    assert [reply.refused for reply in said["good"]] == [True] * 3
+    assert comparison.compared[0].measurements[0].note == NOTHING_CITED
 
 
 class Finds:
