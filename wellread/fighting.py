@@ -33,11 +33,12 @@ from wellread.weighing import measured_sides, refused_of, search_alone
 
 
 def fight(
-    this: Run, recipe: Recipe, paths: Sequence[Path], *, mark: str, offline: bool, keys: Keys, watch: Watch
-) -> list[Measurement]:
+    this: Run, recipe: Recipe, paths: Sequence[Path], *, mark: str, offline: bool, keys: Keys, watch: Watch,
+    strict: bool = False,
+) -> list[Measurement]:  # fmt: skip
     """Measurements of every side, of retrieval alone, and the paired differences of each two sides. Raises UsageError
     for what the user can mend."""
-    fought = begin(this, recipe, paths, offline=offline, watch=watch)
+    fought = begin(this, recipe, paths, offline=offline, watch=watch, strict=strict)
     store = _store(fought, paths)
     items = timed(fought, "write", lambda: written_items(
         fought.documents, fought.gold, fought.settings, this.synthesis, seed=recipe.seed,
@@ -59,8 +60,8 @@ def _store(fought: Fought, paths: Sequence[Path]) -> Any:
 
     def build() -> Any:
         wanted = Wanted(chunker=settings.chunker, size=settings.size)
-        index_texts(paths, place, wanted=wanted, embedder=settings.embedder, strict=True, offline=fought.offline,
-                    watch=fought.watch)  # fmt: skip
+        index_texts(paths, place, wanted=wanted, embedder=settings.embedder, strict=fought.strict,
+                    offline=fought.offline, watch=fought.watch)  # fmt: skip
         return open_store(place, offline=fought.offline)
 
     return timed(fought, "index", build)

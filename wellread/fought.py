@@ -44,23 +44,30 @@ class Fought:
     tongue: str
     offline: bool
     watch: Watch
+    strict: bool = False
+    """Whether a text that cannot be read ends the fight."""
 
     @property
     def base(self) -> str:
         return str(self.recipe.base)
 
 
-def sections_of(paths: Sequence[Path]) -> list[Document]:
-    """The texts as their loaders give them, one document a section."""
-    documents, skipped = load(list(paths), strict=False)
-    if skipped:
-        raise UsageError(f"{skipped[0].source}: {skipped[0].reason}")
+def sections_of(
+    paths: Sequence[Path], *, strict: bool = False, say: Callable[[str], None] = lambda line: None
+) -> list[Document]:
+    """The texts as their loaders give them, one document a section; what is passed over in a folder is said. Raises CorpusError
+    where nothing can be read, and with `strict` for the first file that cannot be."""
+    documents, skipped = load(list(paths), strict=strict)
+    for each in skipped:
+        say(f"skipped {each.source}: {each.reason}")
     return list(documents)
 
 
-def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, watch: Watch) -> Fought:
-    """What all sides share; the texts as a corpus, and the gold questions, are kept in the run. Raises UsageError for metrics
-    that are none of answers, and where several processes were started."""
+def begin(
+    this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, watch: Watch, strict: bool = False
+) -> Fought:
+    """What all sides share; the texts as a corpus, and the gold questions, are kept in the run, once all of them were read.
+    Raises UsageError for metrics that are none of answers, and where several processes were started."""
     assert recipe.fight is not None, "a recipe with `fight` comes here"
     if processes.world() > 1:
         raise UsageError("a fair fight trains one side after another: start it in one process, without torchrun.")
@@ -70,6 +77,8 @@ def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, wa
             f"measure.metrics: {strange[0]} is not of answers; there are {', '.join((*REPLIED, *ANSWERED, *FOUND))}."
         )
     gold = gold_questions(found(recipe.questions))
+    told = (this.corpus / "split.json").is_file()
+    sections = sections_of(paths, strict=strict, say=(lambda line: None) if told else watch.say)
     if not (this.corpus / "split.json").is_file():
         watch.say("reading " + ", ".join(path.name for path in paths))
         documents, cleaning, skipped = read_documents(paths, CorpusSettings())
@@ -77,10 +86,9 @@ def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, wa
         write_corpus(Corpus(tuple(documents), {"train": ids, "validation": (), "held_out": ()}, tuple(cleaning), tuple(skipped)),
                      this.corpus)  # fmt: skip
     write_rows(this.questions / "gold.jsonl", map(asdict, gold))
-    documents = sections_of(paths)
     settings = recipe.fight
-    tongue = language(documents) if settings.language == "auto" else settings.language
-    return Fought(this, recipe, settings, tuple(gold), tuple(documents), tongue, offline, watch)
+    tongue = language(sections) if settings.language == "auto" else settings.language
+    return Fought(this, recipe, settings, tuple(gold), tuple(sections), tongue, offline, watch, strict)
 
 
 def timed(fought: Fought, step: str, work: Callable[[], Any]) -> Any:
