@@ -83,6 +83,13 @@ def test_text_without_spaces_or_sentences_is_cut_all_the_same() -> None:
     assert re.sub(r"\s", "", "".join(found("paragraphs", 10, 0, Outline("wall", wall)))) == wall
 
 
+def test_neither_a_script_without_blanks_nor_a_wall_of_signs_makes_one_endless_chunk() -> None:
+    for text, most in (("湖の鐘は朝に鳴り" * 90, 20), ("0123456789abcdef" * 900, 20 * 60)):
+        several = found("paragraphs", 20, 0, Outline("d", text))
+        assert max(map(len, several)) == most
+        assert "".join(several) == text
+
+
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(UsageError, match="the overlap less than the size"):
         Chunking("tokens", 5, 5)

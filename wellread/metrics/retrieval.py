@@ -98,7 +98,9 @@ def nowhere(asked: Sequence[GoldQuestion], places: Sequence[Sequence[int | None]
             if not any(holds(chunk, each) for chunk in retriever.retrieve(each.quote, max(DEPTHS)))]  # fmt: skip
     if not gone:
         return ""
-    return NOWHERE.format(len(gone), sum(len(question.passages) for question in asked), " ".join(gone[0].quote.split())[:60])
+    return NOWHERE.format(
+        len(gone), sum(len(question.passages) for question in asked), " ".join(gone[0].quote.split())[:60]
+    )
 
 
 def _units(asked: Sequence[GoldQuestion]) -> tuple[str, list[str]]:
