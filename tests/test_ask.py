@@ -42,14 +42,16 @@ class Clerk(UniformBytes):
     name, window = "clerk", 2000
 
     def __init__(self, says: str) -> None:
-        self.says, self.read = says, list[Prompt]()
+        self.says, self.read, self.drawn = says, list[Prompt](), list[Sampling]()
 
     def count(self, prompt: Prompt) -> int:
         return len(last_words(prompt)) // 4
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
         self.read += prompts
-        return [Sample(last_words(prompt), self.says, sampling, sampling.seed, self.name, "stop") for prompt in prompts]
+        self.drawn.append(sampling)
+        asked = [prompt for prompt in prompts for _ in range(sampling.n)]
+        return [Sample(last_words(prompt), self.says, sampling, sampling.seed, self.name, "stop") for prompt in asked]
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +190,9 @@ def test_k_and_the_settings_of_sampling_reach_the_model(clerk: Clerk, store: Pat
     assert len(few["sources"]) == 1 < len(many["sources"])
     seeded = json.loads(wellread(*question, "--seed", "5").stdout)
     assert seeded["seed"] == 5
+    drawn = ["--max-tokens", "7", "--temperature", "0.5", "--top-p", "0.9", "--top-k", "3", "--min-p", "0.1"]
+    wellread(*question, *drawn, "--repetition-penalty", "1.2", "--seed", "9", "--n", "2")
+    assert clerk.drawn[-1] == Sampling(7, 0.5, 0.9, 3, 0.1, 1.2, 9, 2)
 
 
 def test_passages_fill_the_window_and_what_has_no_room_is_told(tmp_path: Path) -> None:
@@ -433,6 +438,36 @@ def test_calibrating_a_store_changes_what_it_refuses(store: Path, tmp_path: Path
     assert kept.embedder == "none"
     assert set(kept.questions) == {question_mark(row["question"]) for row in rows}
     (store / REFUSAL).unlink()
+
+
+def test_a_store_is_calibrated_to_the_cross_encoder_it_will_be_asked_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wellread import calibrating
+    from wellread.retrieval.refusing import REFUSAL, read_refusal
+
+    class Backwards:
+        """Likes best what shares the fewest words with a question."""
+
+        name = "backwards"
+
+        def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+            return [-float(len(set(query.split()) & set(text.split()))) for query, text in pairs]
+
+    rooms = "\n\n".join(f"## Room {n}\n\nIn room {n} the clerk keeps chart {n} of the coast." for n in range(12))
+    (tmp_path / "rooms.md").write_text(rooms, encoding="utf-8")
+    asked = [{"question": f"What keeps the clerk in room {n} ?", "answers": ["a chart"]} for n in range(12)]
+    asked += [{"question": f"Which elephants painted ceiling {n} of the coast ?"} for n in range(12)]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+    named: list[str] = []
+    monkeypatch.setattr(calibrating, "open_cross_encoder", lambda name, offline: named.append(name) or Backwards())
+    words = ["index", str(tmp_path / "rooms.md"), "--store", str(tmp_path / "s"), "--embedder", "none"]
+    kept = []
+    for more in ([], ["--rerank", "backwards"]):
+        assert wellread(*words, "--calibrate", str(tmp_path / "q.jsonl"), *more).returncode == 0
+        kept.append(read_refusal(tmp_path / "s" / REFUSAL))
+    assert named == ["backwards"]
+    assert kept[0] != kept[1]
 
 
 def test_calibrating_offline_fetches_no_embedder(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
