@@ -279,6 +279,15 @@ def test_wrapped_prose_is_joined_with_or_without_blank_lines_or_by_indentation()
     assert "→" in removals["wrapped lines"].example
 
 
+def test_prose_is_joined_beside_tables_whose_cells_go_on_in_small_letters() -> None:
+    paragraphs = [PROSE, FRENCH] * 6
+    table = "Song Posts Pace\nThe Mare 41\ntrot on black ice\nThe Sister 53\nwalk and nothing\nbut walk"
+    several = "\n\n".join(f"{wrap(each, 104)}\n\n{table}" for each in paragraphs[:3])
+    text, removals = cleaned(several + "\n\n" + "\n\n".join(wrap(each, 104) for each in paragraphs[3:]))
+    assert [each for each in text.split("\n\n") if len(each) > 200] == paragraphs
+    assert removals["wrapped lines"].count >= sum(wrap(each, 104).count("\n") for each in paragraphs)
+
+
 def test_paragraphs_on_one_line_each_are_set_apart() -> None:
     lines = [PROSE, "« Qui est là ? »", "— Personne, dit-elle.", FRENCH, PROSE, "He said:", "“Nothing.”", FRENCH]
     assert cleaned("\n".join(lines))[0] == "\n\n".join(lines)
