@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -44,6 +45,7 @@ from wellread.runs import Run
 from wellread.storage import read_json, read_rows, write_json, write_rows
 from wellread.synthesis.documents import Item
 from wellread.testing import tiny_model
+from wellread.texts import library_text
 from wellread.types import Chunk, GoldPassage, GoldQuestion, Measurement, Reply, Sample, Sampling, Scored, last_words
 from wellread.weighing import refused_of
 
@@ -388,6 +390,12 @@ def test_what_stands_in_a_folder_and_is_no_text_is_passed_over_and_told(tmp_path
     with pytest.raises(CorpusError, match=r"gold\.jsonl"):
         fought.begin(Run(tmp_path / "strict"), recipe, [folder], offline=True, watch=watch, strict=True)
     assert not (tmp_path / "strict").exists()
+
+
+def test_of_a_pdf_its_sentences_are_taught_and_not_its_page_numbers() -> None:
+    [text] = [each.text for each in fought.sections_of([library_text("handbook.pdf")])]
+    assert "nobody has yet found the occasion to explain this to her." in text
+    assert not re.search(r"^\s*\d+\s*$|\f", text, re.MULTILINE)
 
 
 def test_settings_of_a_fight_show(tmp_path: Path) -> None:

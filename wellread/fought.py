@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wellread.comparing_answers import gold_questions, reads_passages
+from wellread.corpus.cleaning import clean
 from wellread.corpus.ingest import read_documents, write_corpus
 from wellread.corpus.reading import load
 from wellread.errors import UsageError
@@ -40,7 +41,7 @@ class Fought:
     settings: Fight
     gold: tuple[GoldQuestion, ...]
     documents: tuple[Document, ...]
-    """The texts in sections, as their loaders give them."""
+    """The texts in sections."""
     tongue: str
     offline: bool
     watch: Watch
@@ -55,12 +56,12 @@ class Fought:
 def sections_of(
     paths: Sequence[Path], *, strict: bool = False, say: Callable[[str], None] = lambda line: None
 ) -> list[Document]:
-    """The texts as their loaders give them, one document a section; what is passed over in a folder is said. Raises CorpusError
-    where nothing can be read, and with `strict` for the first file that cannot be."""
+    """The texts in the sections that their formats state, cleaned as the store has them; what is passed over in a folder is said.
+    Raises CorpusError where nothing can be read, and with `strict` for the first file that cannot be."""
     documents, skipped = load(list(paths), strict=strict)
     for each in skipped:
         say(f"skipped {each.source}: {each.reason}")
-    return list(documents)
+    return clean(documents)[0]
 
 
 def begin(
