@@ -288,6 +288,22 @@ def test_prose_is_joined_beside_tables_whose_cells_go_on_in_small_letters() -> N
     assert removals["wrapped lines"].count >= sum(wrap(each, 104).count("\n") for each in paragraphs)
 
 
+def test_a_paragraph_right_behind_a_list_is_joined_and_the_list_is_kept() -> None:
+    items = [
+        "two blankets",
+        "a spirit lamp",
+        "candles",
+        "matches in a tin",
+        "rope",
+        "red rockets",
+        "a stick",
+        "a pencil",
+    ]
+    listed = "Each of them holds:\n" + ";\n".join(f"• {item}" for item in items) + "."
+    text, _ = cleaned(f"{wrap(PROSE)}\n\n{listed}\n{wrap(PROSE)}\n\n{wrap(FRENCH)}")
+    assert text == f"{PROSE}\n\n{listed}\n\n{PROSE}\n\n{FRENCH}"
+
+
 def test_paragraphs_on_one_line_each_are_set_apart() -> None:
     lines = [PROSE, "« Qui est là ? »", "— Personne, dit-elle.", FRENCH, PROSE, "He said:", "“Nothing.”", FRENCH]
     assert cleaned("\n".join(lines))[0] == "\n\n".join(lines)

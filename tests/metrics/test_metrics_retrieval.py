@@ -101,9 +101,9 @@ def test_passages_that_stand_nowhere_are_told_and_those_that_were_only_missed_ar
         gold = [asked(question, each) for question, each in zip(("one", "two"), quotes, strict=False)]
         return measure(Evidence("s", Corpus((), {}), retriever=found, gold=gold), FOUND)[0].note
 
-    assert note(quote) == "by fixed"
+    assert "own words" not in note(quote)
     assert "1 of 2 gold passages are not found by their own words either, such as “the lmap brunt" in note(quote, typo)
-    assert note("a bell") == "by fixed"  # too short to be looked for
+    assert "own words" not in note("a bell")  # too short to be looked for
 
 
 def test_a_set_that_names_its_sources_otherwise_is_told() -> None:

@@ -118,8 +118,11 @@ def is_tabular(line: str) -> bool:
 
 
 def is_code(lines: Sequence[str]) -> bool:
-    """Whether many of the lines have the marks of a listing rather than of prose."""
-    marked = sum(line.rstrip()[-1:] == ";" or line.lstrip()[:1] == "#" or not _CODE.isdisjoint(line) for line in lines)
+    """Whether many of the lines have the marks of a listing rather than of prose; items of a list end in semicolons, too."""
+    marked = sum(
+        (line.rstrip()[-1:] == ";" and not is_item(line)) or line.lstrip()[:1] == "#" or not _CODE.isdisjoint(line)
+        for line in lines
+    )
     return marked >= 0.4 * len(lines)
 
 

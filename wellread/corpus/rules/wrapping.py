@@ -121,6 +121,8 @@ def _is_verse(block: list[str], layout: Layout) -> bool:
     if len(pairs) == 1 or not layout.spaced:
         return False
     short = sum(reach(a, b) < layout.full for a, b in pairs)
+    if short < len(pairs) and any(map(is_item, block)):  # a list with a paragraph right behind it
+        return False
     if short >= 0.6 * len(pairs):
         verse = short == len(pairs) or sum(continues(a, b) for a, b in pairs) < 0.5 * len(pairs)
     else:
