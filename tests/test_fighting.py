@@ -351,7 +351,7 @@ def test_what_preparing_took_is_that_of_all_tries_until_it_is_done(
 ) -> None:
     clock = iter([0.0, 40.0, 100.0, 125.0, 200.0, 300.0])
     monkeypatch.setattr(fought, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    sides: Any = SimpleNamespace(run=SimpleNamespace(path=tmp_path))
+    sides: Any = SimpleNamespace(run=Run(tmp_path))
 
     def stopped() -> None:
         raise KeyboardInterrupt

@@ -288,6 +288,14 @@ def test_prose_is_joined_beside_tables_whose_cells_go_on_in_small_letters() -> N
     assert removals["wrapped lines"].count >= sum(wrap(each, 104).count("\n") for each in paragraphs)
 
 
+def test_a_long_line_is_joined_to_what_surely_goes_on_with_it_though_most_lines_are_of_tables() -> None:
+    rows = "\n".join(f"{thing} {n}\nof the {thing}" for n, thing in enumerate(["lamp", "boat", "bell", "rope"] * 9))
+    told = "He said that the lamps of the house are lit at dusk by whoever comes first down the long stair of the tower, and"
+    text, _ = cleaned(f"{rows}\n\n{told}\nthat they go out by themselves.\nMartha Counted.\n\n{rows}")
+    assert f"\n\n{told} that they go out by themselves.\n\nMartha Counted.\n\n" in text
+    assert rows in text
+
+
 def test_a_paragraph_right_behind_a_list_is_joined_and_the_list_is_kept() -> None:
     items = [
         "two blankets",

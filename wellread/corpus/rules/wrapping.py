@@ -191,7 +191,7 @@ def _link(before: str, line: str, layout: Layout, *, first: bool) -> Link:
     full = layout.wrapped and reach(a, b) >= layout.full
     open_ = full and not ends_sentence(a)
     opens = bool(layout.indent) and indent_of(line) >= layout.indent and indent_of(line) > 0
-    if full and not opens and b[:1].islower():
+    if (full or (not layout.wrapped and _is_long(a) and continues(a, b))) and not opens and b[:1].islower():
         return Link.JOIN
     if opens or (layout.dashes and speaks(b) and (ends_sentence(a) or (speaks(a) and not full))):
         return Link.PARAGRAPH
