@@ -175,6 +175,12 @@ def test_every_setting_shows(texts: Path) -> None:
         indexed(texts, wanted=Wanted("heading"))
 
 
+def test_a_table_among_the_texts_is_passed_over_with_the_line_and_its_name_once(texts: Path) -> None:
+    (texts / "prices.csv").write_text("thing,price\nlamp,3\n", encoding="utf-8")
+    [passed] = indexed(texts).skipped
+    assert passed.reason.startswith("line 2: expected `prompt` and `completion`")
+
+
 def test_a_bad_file_is_passed_over_in_a_folder_and_refused_by_name(texts: Path) -> None:
     (texts / "bad.pdf").write_bytes(b"no pdf")
     report = indexed(texts)

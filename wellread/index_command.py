@@ -56,6 +56,7 @@ def index(
     from wellread.calibrating import questions_for
     from wellread.corpus.reading import printable
     from wellread.indexing import Wanted, index_texts
+    from wellread.reports.wording import count
 
     if rerank and calibrate is None:
         raise UsageError("--rerank changes nothing in a store: give it to `ask`, or here beside --calibrate.")
@@ -70,7 +71,7 @@ def index(
         note(f"passed over: {each.source}: {each.reason}")
     if report.kept:
         shown = ", ".join(map(printable, report.kept[:SHOWN])) + (", …" if len(report.kept) > SHOWN else "")
-        note(f"kept as it was, for it cannot be read now: {shown} ({len(report.kept):,} files)")
+        note(f"kept as it was, for it cannot be read now: {shown} ({count(len(report.kept), 'file')})")
     refusal = None
     if calibrate is not None:
         from wellread.calibrating import calibrate as learn
@@ -88,11 +89,13 @@ def index(
 
 def report_line(report: IndexReport) -> str:
     """What became of a store, in a line."""
+    from wellread.reports.wording import count
+
     became = {
         "new": len(report.added), "changed": len(report.changed), "gone": len(report.removed), "as it was": report.unchanged,
         "kept unread": len(report.kept),
     }  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for what, number in became.items() if number)
     how = f"by {report.embedder} and by keyword" if report.embedder != "none" else "by keyword"
-    files = "1 file" if report.files == 1 else f"{report.files:,} files"
-    return f"{files} ({told}), {report.chunks:,} chunks, found {how}, in {report.seconds:,.1f} s"
+    files, chunks = count(report.files, "file"), count(report.chunks, "chunk")
+    return f"{files} ({told}), {chunks}, found {how}, in {report.seconds:,.1f} s"

@@ -156,7 +156,8 @@ def read_folder(folder: Path, reading: Reading) -> None:
 
 def passed_over(path: Path, error: CorpusError) -> Skipped:
     """A file that could not be read, in one line whatever its name is."""
-    return Skipped(printable(path.as_posix()), printable(str(error).removeprefix(f"{path.as_posix()}: ")))
+    reason = str(error).removeprefix(path.as_posix()).lstrip(":, ")
+    return Skipped(printable(path.as_posix()), printable(reason))
 
 
 def printable(name: str) -> str:
@@ -177,7 +178,8 @@ def with_loader(folder: Path, reading: Reading) -> Iterator[Path]:
             others.append(printable(path.relative_to(folder).as_posix()))
     if others:
         shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
-        reason = f"{len(others)} files without a loader passed over ({shown}); there are loaders for {supported()}."
+        several = "1 file" if len(others) == 1 else f"{len(others)} files"
+        reason = f"{several} without a loader passed over ({shown}); there are loaders for {supported()}."
         reading.skipped.append(Skipped(folder.as_posix(), reason))
 
 
