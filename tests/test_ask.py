@@ -21,6 +21,7 @@ from wellread.indexing import index_texts
 from wellread.models import locate, open_model, read_name, split_store
 from wellread.retrieval.prompt import refusal
 from wellread.retrieval.rag import RetrievalModel
+from wellread.retrieval.store import open_store
 from wellread.testing import UniformBytes, tiny_model
 from wellread.types import Prompt, Sample, Sampling, last_words
 
@@ -42,14 +43,16 @@ class Clerk(UniformBytes):
     name, window = "clerk", 2000
 
     def __init__(self, says: str) -> None:
-        self.says, self.read = says, list[Prompt]()
+        self.says, self.read, self.drawn = says, list[Prompt](), list[Sampling]()
 
     def count(self, prompt: Prompt) -> int:
         return len(last_words(prompt)) // 4
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
         self.read += prompts
-        return [Sample(last_words(prompt), self.says, sampling, sampling.seed, self.name, "stop") for prompt in prompts]
+        self.drawn.append(sampling)
+        asked = [prompt for prompt in prompts for _ in range(sampling.n)]
+        return [Sample(last_words(prompt), self.says, sampling, sampling.seed, self.name, "stop") for prompt in asked]
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +109,27 @@ def test_json_has_the_offsets(clerk: Clerk, store: Path) -> None:
     assert citation["words"].startswith("The Reading Room opens at nine")
     assert (row["refused"], row["unknown_numbers"], row["subject"]) == (False, [], f"clerk+{store}")
     assert row["score"] > 0
-    from wellread.retrieval.store import open_store
-
     text = open_store(store).document_text(citation["document"])
     assert text[citation["start"] : citation["end"]] == citation["words"]
+
+
+def test_words_that_stand_overleaf_are_cited_with_their_own_page(clerk: Clerk, tmp_path: Path) -> None:
+    index_texts(["library:handbook.pdf"], tmp_path / "pdf", embedder="none")
+    opened = open_store(tmp_path / "pdf")
+    text = opened.document_text("handbook.pdf")
+    turned, overleaf = next(
+        (chunk, text[chunk.overleaf[0] : chunk.end])
+        for chunk in opened.search("the winter way of the board and its offices", 99)
+        if len(chunk.overleaf) == 1 and ". " in text[chunk.overleaf[0] : chunk.end].strip(". ")
+    )
+    own = next(sentence for sentence in overleaf.split(". ")[1:] if len(sentence.split()) > 4).strip(". \n")
+    clerk.says = f"{own}."
+    asked = ["ask", "clerk", own, "--store", str(tmp_path / "pdf"), "--anyway"]
+    [citation] = json.loads(wellread(*asked, "--json").stdout)["sentences"][0]["citations"]
+    assert own in text[citation["start"] : citation["end"]]
+    assert citation["page"] == (turned.page or 0) + 1
+    shown = wellread(*asked).stdout
+    assert f"page {citation['page']}\n    “" in shown
 
 
 def test_what_the_sources_do_not_say_is_not_answered_unless_anyway(clerk: Clerk, store: Path) -> None:
@@ -171,6 +191,9 @@ def test_k_and_the_settings_of_sampling_reach_the_model(clerk: Clerk, store: Pat
     assert len(few["sources"]) == 1 < len(many["sources"])
     seeded = json.loads(wellread(*question, "--seed", "5").stdout)
     assert seeded["seed"] == 5
+    drawn = ["--max-tokens", "7", "--temperature", "0.5", "--top-p", "0.9", "--top-k", "3", "--min-p", "0.1"]
+    wellread(*question, *drawn, "--repetition-penalty", "1.2", "--seed", "9", "--n", "2")
+    assert clerk.drawn[-1] == Sampling(7, 0.5, 0.9, 3, 0.1, 1.2, 9, 2)
 
 
 def test_passages_fill_the_window_and_what_has_no_room_is_told(tmp_path: Path) -> None:
@@ -418,6 +441,36 @@ def test_calibrating_a_store_changes_what_it_refuses(store: Path, tmp_path: Path
     (store / REFUSAL).unlink()
 
 
+def test_a_store_is_calibrated_to_the_cross_encoder_it_will_be_asked_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wellread import calibrating
+    from wellread.retrieval.refusing import REFUSAL, read_refusal
+
+    class Backwards:
+        """Likes best what shares the fewest words with a question."""
+
+        name = "backwards"
+
+        def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+            return [-float(len(set(query.split()) & set(text.split()))) for query, text in pairs]
+
+    rooms = "\n\n".join(f"## Room {n}\n\nIn room {n} the clerk keeps chart {n} of the coast." for n in range(12))
+    (tmp_path / "rooms.md").write_text(rooms, encoding="utf-8")
+    asked = [{"question": f"What keeps the clerk in room {n} ?", "answers": ["a chart"]} for n in range(12)]
+    asked += [{"question": f"Which elephants painted ceiling {n} of the coast ?"} for n in range(12)]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+    named: list[str] = []
+    monkeypatch.setattr(calibrating, "open_cross_encoder", lambda name, offline: named.append(name) or Backwards())
+    words = ["index", str(tmp_path / "rooms.md"), "--store", str(tmp_path / "s"), "--embedder", "none"]
+    kept = []
+    for more in ([], ["--rerank", "backwards"]):
+        assert wellread(*words, "--calibrate", str(tmp_path / "q.jsonl"), *more).returncode == 0
+        kept.append(read_refusal(tmp_path / "s" / REFUSAL))
+    assert named == ["backwards"]
+    assert kept[0] != kept[1]
+
+
 def test_calibrating_offline_fetches_no_embedder(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from wellread import calibrating
 
@@ -427,7 +480,21 @@ def test_calibrating_offline_fetches_no_embedder(store: Path, tmp_path: Path, mo
     def opened(path: Any, *, offline: bool) -> Any:
         raise Stopped(offline)
 
-    (tmp_path / "q.jsonl").write_text('{"question": "When?"}', encoding="utf-8")
     monkeypatch.setattr(calibrating, "open_store", opened)
     with pytest.raises(Stopped, match="True"):
-        calibrating.calibrate(store, tmp_path / "q.jsonl", offline=True)
+        calibrating.calibrate(store, "library:handbook_questions", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("questions", "said"),
+    [("gone.jsonl", "cannot be read"), ("few.jsonl", "1 questions that the sources answer and 0")],
+)
+def test_questions_that_cannot_calibrate_are_told_before_anything_is_indexed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, questions: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.md").write_text(HANDBOOK, encoding="utf-8")
+    (tmp_path / "few.jsonl").write_text('{"question": "When?", "answers": ["now"]}', encoding="utf-8")
+    done = wellread("index", "a.md", "--store", "s", "--embedder", "none", "--calibrate", questions)
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert not (tmp_path / "s").exists()

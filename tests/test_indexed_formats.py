@@ -91,14 +91,20 @@ class Indexed:
     def __init__(self, name: str, folder: Path) -> None:
         report = index_texts([f"library:{name}"], folder / "store", embedder="none")
         assert (report.files, report.skipped) == (1, ())
-        columns = ["text", "section", "page"]
+        columns = ["text", "section", "page", "start", "overleaf"]
         rows = columns_in(open_store(folder / "store")._table, columns, where=FIRST).to_pylist()
         self._chunks = [(f" {' '.join(spoken(row['text']))} ", row) for row in rows]
 
     def chunk(self, passage: GoldPassage) -> dict[str, Any] | None:
-        """The chunk in which a quote stands."""
-        sought = f" {' '.join(spoken(passage.quote))} "
-        return next((row for words, row in self._chunks if sought in words), None)
+        """The chunk in which a quote stands, and on which page of it, `own`."""
+        quote = spoken(passage.quote)
+        sought = f" {' '.join(quote)} "
+        row = next((row for words, row in self._chunks if sought in words), None)
+        if row is None or row["page"] is None:
+            return row
+        begins = re.search(r"\W+".join(map(re.escape, quote)), row["text"], re.IGNORECASE)
+        assert begins is not None
+        return {**row, "own": row["page"] + sum(turned <= row["start"] + begins.start() for turned in row["overleaf"])}
 
 
 def sought_in(file: File) -> list[tuple[GoldPassage, Placed]]:
@@ -121,10 +127,9 @@ def test_quotes_stand_in_the_pdf_on_their_pages_under_their_headings(tmp_path: P
     chunks = [(chunk, place) for passage, place in sought if (chunk := indexed.chunk(passage))]
     begun = [file.place(" ".join(spoken(chunk["text"])[:15])) for chunk, _ in chunks]
     begins = sum(at is not None and chunk["page"] == at.page for at, (chunk, _) in zip(begun, chunks, strict=True))
-    paged = sum(chunk["page"] == place.page for chunk, place in chunks)
+    paged = sum(chunk["own"] == place.page for chunk, place in chunks)
     headed = sum(last_heading(chunk) == place.heading for chunk, place in chunks)
-    assert (begins, headed) == (len(sought), len(sought))
-    assert paged >= FOUND * len(sought)  # measured: 190 of 197, the others stand overleaf
+    assert (begins, headed, paged) == (len(sought), len(sought), len(sought))
 
 
 def test_quotes_stand_in_the_word_file_under_their_headings(tmp_path: Path) -> None:

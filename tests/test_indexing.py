@@ -15,8 +15,9 @@ from wellread import indexing
 from wellread.cli import app
 from wellread.commands.index import report_line
 from wellread.errors import CorpusError, UnknownName, UsageError
-from wellread.indexing import IndexReport, Wanted, index_texts
-from wellread.retrieval.chunking import Chunking
+from wellread.gathering import Watch
+from wellread.indexing import File, IndexReport, Wanted, index_texts
+from wellread.retrieval.chunking import Chunking, Outline
 from wellread.retrieval.store import Store, open_store
 
 pytest.importorskip("lancedb")
@@ -174,6 +175,12 @@ def test_every_setting_shows(texts: Path) -> None:
         indexed(texts, wanted=Wanted("heading"))
 
 
+def test_a_table_among_the_texts_is_passed_over_with_the_line_and_its_name_once(texts: Path) -> None:
+    (texts / "prices.csv").write_text("thing,price\nlamp,3\n", encoding="utf-8")
+    [passed] = indexed(texts).skipped
+    assert passed.reason.startswith("line 2: expected `prompt` and `completion`")
+
+
 def test_a_bad_file_is_passed_over_in_a_folder_and_refused_by_name(texts: Path) -> None:
     (texts / "bad.pdf").write_bytes(b"no pdf")
     report = indexed(texts)
@@ -237,6 +244,47 @@ def test_nothing_to_read_makes_no_store(tmp_path: Path) -> None:
         indexed(tmp_path / "texts")
     with pytest.raises(UsageError, match="there is no store"):
         opened(tmp_path / "texts")
+
+
+def test_it_is_told_how_far_the_embedding_of_each_file_is(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wellread.retrieval.filling.EMBEDDED", 2)
+    (texts / "long.txt").write_text("\n\n".join(f"Of day {n} nothing is told." for n in range(90)), encoding="utf-8")
+    (texts / "bad.pdf").write_bytes(b"no pdf")
+    told: list[Any] = []
+    watch = Watch(progress=told.append)
+    indexed(texts, embedder=Hashing(), wanted=Wanted("tokens", 7), watch=watch)
+    shares = [now.share for now in told]
+    assert shares == sorted(shares)
+    assert len({share for share in shares if 0 < share < 1}) > 30  # of one file, too
+    assert (told[0].share, told[-1].share) == (0, pytest.approx(1))
+    assert {(now.doing, now.total, now.things) for now in told} == {("indexing", 4, "files")}
+    assert (told[0].done, told[-1].done) == (0, 4)
+    told.clear()
+    indexed(texts, embedder=Hashing(), watch=watch)
+    assert {now.total for now in told} == {1}  # what did not change is not waited for; the bad one is tried again
+
+
+def test_few_characters_are_held_at_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [(File(texts, str(n), "", ""), Outline(str(n), "x" * 10)) for n in range(7)]
+    monkeypatch.setattr(indexing, "HELD", 25)
+    assert [len(group) for group in indexing.together(iter(several))] == [3, 3, 1]
+    monkeypatch.setattr(indexing, "TOGETHER", 2)
+    assert [len(group) for group in indexing.together(iter(several))] == [2, 2, 2, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_is_refused_and_never_waited_for(texts: Path) -> None:
+    os.mkfifo(texts / "pipe.txt")
+    with pytest.raises(CorpusError, match="neither a file nor a folder"):
+        indexed(texts / "pipe.txt")
+    assert indexed(texts).files == 2
+
+
+def test_an_empty_name_is_not_the_folder_one_happens_to_be_in(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(texts)
+    with pytest.raises(UsageError, match="the name of a text is empty"):
+        index_texts([""], texts.parent / "store", embedder="none")
+    assert index_texts(["."], texts.parent / "store", embedder="none").files == 2
 
 
 def test_the_command_says_what_became_of_a_store(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

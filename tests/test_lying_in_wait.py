@@ -179,3 +179,32 @@ def test_pages_are_found_again_in_cleaned_text() -> None:
     last = cleaned.index("Ten")
     assert starts == (0, cleaned.index("six"), last, last)
     assert page_starts("no pages here", "no pages here") == ()
+
+
+def test_a_page_that_was_a_table_of_contents_begins_where_the_next_one_does() -> None:
+    titles = [
+        f"{n} Of the {thing} that the house keeps" for n, thing in enumerate(("lamps", "boats", "bells", "keys"), 1)
+    ]
+    chapters = [f"{title}\n\n" + " ".join(f"word{n}of{k}" for k in range(90)) for n, title in enumerate(titles)]
+    listed = "Contents\n\n" + "\n".join(f"{title} ..... {n}" for n, title in enumerate(titles, 3))
+    paged, cleaned = (
+        "\n\f\n".join(["The Book of the House", listed, *chapters]),
+        "\n\n".join(["The Book of the House", *chapters]),
+    )
+    begin = [cleaned.index(title) for title in titles]
+    assert page_starts(paged, cleaned) == (0, begin[0], *begin)
+
+
+def test_a_page_that_repeats_the_head_of_a_table_begins_at_its_own() -> None:
+    head = "Song Posts Pace What to know"
+    pages = [f"{head}\n" + "\n".join(f"{n} row{n} of page {k}" for n in range(5)) for k in ("one", "two", "three")]
+    text = "\n".join(pages)
+    assert page_starts("\n\f\n".join(pages), text) == tuple(text.index(page) for page in pages)
+
+
+def test_pages_that_are_not_found_again_take_none_of_those_after_them_along() -> None:
+    pages = [" ".join(f"w{page}x{n}" for n in range(500)) for page in range(9)]
+    other = [page.replace("x", "y") if 2 <= number < 6 else page for number, page in enumerate(pages)]
+    starts = page_starts("\f".join(pages), " ".join(other))
+    place = [len(" ".join(pages[:number])) + (number > 0) for number in range(9)]
+    assert starts == (*place[:2], *[place[6]] * 4, *place[6:])

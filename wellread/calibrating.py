@@ -8,7 +8,7 @@ from pathlib import Path
 from wellread.errors import UsageError
 from wellread.retrieval.gold import read_gold
 from wellread.retrieval.rag import FOUND
-from wellread.retrieval.refusing import REFUSAL, WRONG, Refusal, fit_refusal, signs, write_refusal
+from wellread.retrieval.refusing import REFUSAL, WRONG, Refusal, enough, fit_refusal, signs, write_refusal
 from wellread.retrieval.reranking import Reranked, open_cross_encoder
 from wellread.retrieval.store import Store, is_local, open_store
 from wellread.texts import library_path
@@ -30,13 +30,26 @@ def calibrate(
     the cross-encoder that will read again what is found. Raises UsageError for a store that is no folder, and where there are
     too few questions of either kind.
     """
-    if not is_local(store):
-        raise UsageError(f"{store}: only a store in a folder keeps when to refuse.")
-    asked = read_gold(Path(library_path(str(questions))))
+    asked = questions_for(store, questions)
     scorer = open_cross_encoder(rerank, offline=offline) if rerank else None
     found = fitted(open_store(store, offline=offline), asked, scorer=scorer, wrong=wrong, seed=seed)
     write_refusal(Path(store) / REFUSAL, found)
     return found
+
+
+def questions_for(store: str | Path, questions: str | Path) -> list[GoldQuestion]:
+    """The questions that a store is to be calibrated on. Raises UsageError for a store that is no folder, and where there are too
+    few of either kind; CorpusError for a file that is none of questions."""
+    if not is_local(store):
+        raise UsageError(f"{store}: only a store in a folder keeps when to refuse.")
+    asked = read_gold(Path(library_path(str(questions))))
+    enough(list(map(answered, asked)))
+    return asked
+
+
+def answered(question: GoldQuestion) -> bool:
+    """Whether the documents answer a question."""
+    return bool(question.answers or question.passages)
 
 
 def fitted(
@@ -48,7 +61,7 @@ def fitted(
     seen = [signs(each.question, retriever.retrieve(each.question, FOUND), retriever) for each in questions]
     return fit_refusal(
         seen,
-        [bool(each.answers or each.passages) for each in questions],
+        list(map(answered, questions)),
         embedder=store.embedder_name,
         wrong=wrong,
         seed=seed,

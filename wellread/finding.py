@@ -27,6 +27,8 @@ class Chunk:
     """The page it begins on, counted from 1; None where the source has no pages."""
     score: float = 0.0
     """How well it answered the search that found it, higher for better; the scale is the retriever's own."""
+    overleaf: tuple[int, ...] = ()
+    """Where further pages begin within it, in order: characters in the document's text."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
-from wellread.corpus.reading import passed_over, printable, real_path, text_files
+from wellread.corpus.reading import only_files, passed_over, printable, real_path, text_files
 from wellread.corpus.whole import read_whole
 from wellread.errors import CorpusError, UsageError
 from wellread.function_words import NAMES
@@ -25,9 +25,9 @@ from wellread.registry import resolve
 from wellread.retrieval.about import About
 from wellread.retrieval.chunking import CHUNKERS, Chunking, Outline
 from wellread.retrieval.embedders import ENGLISH, INSTALLS, MULTILINGUAL, NONE, open_embedder, probe_of
-from wellread.retrieval.filling import exists, filling
+from wellread.retrieval.filling import Follow, exists, filling
 from wellread.retrieval.keywords import language_of_all
-from wellread.texts import found, library_path
+from wellread.texts import found, path_of
 from wellread.types import Embedder, Skipped
 
 TELLING = 8
@@ -35,7 +35,9 @@ TELLING = 8
 EMPTY = hashlib.sha256().hexdigest()
 """The hash of a file that was emptied: it can be read, and its text is gone."""
 TOGETHER = 32
-"""So many texts are read before their old chunks go and their new ones come."""
+"""So many texts are read before their old chunks go and their new ones come,"""
+HELD = 4_000_000
+"""or as many as have so many characters: they are held in memory meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class File:
     """Its name below the folder that was named, with that folder's."""
     content: str
     """A hash of its bytes."""
+    size: int = 0
+    """In bytes."""
 
 
 def index_texts(
@@ -104,7 +108,7 @@ def index_texts(
     began = time.monotonic()
     if wanted.chunker is not None:
         resolve("chunkers", CHUNKERS, wanted.chunker)
-    given = [Path(library_path(str(text))) for text in texts]
+    given = [path_of(text) for text in texts]
     gone = [path for path in given if not is_there(path)]
     if gone and not exists(store):
         found(gone)
@@ -128,7 +132,8 @@ def index_texts(
             contents={file.content for file in files}, names={file.document for file in files},
         )  # fmt: skip
         staying = {key: name for key, name in named.items() if key not in going}
-        outlines = outlined(fresh, staying, given, skipped, unread, strict=strict, watch=watch)
+        work.follow = followed(fresh, watch)
+        outlines = outlined(fresh, staying, given, skipped, unread, strict=strict, follow=work.follow)
         if work.table is None:
             first = list(islice(outlines, TELLING))
             if not first:
@@ -139,7 +144,7 @@ def index_texts(
             work.make(about, opened)
             outlines = chain(first, outlines)
         work.remove(going)
-        while several := list(islice(outlines, TOGETHER)):
+        for several in together(outlines):
             work.remove(file.key for file, _ in several if file.key in known)
             for file, outline in several:
                 work.add(file.key, file.content, outline)
@@ -152,7 +157,7 @@ def index_texts(
         added=tuple(sorted(after.keys() - before.keys())),
         changed=tuple(sorted(key for key in after.keys() & before.keys() if after[key] != before[key])),
         removed=tuple(sorted(before.keys() - after.keys())),
-        kept=kept, unchanged=sum(after[key] == before.get(key) for key in after) - len(kept),
+        kept=kept, unchanged=sum(after[key] == before.get(key) for key in after.keys() - set(kept)),
         files=len(after), chunks=chunks, embedder=about.embedder, chunking=about.chunking, language=about.language,
         seconds=round(time.monotonic() - began, 2), skipped=tuple(skipped),
     )  # fmt: skip
@@ -166,8 +171,10 @@ def hashed(
     for path in paths:
         real = real_path(path)
         try:
+            only_files(path)
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
         except OSError as error:
             refused = CorpusError(
                 f"{path.as_posix()}: cannot be read ({error.strerror}); check the name, and that it is yours."
@@ -179,7 +186,7 @@ def hashed(
             continue
         root = next((root for root in roots if path.is_relative_to(root)), None)
         name = path.name if root is None else f"{real_path(root).name}/{path.relative_to(root).as_posix()}"
-        yield File(path, key_of(real), printable(name), content)
+        yield File(path, key_of(real), printable(name), content, size)
 
 
 def key_of(real: Path) -> str:
@@ -189,16 +196,15 @@ def key_of(real: Path) -> str:
 
 def outlined(
     files: Sequence[File], known: Mapping[str, str], given: Sequence[Path], skipped: list[Skipped], unread: set[str], *,
-    strict: bool, watch: Watch,
+    strict: bool, follow: Follow,
 ) -> Iterator[tuple[File, Outline]]:  # fmt: skip
-    """The texts of files, one at a time; one below a folder that cannot be read goes to `skipped` and `unread`.
+    """The texts of files, one at a time; one below a folder that cannot be read goes to `skipped` and `unread`, and is done.
 
     `known` are the documents of the store that stay, by file: two files of one name get two ids, and a file keeps its own.
     """
     taken = set(known.values())
-    tell = telling(watch.progress, "indexing", len(files), "files")
-    for number, file in enumerate(files):
-        tell(number, number / len(files))
+    for file in files:
+        follow({})
         try:
             whole = read_whole(file.path)
         except CorpusError as error:
@@ -206,11 +212,46 @@ def outlined(
                 raise
             skipped.append(passed_over(file.path, error))
             unread.add(file.key)
+            follow({file.key: 1.0})
             continue
         name = known.get(file.key) or next(name for name in names_like(file.document) if name not in taken)
         taken.add(name)
         source = printable(file.path.as_posix())
         yield file, Outline(name, whole.text, source, whole.sections, whole.pages)
+
+
+def together(outlines: Iterator[tuple[File, Outline]]) -> Iterator[list[tuple[File, Outline]]]:
+    """The texts in groups of at most TOGETHER, each ending once it has HELD characters."""
+    several: list[tuple[File, Outline]] = []
+    held = 0
+    for file, outline in outlines:
+        several.append((file, outline))
+        held += len(outline.text)
+        if len(several) == TOGETHER or held >= HELD:
+            yield several
+            several, held = [], 0
+    if several:
+        yield several
+
+
+def followed(files: Sequence[File], watch: Watch) -> Follow:
+    """Whom the store tells which share of a file (its key) is written: `watch` is told how many are done, and the share of all by
+    their bytes."""
+    sizes = {file.key: max(1, file.size) for file in files}
+    total, written, done = sum(sizes.values()), 0.0, 0
+    shares: dict[str, float] = {}
+    tell = telling(watch.progress, "indexing", len(files), "files")
+
+    def follow(now: Mapping[str, float]) -> None:
+        nonlocal written, done
+        for key, share in now.items():
+            before = shares.get(key, 0.0)
+            written += sizes[key] * (share - before)
+            done += (share == 1) - (before == 1)
+            shares[key] = share
+        tell(done, min(1.0, written / total))
+
+    return follow
 
 
 def names_like(name: str) -> Iterator[str]:

@@ -26,7 +26,8 @@ from wellread.types import Document, Match
 
 Ids: TypeAlias = NDArray[np.int32]
 
-_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Characters that are words of their own, as ranges of a pattern."""
 _IGNORED = "\u00ad\u200b-\u200d\u2060\ufeff"
 _APOSTROPHES = "'’ʼ＇"
 _ELISION = re.compile(f"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)(?=[{_APOSTROPHES}])", re.IGNORECASE)
@@ -58,10 +59,10 @@ def _scan(text: str) -> Iterator[tuple[str, int, int]]:
 @lru_cache(maxsize=64)
 def _pattern(marks: str) -> re.Pattern[str]:
     """A word with its apostrophes, in a text with these combining marks (`\\w` takes marks for punctuation)."""
-    letters = f"[^\\W_{_APOSTROPHES}{_IDEOGRAPHS}]+"
+    letters = f"[^\\W_{_APOSTROPHES}{IDEOGRAPHS}]+"
     mark = f"[{re.escape(marks)}]" if marks else "(?!)"
     run = f"(?:{letters}|{mark})+" if marks else letters
-    return re.compile(f"[{_IDEOGRAPHS}]{mark}*|{run}(?:[{_IGNORED}{_APOSTROPHES}]{run})*")
+    return re.compile(f"[{IDEOGRAPHS}]{mark}*|{run}(?:[{_IGNORED}{_APOSTROPHES}]{run})*")
 
 
 class Index:

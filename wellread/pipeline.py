@@ -81,7 +81,8 @@ def run(
                     checked_rows(recipe, paths)
                 rows = cross_validate(this, recipe, paths, mark=mark, offline=offline, watch=watch)
             else:
-                rows = fight(this, recipe, paths, mark=mark, offline=offline, keys=keys, watch=watch)
+                with nothing_left(this) if fresh else nullcontext():
+                    rows = fight(this, recipe, paths, mark=mark, offline=offline, keys=keys, watch=watch, strict=strict)
             write_rows(this.measurements, (row.as_json() for row in rows))
             _finish(this)
             write_report(this)

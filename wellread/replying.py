@@ -79,4 +79,4 @@ def numbers(cited: Cited) -> Sequence[int]:
 def _cited(citation: Any) -> dict[str, Any]:
     row = asdict(citation)
     chunk = row.pop("chunk")
-    return {**row, **{key: chunk[key] for key in ("document", "source", "section", "page")}}
+    return {**row, **{key: chunk[key] for key in ("document", "source", "section")}}

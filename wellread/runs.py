@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import RunError, UsageError
-from wellread.storage import read_rows, storage_errors
+from wellread.storage import read_json, read_rows, storage_errors
 
 BASE_STAGE = "00-base"
 STORE = "chunks.lance"
@@ -55,6 +55,11 @@ class Run:
     def questions(self) -> Path:
         """What is asked, by part."""
         return self.path / "questions"
+
+    @property
+    def preparation(self) -> Path:
+        """What the steps before the training of a fair fight took."""
+        return self.path / "preparation.json"
 
     @property
     def measurements(self) -> Path:
@@ -171,6 +176,13 @@ def training_costs(logs: Sequence[Path]) -> dict[str, Any]:
         "tokens": sum(int(end.get("tokens", 0)) for end in ends),
         "memory_bytes": max(memory, default=None),
     }
+
+
+def step_costs(run: Run, steps: Collection[str]) -> tuple[float, int]:
+    """Seconds of steps before the training of a fair fight together, and the most memory in bytes; 0 for one that was not taken."""
+    kept = read_json(run.preparation, optional=True) or {}
+    taken = [kept[step] for step in steps if step in kept]
+    return sum(float(each["seconds"]) for each in taken), max((int(each["bytes"]) for each in taken), default=0)
 
 
 @contextmanager

@@ -52,9 +52,17 @@ def text_paths(recipe: Recipe, texts: Sequence[str | Path]) -> list[Path]:
     return found(given)
 
 
+def path_of(name: str | Path) -> Path:
+    """The path of a file, a folder or `library:NAME`. Raises UsageError for an empty name, which would be the folder that one
+    happens to be in."""
+    if isinstance(name, str) and not name.strip():
+        raise UsageError("the name of a text is empty: name a file or a folder; `.` is the folder you are in.")
+    return Path(library_path(str(name)))
+
+
 def found(names: Iterable[str | Path]) -> list[Path]:
     """The paths of files, folders and `library:NAME`. Raises UsageError for one that is not there."""
-    paths = [Path(library_path(str(name))) for name in names]
+    paths = [path_of(name) for name in names]
     for path in paths:
         if not path.exists():
             raise UsageError(f"there is no file or folder {path}")

@@ -279,6 +279,39 @@ def test_wrapped_prose_is_joined_with_or_without_blank_lines_or_by_indentation()
     assert "→" in removals["wrapped lines"].example
 
 
+def test_prose_is_joined_beside_tables_whose_cells_go_on_in_small_letters() -> None:
+    paragraphs = [PROSE, FRENCH] * 6
+    table = "Song Posts Pace\nThe Mare 41\ntrot on black ice\nThe Sister 53\nwalk and nothing\nbut walk"
+    several = "\n\n".join(f"{wrap(each, 104)}\n\n{table}" for each in paragraphs[:3])
+    text, removals = cleaned(several + "\n\n" + "\n\n".join(wrap(each, 104) for each in paragraphs[3:]))
+    assert [each for each in text.split("\n\n") if len(each) > 200] == paragraphs
+    assert removals["wrapped lines"].count >= sum(wrap(each, 104).count("\n") for each in paragraphs)
+
+
+def test_a_long_line_is_joined_to_what_surely_goes_on_with_it_though_most_lines_are_of_tables() -> None:
+    rows = "\n".join(f"{thing} {n}\nof the {thing}" for n, thing in enumerate(["lamp", "boat", "bell", "rope"] * 9))
+    told = "He said that the lamps of the house are lit at dusk by whoever comes first down the long stair of the tower, and"
+    text, _ = cleaned(f"{rows}\n\n{told}\nthat they go out by themselves.\nMartha Counted.\n\n{rows}")
+    assert f"\n\n{told} that they go out by themselves.\n\nMartha Counted.\n\n" in text
+    assert rows in text
+
+
+def test_a_paragraph_right_behind_a_list_is_joined_and_the_list_is_kept() -> None:
+    items = [
+        "two blankets",
+        "a spirit lamp",
+        "candles",
+        "matches in a tin",
+        "rope",
+        "red rockets",
+        "a stick",
+        "a pencil",
+    ]
+    listed = "Each of them holds:\n" + ";\n".join(f"• {item}" for item in items) + "."
+    text, _ = cleaned(f"{wrap(PROSE)}\n\n{listed}\n{wrap(PROSE)}\n\n{wrap(FRENCH)}")
+    assert text == f"{PROSE}\n\n{listed}\n\n{PROSE}\n\n{FRENCH}"
+
+
 def test_paragraphs_on_one_line_each_are_set_apart() -> None:
     lines = [PROSE, "« Qui est là ? »", "— Personne, dit-elle.", FRENCH, PROSE, "He said:", "“Nothing.”", FRENCH]
     assert cleaned("\n".join(lines))[0] == "\n\n".join(lines)

@@ -258,7 +258,7 @@ def test_folder_in_natural_order_with_what_was_skipped(tmp_path):
     assert [document.text for document in documents] == ["one", "two", "ten", "deep"]
     assert [Path(s.source).name for s in skipped] == ["bad.epub", tmp_path.name]
     assert "expected an EPUB" in skipped[0].reason
-    assert "1 files without a loader" in skipped[1].reason
+    assert "1 file without a loader" in skipped[1].reason
     assert "notes.rst" in skipped[1].reason
     with pytest.raises(CorpusError, match=r"bad\.epub"):
         load([tmp_path], strict=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from wellread.corpus import LOADERS, load, load_file
+from wellread.corpus.whole import read_whole
 from wellread.errors import CorpusError
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "documents"
@@ -184,6 +185,30 @@ def test_the_whole_folder_at_once():
     assert len({document.id for document in documents}) == len(documents)
     bad = {Path(line.source).relative_to(DATA).as_posix() for line in skipped[:-1]}
     assert bad == FAILURES.keys()
-    assert "files without a loader" in skipped[-1].reason
+    assert "without a loader" in skipped[-1].reason
     with pytest.raises(CorpusError, match="epub2_no_cover"):
         load([DATA / "pandoc_tests_GPL"], strict=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("bash.en", 87),
+        ("debian-faq.fr", 68),
+        ("maint-guide.fr", 64),
+        ("developers-reference.fr", 102),
+        ("policy.en", 178),
+    ],
+)
+def test_the_pages_of_real_manuals_begin_where_they_do(name: str, least: int) -> None:
+    """By PDFium's own text of each page; what is missing are tables of contents, which cleaning takes out, and empty pages."""
+    from pypdfium2 import PdfDocument
+
+    path = DATA / "debian_docs_gpl" / f"{name}.pdf"
+    whole = read_whole(path)
+    with PdfDocument(path) as document:
+        printed = [" ".join(words(page.get_textpage().get_text_range())[:80]) for page in document]
+    begin = [" ".join(words(whole.text[start : start + 200])[:4]) for start in whole.pages]
+    assert len(printed) == len(begin)
+    right = sum(four in page for four, page in zip(begin, printed, strict=True))
+    assert right >= least

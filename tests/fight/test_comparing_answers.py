@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,14 @@ from wellread.cli import app
 from wellread.errors import CorpusError, UnknownName, UsageError
 from wellread.fight import comparing_answers
 from wellread.fight.comparing_answers import compare_answers, gold_questions, seen_before
+from wellread.fight.weighing import _prepared
+from wellread.metrics.citations import NOTHING_CITED
+from wellread.recipe import load_recipe, recipe_text
 from wellread.reports import comparison_lines, comparison_page
 from wellread.retrieval.rag import RetrievalModel
 from wellread.retrieval.refusing import Refusal, question_mark
 from wellread.retrieval.thresholds import DEFAULTS
+from wellread.runs import STORE, Run
 from wellread.testing import tiny_model
 from wellread.texts import library_path
 from wellread.types import Answer, Chunk, Grade, Sample, Sampling, Scored
@@ -129,6 +134,14 @@ def test_refusals_calibrated_on_the_questions_themselves_are_marked(tmp_path: Pa
     assert says in "\n".join(comparison_lines(comparison))
 
 
+def test_one_that_refuses_everything_cites_nothing_and_is_not_said_to_retrieve_nothing(tmp_path: Path) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl", 3)]
+    model = RetrievalModel(MODELS["good"], Blind())  # which finds nothing, so that the sources do not say
+    comparison, said = compare_answers(["good"], files, opened=lambda name: model, metrics=["citation_recall"])
+    assert [reply.refused for reply in said["good"]] == [True] * 3
+    assert comparison.compared[0].measurements[0].note == NOTHING_CITED
+
+
 class Finds:
     """Finds the passage of number 3 first, and the others after it."""
 
@@ -191,6 +204,33 @@ def test_a_runs_answers_stand_beside_what_its_training_cost(tmp_path: Path) -> N
     assert [(each.seconds, each.tokens, each.memory_bytes) for each in comparison.compared] == [
         (68, 680, 2**30), (700, 7000, 2**30), (None, None, None),
     ]  # fmt: skip
+
+
+def test_preparing_a_side_of_a_fight_is_more_than_its_training(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "corpus").mkdir(parents=True)
+    (run / "recipe.yaml").write_text(recipe_text("handbook"), encoding="utf-8")
+    for number, name, seconds in ((1, "tuned", 60), (2, "tuned-with-retrieval", 80)):
+        (run / "stages" / f"{number:02}-{name}" / "checkpoint").mkdir(parents=True)
+        row = {"step": 1, "tokens": 5, "elapsed_seconds": seconds, "memory_bytes": 2**30}
+        (run / "stages" / f"{number:02}-{name}" / "log.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    steps = {
+        "index": {"seconds": 1, "bytes": 2**31},
+        "write": {"seconds": 3, "bytes": 5},
+        "lay": {"seconds": 7, "bytes": 6},
+    }
+    (run / "preparation.json").write_text(json.dumps(steps), encoding="utf-8")
+    (run / "store" / STORE).mkdir(parents=True)
+    files = [write_gold(tmp_path / "gold.jsonl", 2)]
+    names = [f"{run}:tuned", str(run), f"{run}:tuned+{run}/store"]
+    comparison, _ = compare_answers(names, files, opened=lambda name: MODELS["good"], metrics=["answer_f1"])
+    assert [(each.seconds, each.memory_bytes) for each in comparison.compared] == [
+        (60 + 3, 2**30), (80 + 1 + 3 + 7, 2**31), (60 + 1 + 3, 2**31),
+    ]  # fmt: skip
+    recipe = load_recipe("handbook", ())
+    fought: Any = SimpleNamespace(run=Run(run), recipe=recipe)
+    assert [_prepared(fought, name)[0].value for name in ("tuned", "tuned-with-retrieval")] == [63, 91]
+    assert [_prepared(fought, f"{recipe.base}{more}")[0].value for more in ("", "+retrieval")] == [0, 1]
 
 
 def test_what_every_store_has_was_learned_from_the_handbooks_questions() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from wellread import pipeline
 from wellread.cli import app
 from wellread.corpus.reading import load
 from wellread.errors import CorpusError, RecipeError
-from wellread.fight import sides
+from wellread.fight import fighting, sides
 from wellread.fight.gold_asking import (
     COLUMNS,
     as_answers,
@@ -31,17 +32,23 @@ from wellread.fight.gold_asking import (
     write_replies_table,
 )
 from wellread.fight.lessons import chats_of, closed_chats, lesson_corpus, open_chats, spread, write_chats, written_items
+from wellread.fight.weighing import refused_of
+from wellread.gathering import SILENT, Watch
 from wellread.metrics.citations import holds
 from wellread.recipe import Recipe, load_recipe, parse_recipe
 from wellread.recipe.questions import Answering, Fight
 from wellread.reports import verdict_of
 from wellread.reports.fair import Sides, fair_verdict, order_verdict
-from wellread.reports.fight import DECLINES, WITHHELD, _told
+from wellread.reports.fight import DECLINES, WITHHELD, _told, sides_of
+from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.prompt import refusal
+from wellread.retrieval.refusing import REFUSAL
+from wellread.runs import Run
 from wellread.storage import read_json, read_rows, write_json, write_rows
 from wellread.synthesis.documents import Item
 from wellread.testing import tiny_model
-from wellread.types import Chunk, GoldPassage, GoldQuestion, Measurement, Reply, Sample, Sampling, Scored
+from wellread.texts import library_text
+from wellread.types import Chunk, GoldPassage, GoldQuestion, Measurement, Reply, Sample, Sampling, Scored, last_words
 
 LAMP = Chunk("h", 0, 30, "The great lamp burns 14 litres of oil a night.", "keeper.md", "1 Lamps", score=0.9)
 CELLAR = Chunk("h", 50, 80, "The cellar holds 60 barrels of oil.", "keeper.md", "2 Stores", score=0.5)
@@ -345,7 +352,7 @@ def test_what_preparing_took_is_that_of_all_tries_until_it_is_done(
 ) -> None:
     clock = iter([0.0, 40.0, 100.0, 125.0, 200.0, 300.0])
     monkeypatch.setattr(sides, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    these: Any = SimpleNamespace(run=SimpleNamespace(path=tmp_path))
+    these: Any = SimpleNamespace(run=Run(tmp_path))
 
     def stopped() -> None:
         raise KeyboardInterrupt
@@ -363,6 +370,78 @@ def test_what_preparing_took_is_that_of_all_tries_until_it_is_done(
     (tmp_path / "preparation.json").write_text('{"write": {"seconds": 9, "bytes": 8}}', encoding="utf-8")
     sides.timed(these, "write", lambda: "passed over")  # kept by an earlier version, which kept what was done alone
     assert kept() == {"seconds": 9, "bytes": 8}
+
+
+def test_what_stands_in_a_folder_and_is_no_text_is_passed_over_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    text, questions = write_handbook(folder)  # with the questions among the texts
+    (folder / "prices.xlsx").write_bytes(b"PK\3\4")
+    recipe = parse_recipe(RECIPE.format(base="embedded", text=folder, questions=questions))
+    said: list[str] = []
+    watch = Watch(say=said.append)
+    shared = sides.begin(Run(tmp_path / "run"), recipe, [folder], offline=True, watch=watch)
+    assert {each.source for each in shared.documents} == {text.as_posix()}
+    told = " ".join(line for line in said if line.startswith("skipped"))
+    assert "gold.jsonl" in told
+    assert "prices.xlsx" in told
+    said.clear()
+    sides.begin(Run(tmp_path / "run"), recipe, [folder], offline=True, watch=watch)
+    assert said == []  # told once
+    with pytest.raises(CorpusError, match=r"gold\.jsonl"):
+        sides.begin(Run(tmp_path / "strict"), recipe, [folder], offline=True, watch=watch, strict=True)
+    assert not (tmp_path / "strict").exists()
+
+
+def test_of_a_pdf_its_sentences_are_taught_and_not_its_page_numbers() -> None:
+    [text] = [each.text for each in sides.sections_of([library_text("handbook.pdf")])]
+    assert "nobody has yet found the occasion to explain this to her." in text
+    assert not re.search(r"^\s*\d+\s*$|\f", text, re.MULTILINE)
+
+
+def test_settings_of_a_fight_show(tmp_path: Path) -> None:
+    text, questions = write_handbook(tmp_path)
+    asked = [{"id": f"a{n}", "question": f"Who rings bell {n}?", "answers": ["the keeper"]} for n in range(12)]
+    asked += [{"id": f"u{n}", "question": f"Which opera was painted {n}?"} for n in range(12)]
+    questions.write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+
+    def begun(*settings: str) -> tuple[sides.Fought, Any]:
+        recipe = parse_recipe(RECIPE.format(base="embedded", text=text, questions=questions), settings)
+        run = Run(tmp_path / f"run {len(list(tmp_path.iterdir()))}")
+        shared = sides.begin(run, recipe, [text], offline=True, watch=SILENT)
+        return shared, fighting._store(shared, [text])
+
+    usual, store = begun()
+    assert (store.about.chunking, store.embedder_name) == (Chunking("paragraphs", 60), "none")
+    assert (usual.tongue, sides_of(usual.recipe).whole) == ("en", "embedded+text")
+    assert len(refused_of(usual, store)) == 24
+    other, cut = begun(
+        "fight.chunker=headings", "fight.size=44", "fight.language=fr", "fight.threshold=false", "fight.whole=false"
+    )
+    assert cut.about.chunking == Chunking("headings", 44)
+    assert refused_of(other, cut) == []
+    assert not (other.run.path / "store" / REFUSAL).exists()
+    assert sides_of(other.recipe).whole == ""
+    for shared, found, begins in ((usual, store, "Answer the question"), (other, cut, "Réponds à la question")):
+        model = Says(*["oil"] * 24)
+        fighting._with_passages(shared, model, found)
+        assert {last_words(prompt).startswith(begins) for prompt in model.heard} == {True}
+
+
+def test_a_fight_over_what_cannot_be_read_leaves_no_run(tmp_path: Path) -> None:
+    text, questions = write_handbook(tmp_path)
+    recipe = parse_recipe(RECIPE.format(base="embedded", text=text, questions=questions))
+    questions.write_text('{"question": 3}', encoding="utf-8")
+    with pytest.raises(CorpusError, match="`question` is missing"):
+        pipeline.run(recipe, out=tmp_path / "run")
+    text.write_text("", encoding="utf-8")
+    with pytest.raises(CorpusError, match="question"):
+        pipeline.run(recipe, out=tmp_path / "run")
+    write_handbook(tmp_path)
+    text.write_text("", encoding="utf-8")
+    with pytest.raises(CorpusError, match="the file is empty"):
+        pipeline.run(recipe, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_fight_needs_its_sides() -> None:

@@ -87,6 +87,7 @@ def test_the_judge_is_asked_greedily_with_the_rubric_and_cannot_be_talked_to_by_
     assert [message["role"] for message in prompt if not isinstance(message, str)] == ["system", "user"]
     told = asked(answer("SLQ", trick, "Sledge Loading Quota", facts=("daily",)))
     assert told[0]["content"] == RUBRIC
+    assert "handbook" in RUBRIC  # what is marked need not be the terms of a glossary
     assert told[1]["content"].count("</answer>") == 1
     assert told[1]["content"].endswith("</answer>")
     assert "Sledge Loading Quota\nKey facts:\n- daily" in told[1]["content"]

@@ -93,6 +93,19 @@ def test_what_cannot_be_measured_says_why() -> None:
     assert not [row for row in measure(Evidence("s", Corpus((), {})), ()) if row.name.startswith("retrieval")]
 
 
+def test_passages_that_stand_nowhere_are_told_and_those_that_were_only_missed_are_not() -> None:
+    quote, typo = "the lamp burns oil from dusk", "the lmap brunt oli form dsuk"
+    found = Fixed({"one": ["x"], quote: ["In winter the lamp burns oil from dusk to dawn."], "two": ["x"], typo: ["x"]})
+
+    def note(*quotes: str) -> str:
+        gold = [asked(question, each) for question, each in zip(("one", "two"), quotes, strict=False)]
+        return measure(Evidence("s", Corpus((), {}), retriever=found, gold=gold), FOUND)[0].note
+
+    assert "own words" not in note(quote)
+    assert "1 of 2 gold passages are not found by their own words either, such as “the lmap brunt" in note(quote, typo)
+    assert "own words" not in note("a bell")  # too short to be looked for
+
+
 def test_a_set_that_names_its_sources_otherwise_is_told() -> None:
     class Sourced(Fixed):
         def retrieve(self, query: str, k: int) -> list[Chunk]:

@@ -68,9 +68,26 @@ def test_a_chunk_knows_its_section_and_page() -> None:
     assert {(chunk.section, chunk.page) for chunk in chunks_of(Outline("x", "plain"), Chunking())} == {("", None)}
 
 
+def test_a_chunk_knows_where_further_pages_begin_in_it() -> None:
+    text = "One goes. Two comes. Three stays."
+    two, three = text.index("Two"), text.index("Three")
+    [chunk] = chunks_of(Outline("d", text, pages=(0, two, three, three, len(text))), Chunking())
+    assert (chunk.page, chunk.overleaf) == (1, (two, three, three))
+    [late] = chunks_of(Outline("d", text, pages=(two, three)), Chunking())  # of its first page nothing was found again
+    assert (late.page, late.overleaf) == (1, (three,))
+    assert [each.overleaf for each in chunks_of(Outline("d", text), Chunking())] == [()]
+
+
 def test_text_without_spaces_or_sentences_is_cut_all_the_same() -> None:
     wall = "x" * 50 + "。" + "y" * 50 + "!" * 400
     assert re.sub(r"\s", "", "".join(found("paragraphs", 10, 0, Outline("wall", wall)))) == wall
+
+
+def test_neither_a_script_without_blanks_nor_a_wall_of_signs_makes_one_endless_chunk() -> None:
+    for text, most in (("湖の鐘は朝に鳴り" * 90, 20), ("0123456789abcdef" * 900, 20 * 60)):
+        several = found("paragraphs", 20, 0, Outline("d", text))
+        assert max(map(len, several)) == most
+        assert "".join(several) == text
 
 
 def test_settings_that_cannot_be_are_refused() -> None:

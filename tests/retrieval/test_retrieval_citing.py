@@ -26,6 +26,17 @@ def test_numbers_become_the_exact_words_in_place() -> None:
     assert found.share == 1.0
 
 
+def test_a_citation_has_the_page_of_its_own_words() -> None:
+    text = "Boats leave at nine. Ponies are fed at noon. Lamps are lit at dusk."
+    turned = [200 + text.index("fed"), 200 + text.index("Lamps"), 200 + text.index("Lamps")]
+    chunk = Chunk("book", 200, 200 + len(text), text, "book.pdf", page=3, overleaf=tuple(turned))
+    said = "Boats leave at nine [1]. Ponies are fed at noon [1]. Lamps are lit at dusk [1]."
+    cited = cite(said, [chunk]).citations
+    assert [each.page for each in cited] == [3, 3, 6]  # one that goes on overleaf is where it begins
+    assert [each.place.page for each in cited] == [3, 3, 6]
+    assert {each.page for each in cite("Ponies are fed at noon [3].", CHUNKS).citations} == {None}
+
+
 def test_lists_ranges_and_marks_behind_the_full_stop() -> None:
     answer = "It opens at nine. [1] Mr. Brown has the keys [2, 3]. Ponies eat at noon [source 3][1-2]."
     assert [[number for number, _, _ in each] for each in of(answer)] == [[1], [2, 3], [3, 1, 2]]

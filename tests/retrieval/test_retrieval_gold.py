@@ -34,6 +34,19 @@ def test_a_line_is_a_question(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_question_without_a_language_is_in_its_own_or_in_that_of_its_file(tmp_path: Path) -> None:
+    lines = ["Où est la clef de la tour ?", "Qui sonne la cloche quand il y a de la brume sur le lac ?", "Couleur ?",
+             "Who has the key of the tower?"]  # fmt: skip
+    rows = [{"question": line} for line in lines]
+    told = [
+        each.language for each in read_gold(written(tmp_path, *rows, {"question": "Qui est-ce ?", "language": "en"}))
+    ]
+    assert told == ["fr", "fr", "fr", "en", "en"]
+    paragraph = {"context": "Elle est dans la tour, et il y a une lampe.", "qas": [{"id": "1", "question": "Où ?"}]}
+    (tmp_path / "squad.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}), encoding="utf-8")
+    assert [each.language for each in read_gold(tmp_path / "squad.json")] == ["fr"]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

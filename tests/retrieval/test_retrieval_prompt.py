@@ -51,6 +51,15 @@ def test_only_where_not_even_the_best_fits_it_is_cut_and_the_note_says_so() -> N
         build_prompt("When? " * 500, [best], count=count, budget=200)
 
 
+def test_a_passage_without_blanks_is_cut_within_its_one_word() -> None:
+    wall = chunk("0123456789abcdef" * 500, start=7)
+    bare = build_prompt("When?", [chunk("x")], count=len, budget=9999).tokens
+    laid = build_prompt("When?", [wall], count=len, budget=bare + 99)
+    [cut] = laid.chunks
+    assert (cut.text, cut.end) == (wall.text[:100], 107)
+    assert laid.tokens == bare + 99
+
+
 @pytest.mark.parametrize(
     "text",
     [

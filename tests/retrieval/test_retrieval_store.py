@@ -14,7 +14,7 @@ from hashing import Hashing
 
 from wellread.errors import RunError, StorageError, UnknownName, UsageError
 from wellread.indexing import index_texts
-from wellread.retrieval.about import About
+from wellread.retrieval.about import OVERLEAF, About, schema_of
 from wellread.retrieval.chunking import Chunking, Outline, chunks_of
 from wellread.retrieval.embedders import embed, embed_queries
 from wellread.retrieval.exact import BM25, ExactRetriever
@@ -188,6 +188,24 @@ def test_other_weights_under_the_same_name_are_refused_at_first_use(tmp_path: Pa
     assert "nine" in open_store(tmp_path / "store", embedder=Hashing()).search("ferry", 1)[0].text
     fill(tmp_path / "older", [lake(0)], Hashing())  # of before there were probes
     assert open_store(tmp_path / "older", embedder=Retrained()).search("ferry", 1)
+
+
+def test_a_store_of_before_further_pages_were_kept_is_searched_and_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def older(about: About) -> Any:
+        schema = schema_of(about)
+        return schema.remove(schema.get_field_index(OVERLEAF))
+
+    with monkeypatch.context() as before:
+        before.setattr("wellread.retrieval.filling.schema_of", older)
+        fill(tmp_path / "store", [lake(0)])
+    assert {chunk.overleaf for chunk in open_store(tmp_path / "store").search("lake", 99)} == {()}
+    fill(tmp_path / "store", [lake(1)])
+    found = open_store(tmp_path / "store").search("lake", 99)
+    assert {chunk.document for chunk in found} == {"lake-0", "lake-1"}
+    fill(tmp_path / "new", [lake(0)])
+    assert {len(chunk.overleaf) for chunk in open_store(tmp_path / "new").search("lake", 99)} == {0, 1}
 
 
 def test_what_is_no_store_is_refused_in_a_line(tmp_path: Path) -> None:

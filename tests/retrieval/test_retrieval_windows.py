@@ -39,6 +39,11 @@ def test_sentences_end_before_capitals_items_and_blank_lines_only() -> None:
     ]  # fmt: skip
 
 
+def test_a_script_without_blanks_has_windows_of_its_sentences() -> None:
+    assert cut("湖は深い。鐘は朝に鳴る。舟は夜に出る。", 8) == ["湖は深い。", "鐘は朝に鳴る。", "舟は夜に出る。"]
+    assert max(map(len, cut("鐘" * 100, 8))) == 8
+
+
 def test_the_heading_goes_with_every_window() -> None:
     chunk = Chunk("d", 0, 9, "Twelve\ndays.", section="Handbook › Leave")
     assert embedded_texts(chunk) == ["Leave. Twelve days."]

@@ -171,9 +171,11 @@ def _show_sources(told: Told, files: Mapping[str, str]) -> None:
     if cited:
         echo("\nSources")
     for number in cited:
-        echo(f"[{number}] {_label(told.sample.sources[number - 1], files)}")
-        for words in dict.fromkeys(c.words for c in told.cited.citations if c.number == number):
-            prose(f"    “{_quoted(words)}”")
+        own = [each for each in told.cited.citations if each.number == number]
+        for place in dict.fromkeys(each.place for each in own):  # more than one where the words stand on several pages
+            echo(f"[{number}] {_label(place, files)}")
+            for words in dict.fromkeys(each.words for each in own if each.page == place.page):
+                prose(f"    “{_quoted(words)}”")
     rest = [(number, chunk) for number, chunk in enumerate(told.sample.sources, 1) if number not in cited]
     if rest:
         echo("\nAlso read:" if cited else "\nRead, and not cited:")

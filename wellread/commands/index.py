@@ -53,10 +53,15 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Build or update a store to ask: only files that changed are read again."""
+    from wellread.calibrating import questions_for
+    from wellread.corpus.reading import printable
     from wellread.indexing import Wanted, index_texts
+    from wellread.reports.wording import count
 
     if rerank and calibrate is None:
         raise UsageError("--rerank changes nothing in a store: give it to `ask`, or here beside --calibrate.")
+    if calibrate is not None:
+        questions_for(store, calibrate)  # what is wrong with them is told before the long work, not after it
     with watching() as watch:
         report = index_texts(
             texts, store, wanted=Wanted(chunker, size, overlap, language), embedder=embedder, strict=strict,
@@ -65,8 +70,8 @@ def index(
     for each in report.skipped:
         note(f"passed over: {each.source}: {each.reason}")
     if report.kept:
-        shown = ", ".join(report.kept[:SHOWN]) + (", …" if len(report.kept) > SHOWN else "")
-        note(f"kept as it was, for it cannot be read now: {shown} ({len(report.kept):,} files)")
+        shown = ", ".join(map(printable, report.kept[:SHOWN])) + (", …" if len(report.kept) > SHOWN else "")
+        note(f"kept as it was, for it cannot be read now: {shown} ({count(len(report.kept), 'file')})")
     refusal = None
     if calibrate is not None:
         from wellread.calibrating import calibrate as learn
@@ -84,11 +89,13 @@ def index(
 
 def report_line(report: IndexReport) -> str:
     """What became of a store, in a line."""
+    from wellread.reports.wording import count
+
     became = {
         "new": len(report.added), "changed": len(report.changed), "gone": len(report.removed), "as it was": report.unchanged,
         "kept unread": len(report.kept),
     }  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for what, number in became.items() if number)
     how = f"by {report.embedder} and by keyword" if report.embedder != "none" else "by keyword"
-    files = "1 file" if report.files == 1 else f"{report.files:,} files"
-    return f"{files} ({told}), {report.chunks:,} chunks, found {how}, in {report.seconds:,.1f} s"
+    files, chunks = count(report.files, "file"), count(report.chunks, "chunk")
+    return f"{files} ({told}), {chunks}, found {how}, in {report.seconds:,.1f} s"

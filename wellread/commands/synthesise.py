@@ -99,7 +99,7 @@ def _of_documents(
     from wellread.synthesising import EXAMPLES
     from wellread.texts import found
 
-    settings, texts = Fight.model_validate(how), sections_of(found([source]))
+    settings, texts = Fight.model_validate(how), sections_of(found([source]), say=note)
     if dry_run:
         _show_cost(foresee(texts, settings, out, seed=seed, key=key), as_json=as_json)
         return

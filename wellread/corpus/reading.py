@@ -107,8 +107,7 @@ def load_file(path: Path) -> Iterator[Document]:
 
     Raises CorpusError for an unknown suffix, and what the loader finds wrong with the file.
     """
-    if path.exists() and not path.is_file():
-        raise CorpusError(f"{path.as_posix()}: neither a file nor a folder; name a file, or a folder of files.")
+    only_files(path)
     suffix = path.suffix.lower()
     try:
         loader = resolve("loaders", LOADERS, suffix or ".txt")
@@ -117,6 +116,12 @@ def load_file(path: Path) -> Iterator[Document]:
         reason = f"no loader for {suffix} files; {advice}." if advice else str(error)
         raise CorpusError(f"{path.as_posix()}: {reason} There are loaders for {supported()}.") from None
     yield from loader(path)
+
+
+def only_files(path: Path) -> None:
+    """Raises CorpusError for what is no file, such as a pipe, from which nothing could be read twice, or ever to its end."""
+    if path.exists() and not path.is_file():
+        raise CorpusError(f"{path.as_posix()}: neither a file nor a folder; name a file, or a folder of files.")
 
 
 def supported() -> str:
@@ -151,7 +156,8 @@ def read_folder(folder: Path, reading: Reading) -> None:
 
 def passed_over(path: Path, error: CorpusError) -> Skipped:
     """A file that could not be read, in one line whatever its name is."""
-    return Skipped(printable(path.as_posix()), printable(str(error).removeprefix(f"{path.as_posix()}: ")))
+    reason = str(error).removeprefix(path.as_posix()).lstrip(":, ")
+    return Skipped(printable(path.as_posix()), printable(reason))
 
 
 def printable(name: str) -> str:
@@ -172,7 +178,8 @@ def with_loader(folder: Path, reading: Reading) -> Iterator[Path]:
             others.append(printable(path.relative_to(folder).as_posix()))
     if others:
         shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
-        reason = f"{len(others)} files without a loader passed over ({shown}); there are loaders for {supported()}."
+        several = "1 file" if len(others) == 1 else f"{len(others)} files"
+        reason = f"{several} without a loader passed over ({shown}); there are loaders for {supported()}."
         reading.skipped.append(Skipped(folder.as_posix(), reason))
 
 

@@ -13,7 +13,7 @@ from wellread.gathering import SILENT, Watch, watched
 from wellread.metrics import find, measure
 from wellread.metrics.intervals import difference
 from wellread.models import read_name
-from wellread.recipe import lineage, parse_recipe
+from wellread.recipe import Recipe, Stage, lineage, parse_recipe
 from wellread.recipe.questions import FOUND, REPLIED, Answering
 from wellread.reports.comparison import Compared, Comparison
 from wellread.reports.fair import order_verdict
@@ -22,7 +22,7 @@ from wellread.retrieval.gold import read_gold
 from wellread.retrieval.rag import RetrievalModel
 from wellread.retrieval.refusing import question_mark
 from wellread.retrieval.thresholds import DEFAULTS, FITTED_ON
-from wellread.runs import training_costs
+from wellread.runs import Run, step_costs, training_costs
 from wellread.similarity import open_embedder
 from wellread.texts import library_path
 from wellread.types import (
@@ -50,7 +50,7 @@ def compare_answers(
     settings: Answering | None = None, judge: Judge | None = None, offline: bool = False, watch: Watch = SILENT,
 ) -> tuple[Comparison, dict[str, list[Reply]]]:  # fmt: skip
     """Every model on all gold questions of the files, greedily, alike; each with its paired difference to the first, and
-    every pair among them for the verdict; a run's with what its training cost. The replies by the label of who gave them. A
+    every pair among them for the verdict; a run's with what preparing it cost. The replies by the label of who gave them. A
     `judge` marks the answers, too. Refusals of a subject that was
     calibrated on some of these very questions are marked, in its rows and in the notes.
 
@@ -97,15 +97,34 @@ def compare_answers(
 
 
 def costs_of(name: str) -> dict[str, Any]:
-    """What training a MODEL cost, all stages that led to it together, where it is a run; nothing of any other."""
+    """What it cost until a MODEL could be asked, where it is a run; nothing of any other."""
     named = read_name(name)
     if named.run is None:
         return {}
-    stages = parse_recipe(named.run.recipe.read_text(encoding="utf-8"), source=str(named.run.recipe)).stages
-    stage = Path(named.place).parent.name.partition("-")[2]
-    way = {stage, *lineage(stages).get(stage, ())}
-    numbered = [named.run.stage(number, each.name) for number, each in enumerate(stages, 1) if each.name in way]
-    return training_costs([each.path / "log.jsonl" for each in numbered])
+    recipe = parse_recipe(named.run.recipe.read_text(encoding="utf-8"), source=str(named.run.recipe))
+    own = bool(named.store) and Path(named.store).resolve().parent == named.run.path.resolve()
+    return prepared(named.run, recipe, Path(named.place).parent.name.partition("-")[2], searched=own)
+
+
+def prepared(run: Run, recipe: Recipe, name: str, *, searched: bool = False) -> dict[str, Any]:
+    """Seconds, tokens and the most memory of a stage with all that led to it: training, and in a fair fight writing what is
+    taught; where passages are read in it indexing and laying these, where the run's store is `searched` indexing. Nothing where
+    a stage has no log."""
+    way = {name, *lineage(recipe.stages).get(name, ())}
+    stages = [(number, stage) for number, stage in enumerate(recipe.stages, 1) if stage.name in way]
+    costs = training_costs([run.stage(number, stage.name).path / "log.jsonl" for number, stage in stages])
+    if not costs or recipe.fight is None:
+        return costs
+    reads = any(reads_passages(stage) for _, stage in stages)
+    further = ("index", "lay") if reads else ("index",) if searched else ()
+    seconds, memory = step_costs(run, ("write", *further))
+    memory = max(memory, costs["memory_bytes"] or 0)
+    return {**costs, "seconds": costs["seconds"] + seconds, "memory_bytes": memory or None}
+
+
+def reads_passages(stage: Stage) -> bool:
+    """Whether a stage learns with passages in view, and is asked so."""
+    return stage.examples is not None and stage.examples.passages
 
 
 def seen_before(model: LanguageModel, questions: Sequence[GoldQuestion]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from wellread.asking import Keys
 from wellread.errors import ModelError
+from wellread.fight.comparing_answers import reads_passages
 from wellread.fight.gold_asking import TOGETHER, below, read_replies, replies, write_replies, write_replies_table
 from wellread.fight.lessons import (
     CLOSED,
@@ -24,7 +25,7 @@ from wellread.fight.lessons import (
     write_chats,
     written_items,
 )
-from wellread.fight.sides import Fought, begin, reads_passages, timed
+from wellread.fight.sides import Fought, begin, timed
 from wellread.fight.weighing import measured_sides, refused_of, search_alone
 from wellread.gathering import Watch, watched
 from wellread.indexing import Wanted, index_texts
@@ -41,11 +42,12 @@ from wellread.types import Chunk, Document, LanguageModel, Measurement, Reply, R
 
 
 def fight(
-    this: Run, recipe: Recipe, paths: Sequence[Path], *, mark: str, offline: bool, keys: Keys, watch: Watch
-) -> list[Measurement]:
+    this: Run, recipe: Recipe, paths: Sequence[Path], *, mark: str, offline: bool, keys: Keys, watch: Watch,
+    strict: bool = False,
+) -> list[Measurement]:  # fmt: skip
     """Measurements of every side, of retrieval alone, and the paired differences of each two sides. Raises UsageError
     for what the user can mend."""
-    fought = begin(this, recipe, paths, offline=offline, watch=watch)
+    fought = begin(this, recipe, paths, offline=offline, watch=watch, strict=strict)
     store = _store(fought, paths)
     items = timed(fought, "write", lambda: written_items(
         fought.documents, fought.gold, fought.settings, this.synthesis, seed=recipe.seed,
@@ -67,8 +69,8 @@ def _store(fought: Fought, paths: Sequence[Path]) -> Any:
 
     def build() -> Any:
         wanted = Wanted(chunker=settings.chunker, size=settings.size)
-        index_texts(paths, place, wanted=wanted, embedder=settings.embedder, strict=True, offline=fought.offline,
-                    watch=fought.watch)  # fmt: skip
+        index_texts(paths, place, wanted=wanted, embedder=settings.embedder, strict=fought.strict,
+                    offline=fought.offline, watch=fought.watch)  # fmt: skip
         return open_store(place, offline=fought.offline)
 
     return timed(fought, "index", build)

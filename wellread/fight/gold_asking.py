@@ -17,6 +17,7 @@ from wellread.recipe.questions import Answering
 from wellread.retrieval.citing import cite, without_marks
 from wellread.retrieval.prompt import build_prompt, refusal
 from wellread.retrieval.prompt import declines as declined
+from wellread.retrieval.rag import RetrievalModel
 from wellread.storage import read_rows, write_rows, write_text
 from wellread.types import Answer, Chunk, GoldQuestion, LanguageModel, Prompt, Question, Reply, Sample, Sampling
 
@@ -52,7 +53,7 @@ def replies(
         said = model.generate(group, sampling)
         seconds = (time.perf_counter() - begun) / len(group)
         samples += [(sample, seconds) for sample in said]
-    retrieves = any(sample.sources for sample, _ in samples)
+    retrieves = isinstance(model, RetrievalModel) or any(sample.sources for sample, _ in samples)
     return [
         _reply(model, question, sample, seconds, settings, None if prompts is None else prompt, retrieves)
         for question, prompt, (sample, seconds) in zip(questions, asked, samples, strict=True)
@@ -130,7 +131,7 @@ def _of_row(row: Mapping[str, Any], by_id: Mapping[str, GoldQuestion]) -> Reply:
 
 
 def _chunks(rows: Sequence[Mapping[str, Any]]) -> tuple[Chunk, ...]:
-    return tuple(Chunk(**row) for row in rows)
+    return tuple(Chunk(**{**row, "overleaf": tuple(row.get("overleaf", ()))}) for row in rows)
 
 
 def write_replies_table(path: Path, by_subject: Mapping[str, Sequence[Reply]]) -> None:

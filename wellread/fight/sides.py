@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from wellread.corpus.cleaning import clean
 from wellread.corpus.ingest import read_documents, write_corpus
 from wellread.corpus.reading import load
 from wellread.errors import UsageError
-from wellread.fight.comparing_answers import gold_questions
+from wellread.fight.comparing_answers import gold_questions, reads_passages
 from wellread.fight.lessons import closed_chats, language, lesson_corpus, open_chats
 from wellread.gathering import Watch
 from wellread.recipe import Recipe, Stage
@@ -40,32 +41,34 @@ class Fought:
     settings: Fight
     gold: tuple[GoldQuestion, ...]
     documents: tuple[Document, ...]
-    """The texts in sections, as their loaders give them."""
+    """The texts in sections."""
     tongue: str
     offline: bool
     watch: Watch
+    strict: bool = False
+    """Whether a text that cannot be read ends the fight."""
 
     @property
     def base(self) -> str:
         return str(self.recipe.base)
 
 
-def sections_of(paths: Sequence[Path]) -> list[Document]:
-    """The texts as their loaders give them, one document a section."""
-    documents, skipped = load(list(paths), strict=False)
-    if skipped:
-        raise UsageError(f"{skipped[0].source}: {skipped[0].reason}")
-    return list(documents)
+def sections_of(
+    paths: Sequence[Path], *, strict: bool = False, say: Callable[[str], None] = lambda line: None
+) -> list[Document]:
+    """The texts in the sections that their formats state, cleaned as the store has them; what is passed over in a folder is said.
+    Raises CorpusError where nothing can be read, and with `strict` for the first file that cannot be."""
+    documents, skipped = load(list(paths), strict=strict)
+    for each in skipped:
+        say(f"skipped {each.source}: {each.reason}")
+    return clean(documents)[0]
 
 
-def reads_passages(stage: Stage) -> bool:
-    """Whether a stage learns with passages in view, and is asked so."""
-    return stage.examples is not None and stage.examples.passages
-
-
-def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, watch: Watch) -> Fought:
-    """What all sides share; the texts as a corpus, and the gold questions, are kept in the run. Raises UsageError for metrics
-    that are none of answers, and where several processes were started."""
+def begin(
+    this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, watch: Watch, strict: bool = False
+) -> Fought:
+    """What all sides share; the texts as a corpus, and the gold questions, are kept in the run, once all of them were read.
+    Raises UsageError for metrics that are none of answers, and where several processes were started."""
     assert recipe.fight is not None, "a recipe with `fight` comes here"
     if processes.world() > 1:
         raise UsageError("a fair fight trains one side after another: start it in one process, without torchrun.")
@@ -75,6 +78,8 @@ def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, wa
             f"measure.metrics: {strange[0]} is not of answers; there are {', '.join((*REPLIED, *ANSWERED, *FOUND))}."
         )
     gold = gold_questions(found(recipe.questions))
+    told = (this.corpus / "split.json").is_file()
+    sections = sections_of(paths, strict=strict, say=(lambda line: None) if told else watch.say)
     if not (this.corpus / "split.json").is_file():
         watch.say("reading " + ", ".join(path.name for path in paths))
         documents, cleaning, skipped = read_documents(paths, CorpusSettings())
@@ -82,16 +87,15 @@ def begin(this: Run, recipe: Recipe, paths: Sequence[Path], *, offline: bool, wa
         write_corpus(Corpus(tuple(documents), {"train": ids, "validation": (), "held_out": ()}, tuple(cleaning), tuple(skipped)),
                      this.corpus)  # fmt: skip
     write_rows(this.questions / "gold.jsonl", map(asdict, gold))
-    documents = sections_of(paths)
     settings = recipe.fight
-    tongue = language(documents) if settings.language == "auto" else settings.language
-    return Fought(this, recipe, settings, tuple(gold), tuple(documents), tongue, offline, watch)
+    tongue = language(sections) if settings.language == "auto" else settings.language
+    return Fought(this, recipe, settings, tuple(gold), tuple(sections), tongue, offline, watch, strict)
 
 
 def timed(fought: Fought, step: str, work: Callable[[], Any]) -> Any:
     """What a step gives. What it took is kept, of all tries together where it was stopped and gone on with, but for one that
     was killed outright; a step that is done takes nothing more where it is passed over."""
-    path = fought.run.path / "preparation.json"
+    path = fought.run.preparation
     begun, done = time.perf_counter(), False
     try:
         result = work()

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from wellread.asking import Keys, open_judge
-from wellread.fight.comparing_answers import NEARNESS, WHOLE, differences, measured
-from wellread.fight.sides import Fought, reads_passages
+from wellread.fight.comparing_answers import NEARNESS, WHOLE, differences, measured, prepared
+from wellread.fight.sides import Fought
 from wellread.metrics import measure
 from wellread.recipe.questions import FOUND
 from wellread.reports.fair import RETRIEVAL
@@ -15,8 +15,9 @@ from wellread.reports.fight import sides_of
 from wellread.retrieval.rag import FOUND as LOOKED_FOR
 from wellread.retrieval.refusing import LEAST, REFUSAL, fit_refusal, refused_unseen, signs, write_refusal
 from wellread.retrieval.reranking import open_cross_encoder
+from wellread.runs import step_costs
 from wellread.similarity import open_embedder
-from wellread.storage import read_json, read_rows, write_json
+from wellread.storage import read_json, write_json
 from wellread.types import Corpus, Evidence, Measurement, Reply, Retriever
 
 GIBIBYTE = 2**30
@@ -71,21 +72,18 @@ def measured_sides(fought: Fought, said: dict[str, list[Reply]], keys: Keys) -> 
 def _prepared(fought: Fought, subject: str) -> list[Measurement]:
     """What it took before the first question: indexing, writing, laying passages, training."""
     this, recipe, sides = fought.run, fought.recipe, sides_of(fought.recipe)
-    steps = read_json(this.path / "preparation.json", optional=True) or {}
-    stage = next((numbered for numbered in enumerate(recipe.stages, 1) if numbered[1].name == subject), None)
-    wanted: tuple[str, ...] = ("index",) if subject == sides.retrieval else ()
-    if stage is not None:
-        wanted = ("index", "write", "lay") if reads_passages(stage[1]) else ("write",)
-    seconds = sum(steps[step]["seconds"] for step in wanted if step in steps)
-    most = [steps[step]["bytes"] for step in wanted if step in steps]
-    if stage is not None:
-        log = read_rows(this.stage(stage[0], subject).path / "log.jsonl")
-        seconds += float(log[-1].get("elapsed_seconds", 0.0)) if log else 0.0
-        most += [int(row["memory_bytes"]) for row in log if row.get("memory_bytes")]
+    if any(stage.name == subject for stage in recipe.stages):
+        costs = prepared(this, recipe, subject)
+        if not costs:
+            why = "the log of a stage that led to it is missing"
+            return [Measurement("preparation_seconds", None, "seconds", subject, better="lower", note=why)]
+        seconds, memory = costs["seconds"], costs["memory_bytes"]
+    else:
+        seconds, memory = step_costs(this, ("index",) if subject == sides.retrieval else ())
     told = Measurement("preparation_seconds", seconds, "seconds", subject, better="lower")
-    if not most:
+    if not memory:
         return [told]
-    return [told, Measurement("preparation_memory", max(most) / GIBIBYTE, "GiB", subject, better="lower")]
+    return [told, Measurement("preparation_memory", memory / GIBIBYTE, "GiB", subject, better="lower")]
 
 
 def search_alone(fought: Fought, store: Retriever) -> list[Measurement]:

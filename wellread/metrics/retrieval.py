@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from wellread.metrics.citations import holds, strange
+from wellread.matching import words
+from wellread.metrics.citations import LEAST, holds, strange
 from wellread.metrics.intervals import with_interval
 from wellread.metrics.tallies import FEWEST_DOCUMENTS, ratio
-from wellread.types import Chunk, Evidence, GoldQuestion, Measurement, Tally
+from wellread.types import Chunk, Evidence, GoldQuestion, Measurement, Retriever, Tally
 
 DEPTHS = (1, 5, 10)
 SPLIT = "held_out"
 NO_RETRIEVER = "nothing is retrieved for it"
 NO_PASSAGES = "no gold question names a passage"
+NOWHERE = "{} of {} gold passages are not found by their own words either, such as “{}…”: check their quotes"
 
 
 def retrieval_recall(evidence: Evidence) -> list[Measurement]:
@@ -77,9 +79,28 @@ def _found(evidence: Evidence, asked: Sequence[GoldQuestion]) -> tuple[list[list
     if key not in evidence.cache:
         chunks = [retriever.retrieve(question.question, max(DEPTHS)) for question in asked]
         pairs = [*zip(asked, chunks, strict=True)]
-        evidence.cache[key] = [places_of(*pair) for pair in pairs], strange(pairs)
+        places = [places_of(*pair) for pair in pairs]
+        evidence.cache[key] = places, strange(pairs) or nowhere(asked, places, retriever)
     found: tuple[list[list[int | None]], str] = evidence.cache[key]
     return found
+
+
+def nowhere(asked: Sequence[GoldQuestion], places: Sequence[Sequence[int | None]], retriever: Retriever) -> str:
+    """That passages which no question found are not found by their own words either, in words: mistyped, as a rule, or of a text
+    that is not there. Empty where there are none; a quote of a few words is not judged."""
+    missed = {
+        passage
+        for question, found in zip(asked, places, strict=True)
+        for passage, place in zip(question.passages, found, strict=True)
+        if place is None and len(words(passage.quote)) >= LEAST
+    }
+    gone = [each for each in sorted(missed, key=lambda each: each.quote)
+            if not any(holds(chunk, each) for chunk in retriever.retrieve(each.quote, max(DEPTHS)))]  # fmt: skip
+    if not gone:
+        return ""
+    return NOWHERE.format(
+        len(gone), sum(len(question.passages) for question in asked), " ".join(gone[0].quote.split())[:60]
+    )
 
 
 def _units(asked: Sequence[GoldQuestion]) -> tuple[str, list[str]]:

@@ -38,7 +38,7 @@ class Compared:
     unpaired: str = ""
     """Why it, or some of it, is not paired with the first."""
     seconds: float | None = None
-    """Of training with its validation, all stages together."""
+    """Of training with its validation, all stages together; of a side of a fair fight with all that came before it."""
     tokens: int | None = None
     """Read in training."""
     memory_bytes: int | None = None

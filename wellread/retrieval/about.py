@@ -14,6 +14,8 @@ from wellread.retrieval.embedders import NONE
 ABOUT = b"wellread"
 """Where the table's schema says how the store was made."""
 TABLE = "chunks"
+OVERLEAF = "overleaf"
+"""The column of the further pages of a chunk, which stores of before it lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def schema_of(about: About) -> Any:
     columns = [
         ("file", text), ("content", text), ("parts", number), ("document", text), ("number", number), ("window", number),
         ("source", text), ("start", number), ("end", number), ("section", text), ("page", number), ("before", text),
-        ("text", text), ("terms", text),
+        ("text", text), ("terms", text), (OVERLEAF, pa.list_(number)),
     ]  # fmt: skip
     if about.has_vectors:
         columns.append(("vector", pa.list_(pa.float32(), about.width)))

@@ -1,18 +1,20 @@
 """A document's text in, its chunks out: by tokens, by heading or by paragraph, each with its characters, section and page.
 
 Tokens are counted as words and marks, which is close to what an embedder's tokenizer makes of prose (about a quarter
-more). A chunk begins and ends at what can be seen, never in white space, and `text[start:end]` is its text.
+more); a Han or kana character is a word of its own, and of a run without blanks every sixty characters are one. A chunk
+begins and ends at what can be seen, never in white space, and `text[start:end]` is its text.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from wellread.errors import UsageError
+from wellread.matching import IDEOGRAPHS
 from wellread.registry import resolve
 from wellread.types import Chunk
 
@@ -27,7 +29,7 @@ ABOUT: Mapping[str, str] = MappingProxyType({
     "headings": "A section each; one that is too long is cut where paragraphs end.",
     "paragraphs": "Neighbouring paragraphs of a section, as many as fit.",
 })  # fmt: skip
-TOKEN = re.compile(r"\w+|[^\w\s]")
+TOKEN = re.compile(rf"[{IDEOGRAPHS}]|[^\W{IDEOGRAPHS}]{{1,60}}|[^\w\s]")
 PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？])|\n")
 Span = tuple[int, int]
@@ -74,6 +76,7 @@ def chunks_of(outline: Outline, how: Chunking) -> list[Chunk]:
             page = max(1, bisect_right(outline.pages, start)) if outline.pages else None
             chunks.append(Chunk(
                 outline.document, start, end, outline.text[start:end], outline.source, section_at(outline, start), page,
+                overleaf=outline.pages[page : bisect_left(outline.pages, end)] if page else (),
             ))  # fmt: skip
     return chunks
 

@@ -9,8 +9,9 @@ citation is marked as ours (`by_words`). Likeness of words is no proof that a so
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wellread.retrieval.keywords import language_of, query_terms, terms
 from wellread.types import Chunk
@@ -41,6 +42,13 @@ class Citation:
     """Of the answer's telling words, how many that sentence holds; 0 to 1."""
     by_words: bool = False
     """Attributed by us; the model named no source, or one with which the sentence shares no word."""
+    page: int | None = None
+    """On which these words begin, which need not be the chunk's first; None where the source has no pages."""
+
+    @property
+    def place(self) -> Chunk:
+        """The chunk as a label tells it: with the page of these words."""
+        return replace(self.chunk, page=self.page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +150,13 @@ def _citation(
     number: int, places: Sequence[_Places], best: Sequence[tuple[float, float, int, int]], *, by_words: bool = False
 ) -> Citation:
     chunk, (share, _, start, end) = places[number - 1].chunk, best[number - 1]
-    return Citation(number, chunk, chunk.start + start, chunk.start + end, chunk.text[start:end], share, by_words)
+    return Citation(number, chunk, chunk.start + start, chunk.start + end, chunk.text[start:end], share, by_words,
+                    page_at(chunk, chunk.start + start))  # fmt: skip
+
+
+def page_at(chunk: Chunk, place: int) -> int | None:
+    """The page of a place within a chunk, given in characters of the document's text."""
+    return None if chunk.page is None else chunk.page + bisect_right(chunk.overleaf, place)
 
 
 def _share(wanted: frozenset[str], held: frozenset[str]) -> float:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wellread.errors import RunError, UsageError
-from wellread.retrieval.about import TABLE, About, about_of, schema_of
+from wellread.retrieval.about import OVERLEAF, TABLE, About, about_of, schema_of
 from wellread.retrieval.chunking import Outline, chunks_of
 from wellread.retrieval.embedders import check_probe, embed
 from wellread.retrieval.keywords import language_of_all
@@ -47,8 +50,18 @@ CELL = 800
 """Windows in a cell of that index, about."""
 REBUILT = 300_000
 """Up to so many windows both indices are made anew, which takes 4 s for 100,000; above, new rows are merged into them."""
+EMBEDDED = 256
+"""Windows that are embedded at once: after so many it is told how far the file is."""
 KEPT = timedelta(minutes=10)
 """How long a version that nobody names stays, for those who still read it."""
+
+
+Follow = Callable[[Mapping[str, float]], None]
+"""Told of files the share of them that is done, 0 to 1."""
+
+
+def untold(now: Mapping[str, float]) -> None:
+    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,9 @@ class Row:
     file: str
     content: str
     parts: int
-    """Rows of the file."""
+    """Rows of the file,"""
+    place: int
+    """of which this is so many'th, counted from 1."""
     chunk: Chunk
     number: int
     """Of the chunk in its document."""
@@ -81,6 +96,8 @@ class Filling:
     known: bool = False
     """Whether the embedder was seen to be the one whose vectors are there."""
     held: list[Row] = field(default_factory=list)
+    follow: Follow = untold
+    """Who is told which share of a file is embedded, or written where nothing is embedded."""
 
     @property
     def about(self) -> About:
@@ -154,8 +171,11 @@ class Filling:
         for number, chunk in enumerate(chunks):
             terms = " ".join(chunk_terms(chunk, language))
             first, *others = windows[number]
-            rows.append(Row(file, content, parts, chunk, number, 0, first, whole[done : chunk.start], terms))
-            rows += [Row(file, content, parts, chunk, number, window, text) for window, text in enumerate(others, 1)]
+            rows.append(
+                Row(file, content, parts, len(rows) + 1, chunk, number, 0, first, whole[done : chunk.start], terms)
+            )
+            for window, text in enumerate(others, 1):
+                rows.append(Row(file, content, parts, len(rows) + 1, chunk, number, window, text))
             done = max(done, chunk.end)
         for row in rows:
             self.held.append(row)
@@ -206,11 +226,24 @@ class Filling:
             if not self.known:
                 check_probe(self.embedder, about.probe, self.path)
                 self.known = True
-            vectors = of_width(embed(self.embedder, [row.embedded for row in self.held]), about, self.path)
+            vectors = np.concatenate([*self._embedded(self.embedder)])
             columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), about.width)
         with storage_errors(Path(self.path)):
-            self.table.add(pa.table(columns, schema=schema_of(about)))
+            self.table.add(pa.table(columns, schema=self.table.schema))  # its own: an older store has fewer columns
+        self.follow(shares(self.held))
         self.held.clear()
+
+    def _embedded(self, embedder: Embedder) -> Iterator[NDArray[np.float32]]:
+        """The vectors of what is held, some rows at a time."""
+        for first in range(0, len(self.held), EMBEDDED):
+            rows = self.held[first : first + EMBEDDED]
+            yield of_width(embed(embedder, [row.embedded for row in rows]), self.about, self.path)
+            self.follow(shares(rows))
+
+
+def shares(rows: Sequence[Row]) -> dict[str, float]:
+    """Of each file the share of its rows that is behind with the last of these."""
+    return {row.file: row.place / row.parts for row in rows}
 
 
 def complete(table: Any) -> tuple[dict[str, str], set[str]]:
@@ -227,7 +260,7 @@ def complete(table: Any) -> tuple[dict[str, str], set[str]]:
 def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """What the table keeps of chunks, column by column."""
     own = ("file", "content", "parts", "number", "window", "before", "terms")
-    place = ("document", "source", "start", "end", "section", "page", "text")
+    place = ("document", "source", "start", "end", "section", "page", "text", OVERLEAF)
     return {
         **{name: [getattr(row, name) for row in rows] for name in own},
         **{name: [getattr(row.chunk, name) for row in rows] for name in place},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import CorpusError, first_line
+from wellread.retrieval.keywords import language_of, language_of_all
 from wellread.types import Document, GoldPassage, GoldQuestion
 
 FIELDS = ("id", "question", "answers", "passages", "near_miss", "language")
@@ -17,11 +18,14 @@ def read_gold(path: Path) -> list[GoldQuestion]:
     """The questions of a file: of a `.json` file as SQuAD has them, of any other one a line.
 
     A line is `{"id", "question", "answers": [...], "passages": [{"quote", "source", "section"}], "near_miss", "language"}`;
-    only the question must be there. Without an id its number in the file is one. Raises CorpusError, which names file and line.
+    only the question must be there. Without an id its number in the file is one, without a language its own words tell it, or
+    those of the whole file. Raises CorpusError, which names file and line.
     """
     if path.suffix.lower() == ".json":
         return read_squad(path)[1]
-    questions = [_question(row, f"{path.name}, line {number}", str(number)) for number, row in _rows(path, _text(path))]
+    rows = list(_rows(path, _text(path)))
+    usual = language_of_all([str(row.get("question", "")) for _, row in rows if isinstance(row, dict)]) or "en"
+    questions = [_question(row, f"{path.name}, line {number}", str(number), usual) for number, row in rows]
     if not questions:
         raise CorpusError(f"{path.name}: no question in it; give one JSON object a line.")
     seen: dict[str, int] = {}
@@ -57,7 +61,8 @@ def read_squad(path: Path) -> tuple[list[Document], list[GoldQuestion]]:
     except (KeyError, TypeError, AttributeError) as error:
         raise CorpusError(
             f"{path.name}: not as SQuAD has it ({type(error).__name__}: {first_line(error)}); expected "
-            '{"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text"}]}]}]}]}.'
+            '{"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text"}]}]}]}]}; '
+            "questions of your own go one a line into a file that ends in .jsonl."
         ) from None
     return documents, questions
 
@@ -71,6 +76,7 @@ def _asked(row: Mapping[str, Any], document: Document) -> GoldQuestion:
         () if impossible else answers,
         () if impossible else (GoldPassage(document.text, section=document.source),),
         near_miss=impossible,
+        language=language_of(document.text, "en"),
     )
 
 
@@ -78,7 +84,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise CorpusError(f"{path.name}: not UTF-8; save it so.") from None
+        raise CorpusError(f"{path.name}: not UTF-8; questions are text, one JSON object a line.") from None
     except OSError as error:
         raise CorpusError(f"{path}: questions cannot be read: {error.strerror or first_line(error)}.") from None
 
@@ -94,7 +100,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
             raise CorpusError(f"{path.name}, line {number}: not JSON ({first_line(error)}).") from None
 
 
-def _question(row: Any, place: str, number: str) -> GoldQuestion:
+def _question(row: Any, place: str, number: str, usual: str) -> GoldQuestion:
     if not isinstance(row, dict):
         raise CorpusError(f"{place}: a question is a JSON object, found {type(row).__name__}.")
     if odd := sorted(set(row) - set(FIELDS)):
@@ -108,7 +114,8 @@ def _question(row: Any, place: str, number: str) -> GoldQuestion:
         )
     if not isinstance(passages, list):
         raise CorpusError(f"{place}: `passages` is a list, found {type(passages).__name__}.")
-    near_miss, language = row.get("near_miss", False), row.get("language", "en")
+    near_miss = row.get("near_miss", False)
+    language = row["language"] if "language" in row else language_of(row["question"], usual)
     if not isinstance(near_miss, bool):
         raise CorpusError(f"{place}: `near_miss` is true or false, found {near_miss!r}.")
     if near_miss and (answers or passages):

@@ -21,6 +21,8 @@ Count = Callable[[str], int]
 """How many tokens a text takes."""
 LABEL = 160
 """Characters of a source's name and section at most."""
+WORD = 60
+"""No word has more characters: what has is a text without blanks."""
 CONTROL = re.compile(
     r"<[|｜][^<>\n]{1,60}[|｜]>"
     r"|</?(?:s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn|start_of_image|tool_call|tool_response|tools|think)>"
@@ -72,7 +74,7 @@ def build_prompt(question: str, chunks: Sequence[Chunk], *, count: Count, budget
     """One user's turn: the rules, the numbered sources, the question; at most `budget` tokens by `count`.
 
     `chunks` come best first, and as many of the best as fit are laid whole; `note` says where some did not. Where not even
-    the best one fits, its beginning is laid, up to a blank. A language other than French is worded in English. Raises
+    the best one fits, its beginning is laid. A language other than French is worded in English. Raises
     UsageError where the question itself leaves no room for a source, if there are any.
     """
     wording = WORDINGS.get(language, WORDINGS["en"])
@@ -135,16 +137,20 @@ def _worded(question: str, chunks: Sequence[Chunk], wording: Wording) -> str:
 
 
 def _cut(chunk: Chunk, fits: Callable[[Chunk], bool]) -> Chunk | None:
-    """The longest beginning of a chunk, up to a blank, that fits; None where none does."""
+    """The longest beginning of a chunk that fits: up to a blank, or where it begins with no word within it; None where none does."""
     blanks = [found.start() for found in re.finditer(r"(?<=\S)\s", chunk.text)]
-    low, high = 0, len(blanks)  # the first `low` blanks are places that fit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fits(_until(chunk, blanks[middle - 1])):
-            low = middle
-        else:
-            high = middle - 1
-    return _until(chunk, blanks[low - 1]) if low else None
+    whole = [] if blanks and blanks[0] <= WORD else range(1, len(chunk.text))
+    for places in (blanks, whole):
+        low, high = 0, len(places)  # the first `low` places fit
+        while low < high:
+            middle = (low + high + 1) // 2
+            if fits(_until(chunk, places[middle - 1])):
+                low = middle
+            else:
+                high = middle - 1
+        if low:
+            return _until(chunk, places[low - 1])
+    return None
 
 
 def _until(chunk: Chunk, place: int) -> Chunk:

@@ -163,11 +163,8 @@ def fit_refusal(
     threshold is set, on folds left out of the weights. `groups` (documents, say) stay together in the folds. Raises
     UsageError where there are fewer than LEAST of either kind.
     """
+    enough(answerable)
     known = np.array(answerable, bool)
-    counts = int(known.sum()), int((~known).sum())
-    if min(counts) < LEAST:
-        raise UsageError(f"{counts[0]} questions that the sources answer and {counts[1]} that they do not: to learn when to refuse, "
-                         f"give at least {LEAST} of each.")  # fmt: skip
     table = np.array([[getattr(each, name) for name in NAMES] for each in seen], float)
     used = table.std(axis=0) > 0
     table = table[:, used]
@@ -180,6 +177,14 @@ def fit_refusal(
         {name: float(weight) for name, weight in zip(named, weights, strict=True)}, bias, threshold, embedder, rating,
         tuple(map(question_mark, questions)),
     )  # fmt: skip
+
+
+def enough(answerable: Sequence[bool]) -> None:
+    """Raises UsageError where there are fewer than LEAST questions of either kind."""
+    there = sum(answerable)
+    if min(there, len(answerable) - there) < LEAST:
+        raise UsageError(f"{there} questions that the sources answer and {len(answerable) - there} that they do not: to learn when to "
+                         f"refuse, give at least {LEAST} of each.")  # fmt: skip
 
 
 def refused_unseen(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from wellread.errors import MissingPackage, StorageError, UsageError, first_line
 from wellread.registry import unknown
-from wellread.retrieval.about import TABLE, About, about_of
+from wellread.retrieval.about import OVERLEAF, TABLE, About, about_of
 from wellread.retrieval.embedders import check_probe, embed_queries, open_embedder
 from wellread.retrieval.fusion import DEPTH, hybrid
 from wellread.retrieval.keywords import language_of, query_terms
@@ -37,7 +37,7 @@ TIES = 20
 """So many more, of which those go first that stand first in the documents."""
 CELLS = 64
 """So many cells of an index of vectors are searched, where there is one; each of them exactly."""
-PLACE = ["document", "number", "source", "start", "end", "section", "page", "text"]
+PLACE = ["document", "number", "source", "start", "end", "section", "page", "text", OVERLEAF]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Store:
         self._table, self._given, self._version, self._offline = table, embedder, -1, offline
         self._renew()
         self.about = about_of(table, self.name)
+        self._place = [name for name in PLACE if name in table.schema.names]
         self.language = self.about.language
         if embedder is not None and embedder.name != self.about.embedder:
             raise UsageError(
@@ -172,7 +173,7 @@ class Store:
 
     def _rows(self, search: Any, measured: str, limit: int) -> list[dict[str, Any]]:
         try:
-            rows: list[dict[str, Any]] = search.select([*PLACE, measured]).limit(limit).to_list()
+            rows: list[dict[str, Any]] = search.select([*self._place, measured]).limit(limit).to_list()
         except (OSError, RuntimeError) as error:
             raise StorageError(
                 f"{self.name}: the store cannot be read ({first_line(error)}); if its files are damaged, delete it and "
@@ -291,8 +292,8 @@ def of_width(vectors: NDArray[np.float32], about: About, name: str) -> NDArray[n
 
 
 def hit_of(row: Mapping[str, Any], score: float) -> Hit:
-    told = {name: row[name] for name in PLACE if name != "number"}
-    return Hit((row["document"], row["number"]), Chunk(**told, score=score))
+    told = {name: row[name] for name in PLACE if name not in ("number", OVERLEAF)}
+    return Hit((row["document"], row["number"]), Chunk(**told, score=score, overleaf=tuple(row.get(OVERLEAF) or ())))
 
 
 def best_of(hits: Iterable[Hit]) -> list[Hit]:

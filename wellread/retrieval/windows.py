@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from wellread.matching import IDEOGRAPHS
 from wellread.retrieval.keywords import terms
 from wellread.types import Chunk
 
@@ -16,10 +17,11 @@ WORDS = 60
 """A window has at most so many words; the next begins about half of it further on."""
 _END = re.compile(
     r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[\"'“‘«(\[]*[^\W\d_a-zà-ÿ])"  # a sentence ends and one with a capital begins
+    r"|(?<=[。！？])"
     r"|\n\s*\n\s*"
     r"|\n(?=\s*(?:[-*+•|]|\d+[.)])\s)"  # an item of a list, a row of a table
 )
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(rf"[{IDEOGRAPHS}]|[^\s{IDEOGRAPHS}]{{1,60}}")
 
 
 def chunk_terms(chunk: Chunk, language: str = "") -> list[str]:

@@ -87,14 +87,15 @@ def answered(title: str, told: Told, document_text: Callable[[str], str]) -> str
 
 
 def _passage(number: int, chunk: Chunk, told: Told, document_text: Callable[[str], str]) -> str:
-    own = [(c.start, c.end) for c in told.cited.citations if c.number == number] or [(chunk.start, chunk.end)]
+    quoted = [c for c in told.cited.citations if c.number == number]
+    own = [(c.start, c.end) for c in quoted] or [(chunk.start, chunk.end)]
     text = document_text(chunk.document)
     first, last = min(start for start, _ in own), max(end for _, end in own)
     begin, end = max(0, first - AROUND), min(len(text), last + AROUND)
     spans = [(max(begin, a) - begin, b - begin, "the words that were cited") for a, b in _apart(own)]
     around = ("… " if begin else "") + marked(text[begin:end], spans) + (" …" if end < len(text) else "")
-    cited = any(c.number == number for c in told.cited.citations)
-    return (f'<details class="wr-passage"><summary>[{number}] {escape(label(chunk))}{", cited" if cited else ""}</summary>'
+    place = quoted[0].place if quoted else chunk
+    return (f'<details class="wr-passage"><summary>[{number}] {escape(label(place))}{", cited" if quoted else ""}</summary>'
             f"{around}</details>")  # fmt: skip
 
 

@@ -67,8 +67,9 @@ def _width(pairs: Sequence[tuple[str, str]], all_lengths: Sequence[int]) -> tupl
     """Whether the lines are wrapped, and from which length on a line is full.
 
     Told by pairs of lines that surely belong together: no sentence ends the first, a small letter begins the second. In
-    wrapped prose they are about half of all pairs, and all of nearly one width, which few lines exceed; in verse they
-    are neither, and where many lines are longer, these are the paragraphs.
+    wrapped prose they are about half of all pairs, and all of nearly one width, which few lines exceed (or three in four of
+    the very width, where cells of tables stand among them); in verse they are neither, and where many lines are longer,
+    these are the paragraphs.
     """
     sure = [(len(a), reach(a, b)) for a, b in pairs if continues(a, b)]
     if len(sure) < 0.25 * len(pairs) or len(pairs) < 0.25 * len(all_lengths):
@@ -76,7 +77,8 @@ def _width(pairs: Sequence[tuple[str, str]], all_lengths: Sequence[int]) -> tupl
     lengths = sorted(length for length, _ in sure)
     reaches = sorted(each for _, each in sure)
     widest = lengths[int(0.9 * (len(lengths) - 1))]
-    if not 28 <= widest <= 200 or reaches[int(0.1 * (len(reaches) - 1))] < 0.72 * widest:
+    tenth, quarter = (reaches[int(share * (len(reaches) - 1))] for share in (0.1, 0.25))
+    if not 28 <= widest <= 200 or (tenth < 0.72 * widest and quarter < 0.9 * widest):
         return False, 10**9
     if sum(length > 1.4 * widest for length in all_lengths) > 0.1 * len(all_lengths):
         return False, 10**9
@@ -116,8 +118,11 @@ def is_tabular(line: str) -> bool:
 
 
 def is_code(lines: Sequence[str]) -> bool:
-    """Whether many of the lines have the marks of a listing rather than of prose."""
-    marked = sum(line.rstrip()[-1:] == ";" or line.lstrip()[:1] == "#" or not _CODE.isdisjoint(line) for line in lines)
+    """Whether many of the lines have the marks of a listing rather than of prose; items of a list end in semicolons, too."""
+    marked = sum(
+        (line.rstrip()[-1:] == ";" and not is_item(line)) or line.lstrip()[:1] == "#" or not _CODE.isdisjoint(line)
+        for line in lines
+    )
     return marked >= 0.4 * len(lines)
 
 

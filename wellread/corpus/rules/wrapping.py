@@ -121,6 +121,8 @@ def _is_verse(block: list[str], layout: Layout) -> bool:
     if len(pairs) == 1 or not layout.spaced:
         return False
     short = sum(reach(a, b) < layout.full for a, b in pairs)
+    if short < len(pairs) and any(map(is_item, block)):  # a list with a paragraph right behind it
+        return False
     if short >= 0.6 * len(pairs):
         verse = short == len(pairs) or sum(continues(a, b) for a, b in pairs) < 0.5 * len(pairs)
     else:
@@ -189,7 +191,7 @@ def _link(before: str, line: str, layout: Layout, *, first: bool) -> Link:
     full = layout.wrapped and reach(a, b) >= layout.full
     open_ = full and not ends_sentence(a)
     opens = bool(layout.indent) and indent_of(line) >= layout.indent and indent_of(line) > 0
-    if full and not opens and b[:1].islower():
+    if (full or (not layout.wrapped and _is_long(a) and continues(a, b))) and not opens and b[:1].islower():
         return Link.JOIN
     if opens or (layout.dashes and speaks(b) and (ends_sentence(a) or (speaks(a) and not full))):
         return Link.PARAGRAPH
