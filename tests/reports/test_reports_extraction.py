@@ -52,7 +52,8 @@ def test_a_side_that_is_surely_better_is_named_as_the_one_to_use() -> None:
 def test_without_an_interval_nothing_is_sure() -> None:
     bare = replace(row("tuned - pattern", -0.37, 0, 0), low=None, high=None)
     told = extraction_verdict(replace(RECORD, measurements=(RECORD.measurements[0], bare)))
-    assert "It does not surely beat pattern." in told and "to use" not in told
+    assert "It does not surely beat pattern." in told
+    assert "to use" not in told
 
 
 def test_of_many_faults_a_few_are_seen_at_once() -> None:
@@ -62,3 +63,11 @@ def test_of_many_faults_a_few_are_seen_at_once() -> None:
     assert len(figures) == OPEN + 3
     assert sum(each.find_parent("details") is None for each in figures) == OPEN
     assert page.select_one("#failed summary").text == "The other 3"
+
+
+def test_why_a_value_has_no_interval_stands_beside_it() -> None:
+    why = "no interval: all passages have the same value, so that resampling shows no spread"
+    bare = replace(row("tuned", 1.0, 0, 0), low=None, high=None, note=f"by folds; {why}", interval_over="passages")
+    page = BeautifulSoup(render_extraction(replace(RECORD, measurements=(bare,)), environment()), "html.parser")
+    assert page.select_one("table.beside .note").text == why
+    assert "95 % interval over" not in page.select_one("table.beside").text

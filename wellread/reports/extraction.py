@@ -12,7 +12,7 @@ from wellread.recipe import Recipe, parse_recipe, recipe_text
 from wellread.recipe.requirements import Outcome, outcomes
 from wellread.reports.rows import sign
 from wellread.reports.seal import seal
-from wellread.reports.table import Cell, judged
+from wellread.reports.table import Cell, judged, no_interval
 from wellread.reports.wording import listed, metric_words, number, signed, span
 from wellread.storage import read_json, stream_rows
 from wellread.types import Measurement
@@ -183,7 +183,7 @@ def _table(record: ExtractionRecord, split: str) -> Table:
         several = [rows.get((name, subject)) for subject in order]
         words = metric_words(name)
         first = next(row for row in several if row is not None)
-        over = f", 95 % interval over {first.interval_over}" if first.interval_over else ""
+        over = next((f", 95 % interval over {row.interval_over}" for row in several if row and row.low is not None), "")
         lines.append((words.title, words.explanation, f"n = {first.n}{over}", tuple(map(_cell, several))))
         gaps = [rows.get((name, f"{record.trained} - {subject}")) for subject in others]
         differences.append((words.title, tuple(map(_gap, gaps))))
@@ -193,7 +193,8 @@ def _table(record: ExtractionRecord, split: str) -> Table:
 def _cell(row: Measurement | None) -> Cell:
     if row is None or row.value is None:
         return Cell(note=f"not measured: {row.note}" if row else "not measured")
-    return Cell(number(row.value, row), _interval([number(end, row) for end in (row.low, row.high) if end is not None]))
+    ends = [number(end, row) for end in (row.low, row.high) if end is not None]
+    return Cell(number(row.value, row), _interval(ends), no_interval(row))
 
 
 def _gap(row: Measurement | None) -> Cell:

@@ -135,7 +135,7 @@ def _facts(measured: Sequence[Measurement], shared: set[str]) -> tuple[str, ...]
     facts = []
     units = {row.unit for row in measured if not row.unit.startswith("share")} - {""}
     sizes = dict.fromkeys(f"{row.n:,}" for row in measured if row.n)
-    over = {row.interval_over for row in measured} - {""}
+    over = {row.interval_over for row in measured if row.low is not None} - {""}
     facts += [f"unit: {unit}" for unit in sorted(units)]
     facts += [f"n = {' / '.join(sizes)}"] if sizes else []
     facts += [f"95 % interval over {each}" for each in sorted(over)]
@@ -163,6 +163,12 @@ def _cell(row: Measurement | None, shared: set[str]) -> Cell:
 
 def _interval(row: Measurement) -> str:
     return "" if row.low is None or row.high is None else span(number(row.low, row), number(row.high, row))
+
+
+def no_interval(row: Measurement) -> str:
+    """Why a row has no interval, as its note says it; empty where it has one, or the note does not say."""
+    why = (part for part in row.note.split("; ") if part.startswith("no interval"))
+    return "" if row.low is not None else next(why, "")
 
 
 def cell_of_difference(before: Measurement | None, after: Measurement | None, rows: Rows) -> Cell:
