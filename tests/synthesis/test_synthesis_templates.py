@@ -204,11 +204,15 @@ def test_a_name_without_its_article_is_no_other_name() -> None:
 def test_no_name_that_is_made_up_is_rude() -> None:
     """Once a certificate had `funfuck` in it."""
     made = strangers([Term("the weigher")], 20_000, known=(), text="", seed=0)
-    made += strangers([Term("WW")], 2_000, known=(), text="salt heavy iron tare " * 9 + "for under great coal kept", seed=0)
+    made += strangers(
+        [Term("WW")], 2_000, known=(), text="salt heavy iron tare " * 9 + "for under great coal kept", seed=0
+    )
     made += neighbours([Term("FAD"), Term("SEC"), Term("the shiver"), Term("a fruit")], 500, known=(), seed=0)
     assert len(made) > 20_000
     assert not [name for name in made if any(each in name.casefold() for each in RUDE) or "fuck" in name.casefold()]
-    assert rude("funfuck") and rude("the S.O.D.") and not rude("the grey weigher")
+    assert rude("funfuck")
+    assert rude("the S.O.D.")
+    assert not rude("the grey weigher")
     own = neighbours([Term("the analyst")], 2, known=(), seed=0, modifiers=["under-{x}"])
     assert "the under-analyst" in own  # the glossary's own words are no rudeness of ours
 

@@ -13,12 +13,13 @@ from wellread.types import Term
 ONSETS = ("b", "br", "d", "dr", "f", "g", "gl", "h", "k", "l", "m", "n", "p", "pl", "r", "s", "st", "t", "tr", "v", "w", "z")  # fmt: skip
 VOWELS = ("a", "e", "i", "o", "u", "au", "ei", "oo")
 CODAS = ("", "", "b", "ld", "m", "n", "nd", "p", "r", "sk", "t", "x")
-RUDE = tuple("""
+_RUDE = """
 anal anus arse bitch bite boob bordel caca cock cul cum cunt dick dik dild encul fag fist fout fuc fuk gook gouin hitl
 homo hore jism kaka kike kok kon kul kum kunt merd nazi negr nichon nig nud paki pede pedo penis pipi piss poo porn
 prick puta pute putin rape retard salo semen sex shit slut sod sperm suk tard tit turd twat vagin wank wog wop zizi
 zob
-""".split())
+"""
+RUDE = tuple(_RUDE.split())
 """Letters of English and French words that nobody wants to read in a certificate: a name that is made up holds none."""
 INITIALS = (4, 4, 5)
 """Letters of an acronym to ask about: nearly all of three stand for something somewhere (`DES`), and saying so is no invention."""
