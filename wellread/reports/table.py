@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wellread.reports.rows import BITS, Rows, sign
-from wellread.reports.wording import FORGETTING, metric_words, number, signed, span, split_words
+from wellread.reports.wording import FORGETTING, metric_words, number, of_text, signed, span, split_words
 from wellread.types import REAL_CHAPTERS, Measurement
 
 BRIEF = 32
@@ -124,7 +124,7 @@ def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, differe
         cells.append(cell_of_difference(cells_of[0], cells_of[1], rows))
     forgetting = first.name == BITS and first.split == "general"
     return Line(
-        words.title, FORGETTING if forgetting else words.explanation, first.name,
+        of_text(words.title, unit), of_text(FORGETTING if forgetting else words.explanation, unit), first.name,
         split_words(first.split, unit, first.name) if first.split else "",
         (*_facts(measured, shared), *_ceiling(ceiling)), arrow, direction, tuple(cells), first.split == "validation",
     )  # fmt: skip
