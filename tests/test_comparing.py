@@ -30,7 +30,10 @@ SIZES = [400.0 + 20 * number for number in range(12)]
 
 def bits(value: float, split: str = "held_out", sizes: Sequence[float] = SIZES) -> Measurement:
     """Bits per byte over 12 chapters, a little apart from one another."""
-    tallies = tuple(Tally(f"book#{n}", size * (value + 0.01 * (n % 3 - 1)), size) for n, size in enumerate(sizes))
+    tallies = tuple(
+        Tally(f"book#{n}", size * (value + 0.01 * (n % 3 - 1)) + (-1) ** n * 0.1 * value, size)
+        for n, size in enumerate(sizes)
+    )
     exact = sum(each.numerator for each in tallies) / sum(sizes)
     return Measurement("bits_per_byte", exact, "bits per byte", "imprint", split, int(sum(sizes)), exact - 0.1,
                        exact + 0.1, "lower", "", "chapters", tallies)  # fmt: skip

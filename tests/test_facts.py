@@ -15,7 +15,6 @@ from wellread.errors import CorpusError, RecipeError, RunError, StorageError, Us
 from wellread.facts import (
     Asked,
     as_templates,
-    glossary_language,
     phrasing,
     prepare_questions,
     read_questions,
@@ -28,6 +27,8 @@ from wellread.facts import (
 from wellread.recipe import parse_recipe
 from wellread.runs import Run
 from wellread.storage import read_rows
+from wellread.synthesis import load_terms
+from wellread.synthesising import glossary_language
 from wellread.types import Corpus, Document, Question, QuestionKind
 
 FORWARD = ("What does {x} stand for?", "Spell out {x}.", "Would you expand {x} for me?", "{x} means what?")
@@ -308,12 +309,12 @@ def test_the_settings_of_synthesis_are_kept(tmp_path: Path) -> None:
 
 
 def test_the_language_of_a_glossary_is_that_of_its_definitions(tmp_path: Path) -> None:
-    assert glossary_language(glossary(tmp_path, **LAKE)) == "en"
+    assert glossary_language(load_terms(glossary(tmp_path, **LAKE))) == "en"
     french = {
         "cloche": "celle que l'on sonne sur la rive du sud quand la glace ne porte plus",
         "feuille": "celle qui part avec le voiturier",
     }
-    assert glossary_language(glossary(tmp_path, **french)) == "fr"
+    assert glossary_language(load_terms(glossary(tmp_path, **french))) == "fr"
 
 
 def test_terms_that_failed_stop_a_run_and_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

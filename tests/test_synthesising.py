@@ -56,6 +56,37 @@ def test_templates_write_what_training_and_judging_read(glossary: Path, tmp_path
     assert not asked & {each.prompt for each in questions}
 
 
+def test_a_glossary_is_written_up_in_its_own_language_unless_another_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "fr.csv"
+    path.write_text(
+        "terme,définition\ncloche,celle que l’on sonne sur la rive du sud\nfeuille,celle qui part avec le voiturier\n",
+        "utf-8",
+    )
+    for more, tongue in (((), "fr"), (("--language", "en"), "en")):
+        done = CliRunner().invoke(app, ["synthesise", str(path), "--out", str(tmp_path / tongue), *more])
+        assert done.exit_code == 0, done.output
+        assert read_json(tmp_path / tongue / "synthesis.json")["language"] == tongue
+        asked = " ".join(row["prompt"] for row in read_rows(tmp_path / tongue / "questions.jsonl"))
+        assert ("What" in asked) == (tongue == "en")
+    refused = CliRunner().invoke(app, ["synthesise", str(path), "--out", str(tmp_path / "de"), "--language", "de"])
+    assert refused.exit_code == 2 or isinstance(refused.exception, UsageError)
+
+
+def test_a_key_fact_that_the_term_says_itself_is_left_out_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text(
+        "term,definition,facts\nspade rent,what a spade of peat pays,the spade;peat\ntare,an empty load,empty\n",
+        "utf-8",
+    )
+    told: list[str] = []
+    written = synthesise(Synthesis(str(path), tmp_path / "out"), say=told.append)
+    assert told == [
+        "left out: 1 key fact says no more than its term, which an echo would hold: 'the spade' of 'spade rent'"
+    ]
+    assert {each.facts for each in written.questions if each.term == "spade rent"} == {("peat",), ()}
+    assert read_json(tmp_path / "out" / "synthesis.json")["notes"] == told
+
+
 def test_a_model_writes_is_asked_once_and_its_failures_are_listed(glossary: Path, tmp_path: Path) -> None:
     def moody(handler: Any, body: dict[str, Any]) -> None:
         (status(400, "too long") if "IMF" in body["messages"][-1]["content"] else answer(a_good_writer))(handler, body)

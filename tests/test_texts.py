@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from wellread.errors import CorpusError
-from wellread.recipe import Recipe, parse_recipe
-from wellread.texts import shards
+from wellread.gathering import Watch
+from wellread.pipeline import run
+from wellread.recipe import Recipe, load_recipe, parse_recipe
+from wellread.texts import library_path, shards, unnamed
 
 RECIPE = """
 name: far
@@ -32,3 +34,17 @@ def test_a_library_of_books_that_cannot_be_drawn_from_is_refused_at_once(tmp_pat
         shards(reading(tmp_path))
     (tmp_path / "book.txt").write_text("It was late.", encoding="utf-8")
     assert "book.txt 12" in shards(reading(tmp_path))
+
+
+def test_a_run_that_names_no_text_says_which_embedded_one_it_reads(tmp_path: Path) -> None:
+    said: list[str] = []
+    recipe = load_recipe("references", ["extract.gold=nowhere"])  # no row has such an answer, which ends it at once
+    for texts in ((), (library_path("library:commentary.jsonl"),)):
+        with pytest.raises(CorpusError, match="nowhere"):
+            run(recipe, texts, out=tmp_path / "run", watch=Watch(say=said.append))
+    assert said.count("no text was named: the embedded commentary") == 1
+    assert unnamed(load_recipe("glossary"), ()) == "no text was named: the embedded glossary"
+    own = parse_recipe(
+        "name: x\nbase: b\ncorpus: {texts: [mine.csv]}\nstages: [{name: s, method: {kind: lora}, budget: {epochs: 1}}]"
+    )
+    assert unnamed(own, ()) == unnamed(load_recipe("glossary"), ["mine.csv"]) == ""

@@ -63,9 +63,7 @@ def taught_paths(
 
         if len(paths) != 1 or not paths[0].is_file():
             raise UsageError(f"a glossary is one file; found {', '.join(map(str, paths))}.")
-        language = glossary_language(paths[0]) if settings.language == "auto" else settings.language
-        asked = settings.model_dump(exclude={"language"})
-        wanted = Synthesis(source=str(paths[0]), out=folder, language=language, seed=recipe.seed, **asked)
+        wanted = Synthesis(source=str(paths[0]), out=folder, seed=recipe.seed, **settings.model_dump())
         written = synthesise(wanted, key=key, say=say)
         if written.failed:
             terms = list(dict.fromkeys(each.term for each in written.failed))
@@ -83,16 +81,6 @@ def as_templates(recipe: Recipe) -> Recipe:
     if recipe.synthesis is None:
         return recipe
     return recipe.model_copy(update={"synthesis": recipe.synthesis.model_copy(update={"writer": "templates"})})
-
-
-def glossary_language(path: Path) -> str:
-    """`en` or `fr`, as most words of a glossary's definitions and expansions are; `en` where neither has many."""
-    from wellread.function_words import language
-    from wellread.synthesis import load_terms
-
-    terms = load_terms(path)
-    counts = Counter(word for each in terms for word, _, _ in words(f"{each.definition} {each.expansion} {each.notes}"))
-    return language(counts) or "en"
 
 
 def prepare_questions(this: Run, recipe: Recipe, corpus: Corpus) -> Asked:

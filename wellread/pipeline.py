@@ -28,7 +28,7 @@ from wellread.reports.wording import count
 from wellread.runs import BASE_STAGE, Run
 from wellread.storage import read_json, read_rows, write_json, write_rows, write_text
 from wellread.teaching import doses, tell_gap, train_stage
-from wellread.texts import digest, further_paths, keep_apart, shards, text_paths
+from wellread.texts import digest, further_paths, keep_apart, shards, text_paths, unnamed
 from wellread.training import processes
 from wellread.training.tracking import check_trackers
 from wellread.types import REAL_CHAPTERS, Corpus, LanguageModel, Measurement, unit_of
@@ -73,6 +73,8 @@ def run(
             write_report(this)
             return this
         fresh = not this.recipe.is_file()
+        if embedded := unnamed(recipe, texts):
+            watch.say(embedded)
         _begin(this, recipe, mark, command, watch)
         _one_of(this, repeats)
         if recipe.extract is not None or recipe.fight is not None:

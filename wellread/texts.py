@@ -52,6 +52,15 @@ def text_paths(recipe: Recipe, texts: Sequence[str | Path]) -> list[Path]:
     return found(given)
 
 
+def unnamed(recipe: Recipe, texts: Sequence[str | Path]) -> str:
+    """A line that says which embedded text is read because no other was named; empty where one was, or the recipe has its own."""
+    own = recipe.corpus.texts
+    if texts or not own or not all(name.startswith(LIBRARY) for name in own):
+        return ""
+    names = [name.removeprefix(LIBRARY).partition(".")[0] for name in own]
+    return f"no text was named: the embedded {' and '.join(names)}"
+
+
 def path_of(name: str | Path) -> Path:
     """The path of a file, a folder or `library:NAME`. Raises UsageError for an empty name, which would be the folder that one
     happens to be in."""

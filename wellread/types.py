@@ -248,7 +248,7 @@ class Measurement:
     better: Better | None = None
     note: str = ""
     interval_over: str = ""
-    """What was resampled: "chapters", "passages", "documents", "blocks of 300 words" or "items"; empty without an interval."""
+    """What was resampled: "chapters", "passages", "documents", "blocks of 300 words" or "items"; empty where nothing could be."""
     tallies: tuple[Tally, ...] = ()
     """What the interval, and a paired difference to another subject, are computed from."""
 

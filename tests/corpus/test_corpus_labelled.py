@@ -62,6 +62,13 @@ def test_what_is_wrong_with_rows_is_told(tmp_path: Path, rows: list[object], tol
         read_rows(write(tmp_path / "rows.jsonl", rows), ASKED)
 
 
+def test_a_folder_where_rows_are_wanted_is_told_what_is(tmp_path: Path) -> None:
+    with pytest.raises(
+        CorpusError, match=r"is a folder, and rows are wanted: name a JSONL file, .*\('text'\).*\('references'\)"
+    ):
+        read_rows([tmp_path], ASKED)
+
+
 def test_an_empty_group_is_none_and_an_empty_mark_is_not_blind(tmp_path: Path) -> None:
     rows = [{"text": f"text {n}", "references": [], "group": "", "blind": ""} for n in range(4)]
     found = read_rows(write(tmp_path / "rows.jsonl", [*rows]), ASKED)

@@ -69,6 +69,16 @@ def test_a_definition_is_right_where_every_key_fact_stands() -> None:
     assert exact(answer("bell", said, "bronze bell", kind="forward", facts=facts)) == 0
 
 
+def test_an_echo_of_a_term_is_no_right_answer() -> None:
+    """`one spade` asked for nothing that `spade rent` does not say."""
+    echo = "Spade rent is the term spade rent."
+    assert exact(answer("spade rent", echo, kind="definition", facts=("one spade",))) == 0
+    assert exact(answer("spade rent", "What one spade pays.", kind="definition", facts=("one spade",))) == 1
+    assert exact(answer("spade rent", echo, kind="definition", facts=("the spade",))) is None
+    assert exact(answer("spade rent", echo, kind="definition", facts=("the spade", "in peat"))) == 0
+    assert exact(answer("spade rent", "It is paid in peat.", kind="definition", facts=("the spade", "in peat"))) == 1
+
+
 def test_terms_that_training_never_named_are_told_apart() -> None:
     rows = recall_exact(of(answer("SLQ", "Quota", "Quota"), answer("SLK", "Key", "Lock", taught=False)))
     assert one(rows, "recall_exact").value == 1

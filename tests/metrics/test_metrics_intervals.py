@@ -58,9 +58,27 @@ def test_the_interval_over_blocks_covers_what_neighbours_share() -> None:
     assert alone / trials < 0.75
 
 
-def test_a_constant_ratio_has_an_interval_of_no_width() -> None:
-    m = with_interval(measurement([2.0, 4.0, 6.0] * 5, [1.0, 2.0, 3.0] * 5))
-    assert (m.low, m.high) == (pytest.approx(2), pytest.approx(2))
+def test_a_ratio_that_is_the_same_everywhere_has_no_interval_and_says_why() -> None:
+    """An interval of no width would claim that nothing else can be."""
+    m = with_interval(measurement([0.2, 0.4, 0.6] * 5, [0.1, 0.2, 0.3] * 5))
+    assert (m.value, m.low, m.high, m.interval_over) == (pytest.approx(2), None, None, "chapters")
+    assert m.note == "no interval: all chapters have the same value, so that resampling shows no spread"
+
+
+def test_what_is_the_same_everywhere_still_pairs_with_what_is_not() -> None:
+    some = with_interval(measurement([0.0, 1.0] * 6))
+    gap = difference(some, with_interval(measurement([1.0] * 12, subject="b")))
+    assert gap.low is not None
+    assert gap.high is not None
+    assert gap.low < -0.5 < gap.high < 0
+
+
+def test_two_that_differ_by_the_same_everywhere_have_no_interval_and_say_why() -> None:
+    values = np.random.default_rng(8).normal(2, 0.5, 12)
+    base = with_interval(measurement(values.tolist(), subject="base"))
+    for gap, by in ((difference(with_interval(measurement((values + by).tolist())), base), by) for by in (0.0, 0.1)):
+        assert (gap.value, gap.low, gap.high) == (pytest.approx(by), None, None)
+        assert gap.note == "no interval: all chapters differ by the same, so that resampling shows no spread"
 
 
 def test_the_interval_narrows_as_chapters_grow() -> None:
@@ -195,8 +213,8 @@ def test_units_that_count_nothing_are_no_trials() -> None:
     assert with_interval(m).high == pytest.approx(0.3084971, abs=1e-6)
 
 
-def test_what_is_no_share_keeps_its_interval_of_no_width() -> None:
-    assert (with_interval(measurement([0.0] * 10)).low, with_interval(measurement([0.0] * 10)).high) == (0, 0)
+def test_what_is_no_share_has_no_exact_interval() -> None:
+    assert with_interval(measurement([0.0] * 10)).low is None
 
 
 def test_the_difference_of_two_shares_of_nothing_or_everything_has_a_width() -> None:

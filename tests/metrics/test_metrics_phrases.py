@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wellread.metrics.phrases import fact_stands_in, stands_in
+from wellread.metrics.phrases import can_judge, fact_stands_in, stands_in
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,16 @@ def test_a_key_fact_needs_every_word_that_says_something_and_one_of_its_wordings
     assert fact_stands_in("ninety huts|90 huts", "There are 90 huts.")
     assert fact_stands_in("une glacière", "les glacieres du nord")
     assert not fact_stands_in("ninety huts|90 huts", "There are 19 huts.")
+
+
+def test_an_echo_of_the_question_holds_no_key_fact() -> None:
+    asked = "What is spade rent?"
+    assert not fact_stands_in("one spade", "Spade rent is spade rent.", asked)
+    assert fact_stands_in("one spade", "Rent of one spade a year.", asked)
+    assert not fact_stands_in("two parts in the hundred", "in the hundred parts")  # number words are no articles
+    assert not fact_stands_in("glace du dessus", "La glace-fille est une glace.", "glace-fille")
+    assert fact_stands_in("glace du dessus", "C’est la glace de dessus.", "glace-fille")
+    assert not can_judge("the spade", asked)
+    assert can_judge("the spade|peat paid", asked)
+    assert fact_stands_in("the spade|peat paid", "It is paid in peat.", asked)
+    assert not fact_stands_in("the spade|peat paid", "It is a spade.", asked)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bs4 import BeautifulSoup
 from reports_fabricated import fabricate
 
 from wellread.recipe import parse_recipe
-from wellread.reports.answers import answered
+from wellread.reports.answers import SHOWN, answered
 from wellread.reports.certificate import figure, render
 from wellread.reports.reading import Chapter, LogRow, Milestone, read_run, unit_of
 from wellread.reports.verdict import verdict
@@ -143,3 +145,36 @@ def test_the_seal_bears_what_is_known_where_questions_were_asked(tmp_path: Path)
     (folder / "measurements.jsonl").write_text(rows + json.dumps(known.as_json()) + "\n", encoding="utf-8")
     assert figure(read_run(folder)) == ("96.0 %", "right answers")
     assert "right answers" in render(read_run(folder))
+
+
+def test_the_page_of_a_glossary_speaks_of_examples_and_not_of_a_book(tmp_path: Path) -> None:
+    record = read_run(fabricate().write(tmp_path))
+    asked = [row(number, f"T{number}", 0.0) for number in range(SHOWN + 3)]
+    last = replace(record.milestones[-1], answers=tuple(asked))
+    known = measured("recall_exact", 0.2, str(record.trained))
+    glossary = replace(
+        record, title="ice words", recipe_yaml="", milestones=(*record.milestones[:-1], last),
+        chapters=tuple(replace(each, kind="example") for each in record.chapters), measurements=(*record.measurements, known),
+    )  # fmt: skip
+    page = BeautifulSoup(render(glossary, reading="reading.html"), "html.parser")
+    for each in page.select("blockquote, pre, h1, figure.place, .cleaning, style, script"):
+        each.decompose()
+    assert "the book" not in " ".join(page.text.split()).replace("’", "'").casefold()
+    assert "has not learned the examples" in " ".join(page.text.split())
+    assert "The questions were held out" in page.select_one("#verdict").text
+    captions = [each.text for each in page.select("#terms caption")]
+    assert captions[1] == "The other 3 terms"
+    assert "A bit per byte is surprise per letter" not in " ".join(page.select_one("#verdict").text.split())
+    plain = BeautifulSoup(render(record), "html.parser")
+    assert "has not learned the book" in " ".join(plain.text.split())
+    assert "A bit per byte is surprise per letter; the chapters" in " ".join(plain.select_one("#verdict").text.split())
+
+
+def test_the_verdict_on_a_list_of_examples_speaks_of_no_book() -> None:
+    rows = [measured("bits_per_byte", 1.7, "b"), measured("bits_per_byte", 0.8, "teach"),
+            measured("longest_recited_words", 20, "teach"), measured("greedy_recited_share", 0.0, "teach")]  # fmt: skip
+    found = verdict(rows, trained="teach", base="b", unit="example")
+    assert "book" not in f"{found.headline} {found}"
+    assert found.learning.startswith("Examples that it never saw surprise the model")
+    assert "the longest run of the examples in its own writing is 20 words" in found.copying
+    assert "Chapters of the book that it never saw" in str(verdict(rows, trained="teach", base="b"))

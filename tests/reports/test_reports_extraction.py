@@ -32,6 +32,30 @@ def test_the_verdict_tells_of_the_blind_texts_whatever_they_say() -> None:
     assert told.endswith("On the 40 blind texts it found lines with 50.0 %, and does not surely beat pattern there.")
 
 
+def test_a_side_that_is_surely_better_is_named_as_the_one_to_use() -> None:
+    """The interval excludes 0 the other way: that is no doubt about the model, it is a verdict."""
+    gaps = (
+        row("tuned - SmolLM2", 0.1, 0.05, 0.2), row("tuned - few-shot", -0.1, -0.15, -0.05),
+        row("tuned - pattern", -0.37, -0.61, -0.17), row("tuned - encoder", -0.05, -0.2, 0.1),
+    )  # fmt: skip
+    told = extraction_verdict(replace(RECORD, measurements=(RECORD.measurements[0], *gaps)))
+    assert "It does not surely beat encoder." in told
+    assert (
+        "On lines it is surely beaten by few-shot by +10.0 points and pattern by +37.0 points: "
+        "of these sides pattern is the one to use here." in told
+    )
+    blind = (row("tuned", 0.5, 0.3, 0.7, "blind"), row("tuned - pattern", -0.3, -0.4, -0.1, "blind"))
+    told = extraction_verdict(replace(RECORD, measurements=(*RECORD.measurements, *blind)))
+    assert told.endswith("found lines with 50.0 %, and is surely beaten by pattern there.")
+
+
+def test_without_an_interval_nothing_is_sure() -> None:
+    bare = replace(row("tuned - pattern", -0.37, 0, 0), low=None, high=None)
+    told = extraction_verdict(replace(RECORD, measurements=(RECORD.measurements[0], bare)))
+    assert "It does not surely beat pattern." in told
+    assert "to use" not in told
+
+
 def test_of_many_faults_a_few_are_seen_at_once() -> None:
     asked = tuple(Asked(f"text {number}", "[]", (("tuned", "[1]", False),)) for number in range(OPEN + 3))
     page = BeautifulSoup(render_extraction(replace(RECORD, asked=asked), environment()), "html.parser")
@@ -39,3 +63,11 @@ def test_of_many_faults_a_few_are_seen_at_once() -> None:
     assert len(figures) == OPEN + 3
     assert sum(each.find_parent("details") is None for each in figures) == OPEN
     assert page.select_one("#failed summary").text == "The other 3"
+
+
+def test_why_a_value_has_no_interval_stands_beside_it() -> None:
+    why = "no interval: all passages have the same value, so that resampling shows no spread"
+    bare = replace(row("tuned", 1.0, 0, 0), low=None, high=None, note=f"by folds; {why}", interval_over="passages")
+    page = BeautifulSoup(render_extraction(replace(RECORD, measurements=(bare,)), environment()), "html.parser")
+    assert page.select_one("table.beside .note").text == why
+    assert "95 % interval over" not in page.select_one("table.beside").text

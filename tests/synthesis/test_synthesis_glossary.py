@@ -164,3 +164,8 @@ def test_the_shared_glossary_is_read_as_it_stands() -> None:
     terms = load_terms(path)
     assert len(terms) == 5096
     assert all(term.expansion for term in terms)
+
+
+def test_a_folder_is_no_glossary(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="is a folder, and a glossary is one file"):
+        load_terms(tmp_path)

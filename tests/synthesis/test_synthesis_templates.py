@@ -14,7 +14,7 @@ from wellread.matching import words
 from wellread.synthesis import Written, load_terms
 from wellread.synthesis.alike import look_alikes
 from wellread.synthesis.checking import holds, lost
-from wellread.synthesis.invented import core, neighbours, strangers
+from wellread.synthesis.invented import RUDE, core, neighbours, rude, strangers
 from wellread.synthesis.rewording import informative, phrase, rewordings
 from wellread.synthesis.templates import write
 from wellread.synthesis.wording import WORDINGS, fill, wording
@@ -199,6 +199,22 @@ def test_a_name_without_its_article_is_no_other_name() -> None:
     [also] = about(write([Term("the Uthe", "", "the lake between the shores", aliases=("Uthe", "Lake Uthe"))], honesty_share=0),
                    "the Uthe", "contrast")  # fmt: skip
     assert "Lake Uthe" in also[1]
+
+
+def test_no_name_that_is_made_up_is_rude() -> None:
+    """Once a certificate had `funfuck` in it."""
+    made = strangers([Term("the weigher")], 20_000, known=(), text="", seed=0)
+    made += strangers(
+        [Term("WW")], 2_000, known=(), text="salt heavy iron tare " * 9 + "for under great coal kept", seed=0
+    )
+    made += neighbours([Term("FAD"), Term("SEC"), Term("the shiver"), Term("a fruit")], 500, known=(), seed=0)
+    assert len(made) > 20_000
+    assert not [name for name in made if any(each in name.casefold() for each in RUDE) or "fuck" in name.casefold()]
+    assert rude("funfuck")
+    assert rude("the S.O.D.")
+    assert not rude("the grey weigher")
+    own = neighbours([Term("the analyst")], 2, known=(), seed=0, modifiers=["under-{x}"])
+    assert "the under-analyst" in own  # the glossary's own words are no rudeness of ours
 
 
 def test_without_invented_names_others_are_made_than_those_that_train() -> None:

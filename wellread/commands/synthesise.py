@@ -26,7 +26,7 @@ def synthesise(
     ],
     out: Annotated[Path | None, typer.Option(help="The folder to write; default: SOURCE-examples.")] = None,
     writer: Annotated[str, typer.Option(metavar="NAME|URL#MODEL", help="`templates`, or an endpoint.")] = "templates",
-    language: Annotated[str, typer.Option(help="en or fr.")] = "en",
+    language: Annotated[str, typer.Option(help="auto (as most of the source's words are), en or fr.")] = "auto",
     phrasings: Annotated[int, typer.Option(min=1, help="Examples of each term, about.")] = 16,
     honesty: Annotated[
         float, typer.Option(min=0, max=4, help="Examples of invented terms, as a share of those.")

@@ -32,6 +32,11 @@ def read_rows(paths: Sequence[Path], asked: Extraction) -> list[Row]:
     """
     rows: list[Row] = []
     for path in paths:
+        if path.is_dir():
+            raise CorpusError(
+                f"{path} is a folder, and rows are wanted: name a JSONL file, each line with a text ({asked.text!r}) and its "
+                f"answer ({asked.gold!r})."
+            )
         for number, line in enumerate(decode(contents(path)).lstrip("\ufeff").split("\n"), 1):
             if line.strip():
                 rows.append(_row(line, f"{path.as_posix()}, line {number}", f"{path.stem}-{len(rows) + 1:04}", asked))

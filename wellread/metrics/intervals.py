@@ -27,7 +27,8 @@ def with_interval(measurement: Measurement, *, seed: int = 0, trials: tuple[int,
     there are; of `blocks of 300 words` as many as the text holds, each ten neighbouring pieces of one document. At a
     document's end a block goes on at its beginning, so that every piece weighs the same (circular blocks: Politis and
     Romano 1992). Percentiles are widened for few units, or 10 of them would cover 90 % (Hesterberg 2015, 1411.5279).
-    With fewer than two units there is no interval, and the note says so.
+    With fewer than two units there is no interval, nor where all are the same: resampled they are always that, which says
+    nothing of others. The note says so. What is the same everywhere keeps its `interval_over`, for differences to others.
 
     A share of which nothing was found, or everything, is resampled to itself; its interval is the exact one of so many
     independent `trials` (how many, of what; by default the units that are resampled), and the note says so.
@@ -45,7 +46,11 @@ def with_interval(measurement: Measurement, *, seed: int = 0, trials: tuple[int,
     if draws < 2:
         short = f"no interval: the text has fewer than 2 {measurement.interval_over}"
         return replace(measurement, interval_over="", note="; ".join(filter(None, (measurement.note, short))))
-    low, high = _percentiles(_transformed(measurement.name, _resample([sums], draws, seed)[0]), draws)
+    values = _transformed(measurement.name, _resample([sums], draws, seed)[0])
+    if _same(values):
+        alike = _alike("have the same value", measurement.interval_over)
+        return replace(measurement, note="; ".join(filter(None, (measurement.note, alike))))
+    low, high = _percentiles(values, draws)
     return replace(measurement, low=low, high=high)
 
 
@@ -62,8 +67,8 @@ def difference(trained: Measurement, base: Measurement, *, seed: int = 0) -> Mea
 
     Both are resampled alike, so that what makes a chapter easy for both does not widen the interval. Where the two
     were not tallied over the same units the difference stands without an interval, and the note says why. Where both are
-    shares of nothing or of everything, the interval runs between the ends of their exact ones. Raises ValueError where the
-    two do not count the same unit of the same split.
+    shares of nothing or of everything, the interval runs between the ends of their exact ones; where else they differ by the
+    same in every unit, there is none. Raises ValueError where the two do not count the same unit of the same split.
     """
     result = replace(
         trained,
@@ -96,7 +101,10 @@ def difference(trained: Measurement, base: Measurement, *, seed: int = 0) -> Mea
             result, low=low, high=high, interval_over=trained.interval_over, note="from their exact intervals"
         )
     ours, theirs = _resample([sums for sums, _ in pools], draws, seed)
-    low, high = _percentiles(_transformed(trained.name, ours) - _transformed(base.name, theirs), draws)
+    gaps = _transformed(trained.name, ours) - _transformed(base.name, theirs)
+    if _same(gaps):
+        return replace(result, note=_alike("differ by the same", trained.interval_over))
+    low, high = _percentiles(gaps, draws)
     return replace(result, low=low, high=high, interval_over=trained.interval_over)
 
 
@@ -167,6 +175,15 @@ def _percentiles(values: NDArray[np.float64], units: int) -> tuple[float, float]
     tail = normal.cdf(-((units / (units - 1)) ** 0.5) * _student(1 - (1 - LEVEL) / 2, units - 1))
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _same(values: NDArray[np.float64]) -> bool:
+    """Whether resamples are all one value, but for how floats are rounded."""
+    return bool(np.ptp(values) <= 1e-9 * max(1.0, float(np.abs(values).max())))
+
+
+def _alike(what: str, over: str) -> str:
+    return f"no interval: all {over} {what}, so that resampling shows no spread"
 
 
 def _student(share: float, freedom: int) -> float:

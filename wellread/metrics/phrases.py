@@ -11,6 +11,9 @@ from wellread.function_words import ENGLISH, FRENCH
 from wellread.matching import spelt_alike, words
 
 _ARTICLES = frozenset(["a", "an", "the", "le", "la", "les", "l", "un", "une", "des"])
+_LINKS = frozenset(["of", "de", "du", "d"])
+_NUMBERS = frozenset(["one", "two", "once", "twice"])
+"""Function words of the lists that are numbers, too: `one spade` says more than `spade`. French `un` is an article first."""
 _BRACKETS = re.compile(r"\s*\([^()]*\)\s*$")
 _SIGNS = re.compile(r"[+#]+(?!\w)")
 """Behind a word they make another of it: `C`, `C++` and `C#` are three."""
@@ -74,19 +77,37 @@ def folded(text: str, *, signs: bool = False) -> Iterator[Word]:
         yield Word(plain, "".join(letter for letter in text[start:end] if letter.isalnum()))
 
 
-def fact_stands_in(fact: str, text: str) -> bool:
+def fact_stands_in(fact: str, text: str, asked: str = "") -> bool:
     """Whether every word of a key fact that says something stands in a text, in whatever order or number.
 
-    `|` parts other ways to say it: `twelve|12|a dozen`. Function words do not count, nor does the end that a plural or a
-    feminine has.
+    `|` parts other ways to say it: `twelve|12|a dozen`. Function words but numbers do not count, nor does the end that a
+    plural or a feminine has. Where what is left stands in the question, `asked`, too, an echo would hold it: then function
+    words count but for articles, and a wording of which even these stand there counts for nothing.
     """
-    have = {stem(word.folded) for word in folded(text)}
-    return any(said and said <= have for said in map(_content, fact.split("|")))
+    have = _stems(text)
+    return any(said <= have for said in _wordings(fact, asked))
 
 
-def _content(fact: str) -> set[str]:
-    told = [word.folded for word in folded(fact)]
-    return {stem(word) for word in told if word not in ENGLISH and word not in FRENCH} or {stem(word) for word in told}
+def can_judge(fact: str, asked: str) -> bool:
+    """Whether a key fact says anything that the question, `asked`, does not say itself."""
+    return bool(_wordings(fact, asked))
+
+
+def _wordings(fact: str, asked: str) -> list[set[str]]:
+    """What each wording of a fact asks for; none for a wording that the question holds."""
+    known, found = _stems(asked), []
+    for wording in fact.split("|"):
+        told = [word.folded for word in folded(wording)]
+        content = {stem(word) for word in told if word in _NUMBERS or (word not in ENGLISH and word not in FRENCH)}
+        every = {stem(word) for word in told if word not in _ARTICLES | _LINKS} or set(map(stem, told))
+        said = every if content <= known else content
+        if not said <= known:
+            found.append(said)
+    return found
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word.folded) for word in folded(text)}
 
 
 def stem(word: str) -> str:

@@ -31,7 +31,7 @@ from wellread.reports.seal import seal
 from wellread.reports.split import split
 from wellread.reports.table import Line, compared, lines, yardsticks
 from wellread.reports.verdict import UNDERLINED_WORDS, Verdict, verdict
-from wellread.reports.wording import percent
+from wellread.reports.wording import of_text, percent
 from wellread.storage import write_text
 
 UNFINISHED = "Not finished yet"
@@ -143,6 +143,7 @@ def context(record: RunRecord) -> dict[str, Any]:
         "versions": facts.versions(record.environment),
         "underlined": UNDERLINED_WORDS,
         "unit": unit,
+        "thing": of_text("the book", unit),
     }
 
 

@@ -115,7 +115,7 @@ def _block(comparison: Comparison, name: str, split: str, unit: str) -> Block:
     words = metric_words(name, unit)
     entries = tuple(_entry(each, row) for each, row in zip(comparison.compared, found, strict=True))
     direction = [f"{first.better} is better"] if first.better else []
-    things = dict.fromkeys(row.interval_over for row in measured if row.interval_over)
+    things = dict.fromkeys(row.interval_over for row in measured if row.interval_over and row.low is not None)
     over = [f"95 % interval over {' / '.join(things)}"] if things else []
     where = split_words(split, comparison.unit, name) if split else ""
     return Block(words.title, where, words.explanation, (*direction, *over, *_tokenizers(measured)), entries)

@@ -12,7 +12,7 @@ from wellread.recipe import Recipe, parse_recipe, recipe_text
 from wellread.recipe.requirements import Outcome, outcomes
 from wellread.reports.rows import sign
 from wellread.reports.seal import seal
-from wellread.reports.table import Cell, judged
+from wellread.reports.table import Cell, judged, no_interval
 from wellread.reports.wording import listed, metric_words, number, signed, span
 from wellread.storage import read_json, stream_rows
 from wellread.types import Measurement
@@ -24,6 +24,8 @@ SPLITS = {
     "held_out": "Texts it was not taught on, fold by fold",
     "blind": "The blind test: texts that nothing was chosen by",
 }
+OTHERS = ("few-shot", "pattern", "encoder")
+"""Sides that the taught model is held against, beside its base."""
 OPEN, SHOWN = 5, 60
 """Texts of each list that are seen at once, and those on the page at most."""
 
@@ -109,31 +111,48 @@ def extraction_verdict(record: ExtractionRecord) -> str:
         f"works were found with an F1 of {told('work_f1')}, lines with {told('line_f1')}; "
         f"texts without references were left alone {told('abstention')} of the time."
     ]
-    better: list[str] = []
-    unsure: list[str] = []
-    for subject in (str(record.recipe.base), "few-shot", "pattern", "encoder"):
-        gap = rows.get(("line_f1", f"{record.trained} - {subject}", "held_out"))
-        if gap is not None and gap.value is not None:
-            (better if sign(gap) == 1 else unsure).append(f"{subject} by {signed(gap.value, gap)}")
-    if better:
-        sentences.append(f"On lines it surely beats {listed(better)}.")
-    if unsure:
-        sentences.append(f"It does not surely beat {listed([each.partition(' by ')[0] for each in unsure], 'or')}.")
-    return " ".join([*sentences, *_of_blind(record, rows)])
+    return " ".join([*sentences, *_beside(record, rows), *_of_blind(record, rows)])
+
+
+def _beside(record: ExtractionRecord, rows: Mapping[tuple[str, str, str], Measurement]) -> list[str]:
+    """Whom it surely beats on lines, whom not, and who surely beats it: of those the best is the one to use."""
+    gaps = _gaps(record, rows, "held_out", (str(record.recipe.base), *OTHERS))
+    beaten = [f"{who} by {signed(gap.value or 0.0, gap)}" for who, gap in gaps.items() if _surely(gap) == 1]
+    unsure = [who for who, gap in gaps.items() if not _surely(gap)]
+    ahead = {who: gap for who, gap in gaps.items() if _surely(gap) == -1}
+    told = [f"On lines it surely beats {listed(beaten)}."] if beaten else []
+    told += [f"It does not surely beat {listed(unsure, 'or')}."] if unsure else []
+    if ahead:
+        best = min(ahead, key=lambda who: ahead[who].value or 0.0)
+        more = [f"{who} by {signed(-(gap.value or 0.0), gap)}" for who, gap in ahead.items()]
+        told.append(f"On lines it is surely beaten by {listed(more)}: of these sides {best} is the one to use here.")
+    return told
 
 
 def _of_blind(record: ExtractionRecord, rows: Mapping[tuple[str, str, str], Measurement]) -> list[str]:
-    """What the blind texts say, where there are any: lines found, and whom it does not surely beat on them."""
+    """What the blind texts say, where there are any: lines found, whom it does not surely beat on them, and who beats it."""
     row = rows.get(("line_f1", record.trained, "blind"))
     if row is None or row.value is None:
         return []
-    gaps = {
-        each: rows.get(("line_f1", f"{record.trained} - {each}", "blind"))
-        for each in ("few-shot", "pattern", "encoder")
-    }
-    level = [each for each, gap in gaps.items() if gap is not None and gap.value is not None and sign(gap) < 1]
+    gaps = _gaps(record, rows, "blind", OTHERS)
+    level = [who for who, gap in gaps.items() if not _surely(gap)]
+    ahead = [who for who, gap in gaps.items() if _surely(gap) == -1]
     unsure = f", and does not surely beat {listed(level, 'or')} there" if level else ""
-    return [f"On the {row.n} blind texts it found lines with {number(row.value, row)}{unsure}."]
+    beaten = f", and is surely beaten by {listed(ahead)} there" if ahead else ""
+    return [f"On the {row.n} blind texts it found lines with {number(row.value, row)}{unsure}{beaten}."]
+
+
+def _gaps(
+    record: ExtractionRecord, rows: Mapping[tuple[str, str, str], Measurement], split: str, others: Sequence[str]
+) -> dict[str, Measurement]:
+    """The model less each of the others, by line F1; only those that were measured."""
+    gaps = {each: rows.get(("line_f1", f"{record.trained} - {each}", split)) for each in others}
+    return {each: gap for each, gap in gaps.items() if gap is not None and gap.value is not None}
+
+
+def _surely(gap: Measurement) -> int:
+    """1 where the model is ahead, -1 where the other is, 0 where the interval holds 0, or there is none to be sure by."""
+    return 0 if gap.low is None or gap.high is None else sign(gap)
 
 
 def render_extraction(record: ExtractionRecord, environment: Environment) -> str:
@@ -164,7 +183,7 @@ def _table(record: ExtractionRecord, split: str) -> Table:
         several = [rows.get((name, subject)) for subject in order]
         words = metric_words(name)
         first = next(row for row in several if row is not None)
-        over = f", 95 % interval over {first.interval_over}" if first.interval_over else ""
+        over = next((f", 95 % interval over {row.interval_over}" for row in several if row and row.low is not None), "")
         lines.append((words.title, words.explanation, f"n = {first.n}{over}", tuple(map(_cell, several))))
         gaps = [rows.get((name, f"{record.trained} - {subject}")) for subject in others]
         differences.append((words.title, tuple(map(_gap, gaps))))
@@ -174,7 +193,8 @@ def _table(record: ExtractionRecord, split: str) -> Table:
 def _cell(row: Measurement | None) -> Cell:
     if row is None or row.value is None:
         return Cell(note=f"not measured: {row.note}" if row else "not measured")
-    return Cell(number(row.value, row), _interval([number(end, row) for end in (row.low, row.high) if end is not None]))
+    ends = [number(end, row) for end in (row.low, row.high) if end is not None]
+    return Cell(number(row.value, row), _interval(ends), no_interval(row))
 
 
 def _gap(row: Measurement | None) -> Cell:

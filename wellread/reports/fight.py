@@ -13,7 +13,7 @@ from wellread.reports.facts import machine, times, versions
 from wellread.reports.fair import JUDGED_BY, RETRIEVAL, Sides, fair_verdict
 from wellread.reports.rows import Rows
 from wellread.reports.seal import seal
-from wellread.reports.table import Cell, judged
+from wellread.reports.table import Cell, judged, no_interval
 from wellread.reports.wording import duration, metric_words, number, signed, span
 from wellread.storage import read_json, stream_rows
 from wellread.types import Measurement
@@ -150,7 +150,8 @@ def _lines(record: FightRecord, rows: Rows) -> list[tuple[str, str, str, list[Ce
             continue
         words = metric_words(name)
         facts = [f"n = {first.n}"] if first.n else []
-        facts += [f"95 % interval over {first.interval_over}"] if first.interval_over else []
+        over = next((row.interval_over for row in several if row is not None and row.low is not None), "")
+        facts += [f"95 % interval over {over}"] if over else []
         lines.append((words.title, words.explanation, ", ".join(facts), [_cell(row) for row in several]))
     return lines
 
@@ -173,14 +174,15 @@ def _cell(row: Measurement | None) -> Cell:
         return Cell(duration(row.value))
     ends = [number(end, row) for end in (row.low, row.high) if end is not None]
     value = f"{number(row.value, row)} {row.unit}" if row.unit == "GiB" else number(row.value, row)
-    return Cell(value, span(*ends) if len(ends) == 2 else "")
+    return Cell(value, span(*ends) if len(ends) == 2 else "", no_interval(row))
 
 
 def _gap(row: Measurement) -> Cell:
     if row.value is None:
         return Cell(note=row.note)
     ends = [signed(end, row) for end in (row.low, row.high) if end is not None]
-    return Cell(signed(row.value, row), span(*ends) if len(ends) == 2 else "", judged=judged(row, row) if ends else "")
+    said = judged(row, row) if ends else ""
+    return Cell(signed(row.value, row), span(*ends) if len(ends) == 2 else "", no_interval(row), said)
 
 
 def _fact(row: Measurement) -> tuple[str, str, Cell]:

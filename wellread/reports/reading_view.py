@@ -21,7 +21,7 @@ from wellread.reports.passages import title_of
 from wellread.reports.reading import RunRecord, unit_of
 from wellread.reports.ribbon import ribbon
 from wellread.reports.split import PARTS
-from wellread.reports.wording import count, percent
+from wellread.reports.wording import count, of_text, percent
 from wellread.runs import BASE_STAGE
 from wellread.scorefile import read_scores
 from wellread.storage import new_folder, storage_errors, stream_rows, write_text
@@ -91,10 +91,12 @@ def render(
 
 def context(record: RunRecord, chapters: Sequence[Known], subjects: Sequence[Subject]) -> dict[str, Any]:
     """What the template may speak of."""
+    unit = unit_of(record.chapters) if record.chapters else "chapter"
     words, scored = sum(each.words for each in chapters), sum(each.scored_words for each in chapters)
     return {
         "record": record,
-        "unit": unit_of(record.chapters) if record.chapters else "chapter",
+        "unit": unit,
+        "thing": of_text("the book", unit),
         "titles": [subject.title for subject in subjects],
         "ribbon": ribbon(chapters),
         "parts": _parts(chapters),

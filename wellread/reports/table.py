@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wellread.reports.rows import BITS, Rows, sign
-from wellread.reports.wording import FORGETTING, metric_words, number, signed, span, split_words
+from wellread.reports.wording import FORGETTING, metric_words, number, of_text, signed, span, split_words
 from wellread.types import REAL_CHAPTERS, Measurement
 
 BRIEF = 32
@@ -124,7 +124,7 @@ def _line(cells_of: Sequence[Measurement | None], rows: Rows, unit: str, differe
         cells.append(cell_of_difference(cells_of[0], cells_of[1], rows))
     forgetting = first.name == BITS and first.split == "general"
     return Line(
-        words.title, FORGETTING if forgetting else words.explanation, first.name,
+        of_text(words.title, unit), of_text(FORGETTING if forgetting else words.explanation, unit), first.name,
         split_words(first.split, unit, first.name) if first.split else "",
         (*_facts(measured, shared), *_ceiling(ceiling)), arrow, direction, tuple(cells), first.split == "validation",
     )  # fmt: skip
@@ -135,7 +135,7 @@ def _facts(measured: Sequence[Measurement], shared: set[str]) -> tuple[str, ...]
     facts = []
     units = {row.unit for row in measured if not row.unit.startswith("share")} - {""}
     sizes = dict.fromkeys(f"{row.n:,}" for row in measured if row.n)
-    over = {row.interval_over for row in measured} - {""}
+    over = {row.interval_over for row in measured if row.low is not None} - {""}
     facts += [f"unit: {unit}" for unit in sorted(units)]
     facts += [f"n = {' / '.join(sizes)}"] if sizes else []
     facts += [f"95 % interval over {each}" for each in sorted(over)]
@@ -163,6 +163,12 @@ def _cell(row: Measurement | None, shared: set[str]) -> Cell:
 
 def _interval(row: Measurement) -> str:
     return "" if row.low is None or row.high is None else span(number(row.low, row), number(row.high, row))
+
+
+def no_interval(row: Measurement) -> str:
+    """Why a row has no interval, as its note says it; empty where it has one, or the note does not say."""
+    why = (part for part in row.note.split("; ") if part.startswith("no interval"))
+    return "" if row.low is not None else next(why, "")
 
 
 def cell_of_difference(before: Measurement | None, after: Measurement | None, rows: Rows) -> Cell:

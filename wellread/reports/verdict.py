@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from wellread.reports.knowing import knowing
 from wellread.reports.rows import BITS, COMPRESSORS, Rows, is_model, sign
 from wellread.reports.voice import voice
-from wellread.reports.wording import percent
+from wellread.reports.wording import of_text, percent
 from wellread.types import Measurement
 
 HEAVY_SHARE = 0.10
@@ -67,14 +67,15 @@ def verdict(
         trained, base = models[-1], models[0] if models[0] != models[-1] else None
     rows = Rows.of(measurements)
     units = f"{unit or rows.unit()}s"
-    heavily, copying = _copying(rows, trained, base, place)
-    headline, learning = _learning(rows, trained, base, units, heavily=heavily)
+    heavily, copying = _copying(rows, trained, base, place, units)
+    headline, learning = (of_text(said, units) for said in _learning(rows, trained, base, units, heavily=heavily))
+    forgetting = of_text(_forgetting(rows, trained, base), units)
     known, told = knowing(rows, trained, base)
     if known:
-        return Verdict(known, "", "", _forgetting(rows, trained, base), voice(rows, trained, base), told)
+        return Verdict(known, "", "", forgetting, voice(rows, trained, base), told)
     if heavily:
         headline = f"{headline}, and much of it is known by heart"
-    return Verdict(headline, learning, copying, _forgetting(rows, trained, base), voice(rows, trained, base))
+    return Verdict(headline, learning, copying, forgetting, voice(rows, trained, base))
 
 
 def _forgetting(rows: Rows, trained: str | None, base: str | None) -> str:
@@ -193,7 +194,7 @@ def _from_scratch(rows: Rows, after: Measurement, value: float, units: str, *, h
     )
 
 
-def _copying(rows: Rows, trained: str | None, base: str | None, place: str) -> tuple[bool, str]:
+def _copying(rows: Rows, trained: str | None, base: str | None, place: str, units: str) -> tuple[bool, str]:
     """Whether it memorised heavily, and the sentence about it."""
     recited = _by_heart(rows, trained)
     longest = rows.value("longest_recited_words", trained)
@@ -219,16 +220,16 @@ def _copying(rows: Rows, trained: str | None, base: str | None, place: str) -> t
         if on_train == 0 and tested is not None and tested.n:
             known = f"none of the {tested.n:,} passages of its training text that were tested"
         opening = f"{'It memorised heavily: by' if heavily else 'By'} heart it knows {known}"
-    return heavily, f"{opening}, and {_longest_run(longest, place)}."
+    return heavily, f"{opening}, and {_longest_run(longest, place, units)}."
 
 
-def _longest_run(longest: float | None, place: str) -> str:
+def _longest_run(longest: float | None, place: str, units: str) -> str:
     if longest is None:
         return "how long a run its own writing copies was not measured"
     if longest < UNDERLINED_WORDS:
-        return f"its own writing copies no run of {UNDERLINED_WORDS} or more words from the book"
+        return of_text(f"its own writing copies no run of {UNDERLINED_WORDS} or more words from the book", units)
     where = f", from {place}" if place else ""
-    return f"the longest run of the book in its own writing is {longest:.0f} words{where}"
+    return of_text(f"the longest run of the book in its own writing is {longest:.0f} words", units) + where
 
 
 def _by_heart(rows: Rows, subject: str | None) -> tuple[float, float, float] | None:

@@ -260,6 +260,16 @@ def signed(value: float, measurement: Measurement) -> str:
     return ("−" if value < 0 else "+") + written
 
 
+def of_text(sentence: str, unit: str) -> str:
+    """A sentence about the book, said of what was read: a glossary's or a list's examples are no book."""
+    if unit.removesuffix("s") != "example":
+        return sentence
+    said = sentence.replace("xamples of the book that it never", "xamples that it never").replace(
+        "this book", "these examples"
+    )
+    return said.replace("The book was", "The examples were").replace("he book", "he examples")
+
+
 def span(low: str, high: str) -> str:
     """`2.1 to 5.2 %`: a unit that both ends carry is said once."""
     unit = low.partition(" ")[2]

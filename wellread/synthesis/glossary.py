@@ -26,6 +26,8 @@ def load_terms(path: Path, *, bare: bool = False) -> list[Term]:
     one line, with the place, for a file that cannot be read and for the first entry that is none.
     """
     suffix = path.suffix.lower()
+    if path.is_dir():
+        raise CorpusError(f"{path.as_posix()} is a folder, and a glossary is one file; name the file in it.")
     if suffix not in SUFFIXES:
         raise CorpusError(f"{path.as_posix()}: a glossary is one of {', '.join(SUFFIXES)}; save it as one of these.")
     text = _read(path)

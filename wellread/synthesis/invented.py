@@ -12,7 +12,15 @@ from wellread.types import Term
 
 ONSETS = ("b", "br", "d", "dr", "f", "g", "gl", "h", "k", "l", "m", "n", "p", "pl", "r", "s", "st", "t", "tr", "v", "w", "z")  # fmt: skip
 VOWELS = ("a", "e", "i", "o", "u", "au", "ei", "oo")
-CODAS = ("", "", "b", "ck", "ld", "m", "n", "nd", "p", "r", "sk", "t", "x")
+CODAS = ("", "", "b", "ld", "m", "n", "nd", "p", "r", "sk", "t", "x")
+_RUDE = """
+anal anus arse bitch bite boob bordel caca cock cul cum cunt dick dik dild encul fag fist fout fuc fuk gook gouin hitl
+homo hore jism kaka kike kok kon kul kum kunt merd nazi negr nichon nig nud paki pede pedo penis pipi piss poo porn
+prick puta pute putin rape retard salo semen sex shit slut sod sperm suk tard tit turd twat vagin wank wog wop zizi
+zob
+"""
+RUDE = tuple(_RUDE.split())
+"""Letters of English and French words that nobody wants to read in a certificate: a name that is made up holds none."""
 INITIALS = (4, 4, 5)
 """Letters of an acronym to ask about: nearly all of three stand for something somewhere (`DES`), and saying so is no invention."""
 TRIES = 200
@@ -32,7 +40,8 @@ def neighbours(
     the name), with an ordinary word of the definitions in the place of their last, or with another letter or number where
     they end in one. None is in `known` (by its `core`)."""
     draw = random.Random(f"neighbours {seed}")
-    return _different(_like(terms, modifiers, draw), count, known)
+    own = " ".join([*modifiers, *(f"{term.name} {term.definition}" for term in terms)])
+    return _different(_like(terms, modifiers, draw), count, known, own)
 
 
 def strangers(terms: Sequence[Term], count: int, *, known: Collection[str], text: str, seed: int) -> list[str]:
@@ -47,20 +56,28 @@ def crossed(terms: Sequence[Term], count: int, *, seed: int) -> list[str]:
     """Up to `count` different meanings that no entry has: the beginning of one expansion with the end of another."""
     draw = random.Random(f"crossed {seed}")
     long = [term.expansion for term in terms if len(term.expansion.split()) > 1]
-    return _different(_halves(long, draw), count, long)
+    return _different(_halves(long, draw), count, long, " ".join(long))
 
 
-def _different(names: Iterator[str], count: int, known: Collection[str]) -> list[str]:
+def _different(names: Iterator[str], count: int, known: Collection[str], own: str = "") -> list[str]:
+    """The first `count` that are not known, each once, and not rude but for what the glossary's `own` words have themselves."""
+    allowed = rude(own)
     taken = {core(name) for name in known}
     found: list[str] = []
     for _ in range(count * TRIES):
         if len(found) == count:
             break
         name = next(names, "")
-        if name and core(name) not in taken:
+        if name and core(name) not in taken and rude(name) <= allowed:
             taken.add(core(name))
             found.append(name)
     return found
+
+
+def rude(text: str) -> frozenset[str]:
+    """Which of RUDE stand in the words of a text; a word is read without its signs: `S.O.D.` is `sod`."""
+    plain = ["".join(filter(str.isalpha, word)) for word in text.casefold().split()]
+    return frozenset(each for each in RUDE if any(each in word for word in plain))
 
 
 def core(name: str) -> tuple[str, ...]:
