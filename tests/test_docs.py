@@ -62,7 +62,9 @@ def test_settings_of_commands_exist() -> None:
         line for page in pages if page.name != "lab-log.md" for line in page.read_text(encoding="utf-8").split("\n")
     ]
     commands = [
-        shlex.split(line, comments=True) for line in lines if re.match(r" {4}wellread run [a-z-]+ .*--set", line)
+        shlex.split(line.rstrip("\\"), comments=True)
+        for line in lines
+        if re.match(r" {4}wellread run [a-z-]+ .*--set", line)
     ]
     small = 0
     for words in commands:

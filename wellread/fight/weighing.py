@@ -29,7 +29,8 @@ def untried(fought: Fought) -> str:
     answered = sum(map(_answered, fought.gold))
     few = [f"{there} {kind} question{'s' * (there != 1)}" for there, kind in
            ((answered, "answered"), (len(fought.gold) - answered, "unanswered")) if there < LEAST]  # fmt: skip
-    return f"not tried: {' and '.join(few)}, {LEAST} needed" if fought.settings.threshold and few else ""
+    each = " of each" if len(few) > 1 else ""
+    return f"not tried: {' and '.join(few)}, {LEAST}{each} needed" if fought.settings.threshold and few else ""
 
 
 def refused_of(fought: Fought, store: Any) -> list[bool]:

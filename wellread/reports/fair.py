@@ -110,7 +110,8 @@ def _whole(rows: Rows, sides: Sides) -> str:
 
 
 def _refusing(rows: Rows, sides: Sides) -> str:
-    told, untold = [], ""
+    told: list[str] = []
+    untold = ""
     for subject in (sides.retrieval, sides.both):
         right, wrong = (rows.value(name, subject) for name in ("refusal_rate", "wrong_refusal_rate"))
         if subject and right is not None and wrong is not None:
