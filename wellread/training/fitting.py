@@ -49,10 +49,12 @@ def fit_validation(session: Session, stage: Stage) -> str:
         return ""
     session.validate_on(Fewer(session.validation, fit))
     whole = window * math.ceil(there / session.together.world) * times / 60
-    return (
+    said = (
         f"stage {stage.name}: validation reads {fit} of its {there} windows; all of them, {times} times, would take about "
-        f"{whole:.1f} of its {stage.budget.minutes:g} minutes."
+        f"{whole:.1f} of its {stage.budget.minutes:g} minutes"
     )
+    dear = window * times > SHARE * stage.budget.minutes * 60  # one window is
+    return f"{said}; to train for longer: {_fewer_evaluations(stage)}." if dear else f"{said}."
 
 
 def fitting(budget: float, window: float, times: int, there: int, *, world: int = 1) -> int:
@@ -85,8 +87,12 @@ def dear_validation(stage: Stage, seconds: float, windows: int) -> str:
     fewer = f"`--set {stage.name}.validation_windows=1` ({windows} now) or " if windows > 1 else ""
     return (
         f"stage {stage.name}: validation will take about {all_of_them:.1f} of its {minutes:g} minutes; to train for "
-        f"longer: {fewer}`--set {stage.name}.evaluations=1` ({stage.evaluations} now)."
+        f"longer: {fewer}{_fewer_evaluations(stage)}."
     )
+
+
+def _fewer_evaluations(stage: Stage) -> str:
+    return f"`--set {stage.name}.evaluations=1` ({stage.evaluations} now)"
 
 
 def nothing_fitted(stage: Stage, windows: int) -> str:

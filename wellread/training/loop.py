@@ -147,10 +147,9 @@ def _train(
     ):
         if twins is not None:
             session.share_work(twins.crew)
-        if state is None and (line := fit_validation(session, stage)):
-            say(line)
+        line = fit_validation(session, stage) if state is None else ""
         session.begin()
-        if state is None and (line := dear_validation(stage, session.course.seconds, len(session.validation))):
+        if state is None and (line := line or dear_validation(stage, session.course.seconds, len(session.validation))):
             say(line)
         if not session.over:
             StageTrainer(session, stage.optimizer, folder=folder, seed=seed, sharded=sharded, twins=twins,
