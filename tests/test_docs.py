@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from pydantic import Field
 
 from wellread.metrics import METRICS
-from wellread.recipe import Recipe, shipped
+from wellread.recipe import Recipe, load_recipe, shipped
 
 ROOT = Path(__file__).parents[1]
 CERTIFICATES = sorted((ROOT / "docs" / "certificates").glob("*.html"))
@@ -52,6 +54,25 @@ def test_every_key_of_a_recipe_is_in_its_reference() -> None:
             assert f'<a id="{reference.anchor(place, field.alias or name)}"></a>' in page, (place, name)
     assert all(f"{{ #shipped-{name} }}" in page for name in shipped())
     assert "\nname: glossary\n" in page
+
+
+def test_settings_of_commands_exist() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "jobs").glob("*.md")]
+    lines = [
+        line for page in pages if page.name != "lab-log.md" for line in page.read_text(encoding="utf-8").split("\n")
+    ]
+    commands = [
+        shlex.split(line.rstrip("\\"), comments=True)
+        for line in lines
+        if re.match(r" {4}wellread run [a-z-]+ .*--set", line)
+    ]
+    small = 0
+    for words in commands:
+        settings = [after for word, after in itertools.pairwise(words) if word == "--set"]
+        recipe = load_recipe(words[2], settings)  # raises where there is no such setting
+        small += recipe.name == "handbook" and recipe.fight is not None and recipe.fight.rows < 100
+    assert len(commands) > 5
+    assert small == 2  # each page about documents says how it is run small
 
 
 def test_no_two_keys_share_an_anchor() -> None:

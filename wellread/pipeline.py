@@ -72,10 +72,9 @@ def run(
             _one_of(this, repeats)
             write_report(this)
             return this
-        fresh = not this.recipe.is_file()
         if embedded := unnamed(recipe, texts):
             watch.say(embedded)
-        _begin(this, recipe, mark, command, watch)
+        fresh = _begin(this, recipe, mark, command, watch)
         _one_of(this, repeats)
         if recipe.extract is not None or recipe.fight is not None:
             if recipe.extract is not None:
@@ -265,19 +264,20 @@ def write_report(this: Run) -> Path:
     return write(this.path)
 
 
-def _begin(this: Run, recipe: Recipe, mark: str, command: str, watch: Watch) -> None:
-    text = recipe_yaml(recipe)
+def _begin(this: Run, recipe: Recipe, mark: str, command: str, watch: Watch) -> bool:
+    """Whether the run begins now; one of other texts or settings that came no further than its preparation gives way."""
     if this.recipe.is_file():
         if not this.environment.is_file():
             raise UsageError(f"{this.path} holds a recipe.yaml but no environment.json: choose another --out.")
-        started = read_json(this.environment, mend=ELSEWHERE)
-        if started.get("fingerprint") != mark:
-            raise UsageError(f"{this.path} holds a run of other texts or settings; choose another --out.")
-        watch.say(f"going on with {this.path}")
-        return
+        if read_json(this.environment, mend=ELSEWHERE).get("fingerprint") == mark:
+            watch.say(f"going on with {this.path}")
+            return False
+        runs.clear_prepared(this)
+        watch.say(f"{this.path} held a run of other texts or settings, of which no stage had begun: it begins anew")
     write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
                                        "command": command, "start": runs.now(), "end": None})  # fmt: skip
-    write_text(this.recipe, text)
+    write_text(this.recipe, recipe_yaml(recipe))
+    return True
 
 
 def _one_of(this: Run, repeats: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -144,6 +145,20 @@ class Stage:
 def now() -> str:
     """This moment, in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def clear_prepared(run: Run) -> None:
+    """Make room for another run where this one has been prepared and nothing of it has begun: no stage, no answer, nothing
+    written by an endpoint. Raises UsageError where more is there, or what a run does not make."""
+    own = (run.recipe, run.environment, run.corpus, run.questions, run.preparation, run.path / "store")
+    if not {each.name for each in run.path.iterdir()} <= {run.lock.name, *(each.name for each in own)}:
+        raise UsageError(f"{run.path} holds a run of other texts or settings; choose another --out.")
+    with storage_errors(run.path):
+        for each in reversed(own):  # the recipe goes last: until then it is still that run
+            if each.is_dir():
+                shutil.rmtree(each)
+            else:
+                each.unlink(missing_ok=True)
 
 
 def is_run(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -183,7 +184,12 @@ def test_of_a_model_with_a_store_the_search_is_measured_and_a_judge_is_asked(
     assert sourced["retrieval_mrr"].value == pytest.approx((1 + 1 / 2 + 0) / 3)
     assert [each["recall_judge"].value for each in (plain, sourced)] == [pytest.approx(2 / 3)] * 2
     assert "judged by even" in plain["recall_judge"].note
-    assert "Passages found" in comparison_page(comparison)
+    lines = comparison_lines(comparison)
+    for told in ("\n".join(lines), comparison_page(comparison)):
+        assert re.search(r"Passages found \(1\)\W.*held-out questions", told, re.DOTALL)
+        assert "held-out chapters" not in told
+    place = next(n for n, line in enumerate(lines) if "(MRR)" in line)
+    assert re.search(r"sourced +0\.50", "\n".join(lines[place : place + 5]))
 
 
 def test_a_runs_answers_stand_beside_what_its_training_cost(tmp_path: Path) -> None:

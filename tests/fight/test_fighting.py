@@ -17,9 +17,10 @@ from handbook import write_handbook
 from typer.testing import CliRunner
 
 from wellread import pipeline
+from wellread.asking import no_key
 from wellread.cli import app
 from wellread.corpus.reading import load
-from wellread.errors import CorpusError, RecipeError
+from wellread.errors import CorpusError, RecipeError, UsageError
 from wellread.fight import fighting, sides
 from wellread.fight.gold_asking import (
     COLUMNS,
@@ -32,11 +33,12 @@ from wellread.fight.gold_asking import (
     write_replies_table,
 )
 from wellread.fight.lessons import chats_of, closed_chats, lesson_corpus, open_chats, spread, write_chats, written_items
-from wellread.fight.weighing import refused_of
+from wellread.fight.weighing import measured_sides, refused_of, search_alone, untried
 from wellread.gathering import SILENT, Watch
 from wellread.metrics.citations import holds
 from wellread.recipe import Recipe, load_recipe, parse_recipe
 from wellread.recipe.questions import Answering, Fight
+from wellread.recipe.requirements import outcomes
 from wellread.reports import verdict_of
 from wellread.reports.fair import Sides, fair_verdict, order_verdict
 from wellread.reports.fight import DECLINES, WITHHELD, _told, sides_of
@@ -290,8 +292,14 @@ def test_the_verdict_says_who_wins_by_how_much_and_what_tuning_adds() -> None:
     assert "Retrieval wins by 0.31 ± 0.08" in told
     assert "Tuning adds nothing to it here that could be shown (+0.01 ± 0.05, to 0.51)." in told
     assert "Tuning alone gains 0.09 ± 0.04 over the untouched base." in told
-    assert "The whole text in view was not measured: it takes 9,000 tokens." in told
-    assert "base with retrieval 85.0 % (and wrongly 8.0 % of those that are)" in told
+    assert "The base was not asked with all of the text in view: it takes 9,000 tokens." in told
+    refusing = "refuses 85.0 % of the questions that the text does not answer, and wrongly 8.0 % of those that it does"
+    assert f"Base with retrieval {refusing}." in told
+    rows += [replace(row, subject="both") for row in rows if "refusal" in row.name]
+    assert f"Base with retrieval {refusing}; tuned, with retrieval, {refusing}." in fair_verdict(rows, SIDES)
+    few = "not tried: 5 unanswered questions, 10 needed"
+    rows = [replace(row, value=None, note=few) if "refusal" in row.name else row for row in rows]
+    assert fair_verdict(rows, SIDES).endswith(f"When to refuse was {few}.")
 
 
 def test_the_verdict_claims_nothing_that_an_interval_does_not_carry() -> None:
@@ -426,6 +434,86 @@ def test_settings_of_a_fight_show(tmp_path: Path) -> None:
         model = Says(*["oil"] * 24)
         fighting._with_passages(shared, model, found)
         assert {last_words(prompt).startswith(begins) for prompt in model.heard} == {True}
+
+
+def test_too_few_questions_of_a_kind_to_learn_refusing_from_are_told_and_refusals_not_measured(tmp_path: Path) -> None:
+    text, questions = write_handbook(tmp_path)
+    asked = [{"id": f"a{n}", "question": f"Who rings bell {n}?", "answers": ["the keeper"]} for n in range(12)]
+    asked += [{"id": f"u{n}", "question": f"Which opera was painted {n}?"} for n in range(5)]
+    questions.write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+    settings = ["require=[refusal_rate >= 0.8]", "measure.metrics=[refusal_rate,wrong_refusal_rate,answer_f1]"]
+    given = RECIPE.format(base="embedded", text=text, questions=questions)
+    recipe = parse_recipe(given, settings)
+    shared = sides.begin(Run(tmp_path / "run"), recipe, [text], offline=True, watch=SILENT)
+    few = "not tried: 5 unanswered questions, 10 needed"
+    assert untried(shared) == few
+    store = fighting._store(shared, [text])
+    assert refused_of(shared, store) == []
+    plain = [Reply(each, "oil") for each in shared.gold]
+    said = {"embedded": plain, "tuned-with-retrieval": [replace(each, sources=()) for each in plain]}
+    rows = [*measured_sides(shared, said, no_key), *search_alone(shared, store)]
+    notes = {(row.name, row.subject): row.note for row in rows if row.value is None}
+    assert notes["refusal_rate", "tuned-with-retrieval"] == notes["wrong_refusal_rate", "tuned-with-retrieval"] == few
+    assert notes["refusal_auc", "retrieval"] == few
+    assert ("refusal_rate", "embedded") not in notes  # who retrieves nothing is not let refuse either
+    [outcome] = outcomes(recipe.require, rows, trained="tuned-with-retrieval", before="embedded")
+    assert str(outcome) == f"refusal_rate >= 0.8: not measured, {few}"
+    off = sides.begin(Run(tmp_path / "off"), parse_recipe(given, [*settings, "fight.threshold=false"]), [text],
+                      offline=True, watch=SILENT)  # fmt: skip
+    assert untried(off) == ""
+
+
+def test_a_text_that_fits_no_window_is_not_asked_and_the_sizes_are_told(tmp_path: Path) -> None:
+    recipe = small(tmp_path)
+    text = tmp_path / "long.md"
+    text.write_text("# Oil\n" + "The great lamp burns 14 litres of oil a night.\n" * 400, encoding="utf-8")
+    said: list[str] = []
+    heard: list[Any] = []
+    watch = Watch(say=said.append, progress=heard.append)
+    shared = sides.begin(Run(tmp_path / "run"), recipe, [text], offline=True, watch=watch)
+    fighting._untaught(shared, Shelf(LAMP))
+    assert [line.split()[1] for line in said if line.startswith("asking")] == ["base", "base+retrieval"]
+    assert {now.doing for now in heard} == {"writing"}  # asking shows how far it is
+    [told] = [line for line in said if line.startswith("base+text")]
+    assert re.fullmatch(
+        r"base\+text is not asked: the whole text does not fit the model's window \([\d,]+ tokens of 1,100\)", told
+    )
+    assert fighting._untaught(shared, Shelf(LAMP)).keys() == {recipe.base, f"{recipe.base}+retrieval"}
+
+
+def test_a_run_of_which_no_stage_has_begun_gives_way_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    text, questions = write_handbook(folder)
+    (folder / "empty.md").touch()
+    recipe = parse_recipe(RECIPE.format(base="embedded", text=folder, questions=questions))
+    out = tmp_path / "run"
+
+    def stops(this: Run, recipe: Recipe, paths: Sequence[Path], **given: Any) -> list[Measurement]:
+        sides.begin(this, recipe, paths, offline=True, watch=given["watch"])
+        raise KeyboardInterrupt
+
+    said: list[str] = []
+
+    def begun() -> list[str]:
+        said.clear()
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.run(recipe, out=out, watch=Watch(say=said.append))
+        return said
+
+    monkeypatch.setattr(pipeline, "fight", stops)
+    assert any("skipped" in line and "empty.md: the file is empty" in line for line in begun())
+    assert any("going on with" in line for line in begun())
+    (folder / "empty.md").unlink()
+    assert any("it begins anew" in line for line in begun())
+    (out / "answers").mkdir()
+    questions.write_text(questions.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    text.write_text("# Another\nText.", encoding="utf-8")
+    with pytest.raises(UsageError, match="holds a run of other texts or settings"):
+        pipeline.run(recipe, out=out)
+    assert (out / "corpus").is_dir()
 
 
 def test_a_fight_over_what_cannot_be_read_leaves_no_run(tmp_path: Path) -> None:

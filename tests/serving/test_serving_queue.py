@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from serving_fakes import PASSAGE, Clockwork, Letters
+from serving_fakes import OTHER, PASSAGE, Clockwork, Letters
 
 from wellread.errors import ModelError, RunError
 from wellread.indexing import index_texts
@@ -206,7 +206,18 @@ def test_no_client_is_told_where_the_files_of_a_store_lie(clockwork: Clockwork, 
     assert not any(name in each.text for each in said for name in ("annabel", str(tmp_path)))
     whole = replace(PASSAGE, source="C:\\Users\\ann\\plan.pdf", document="/home/ann/plan.pdf", section="")
     [cited] = citations("In May [1].", [whole])
+    assert cited["by_words"] is False
     assert (cited["url_citation"]["title"], cited["url_citation"]["url"]) == ("plan.pdf", "plan.pdf#char=120,158")
+
+
+def test_a_sentence_that_names_no_source_is_cited_by_its_words() -> None:
+    text = "Well. The stoves are lit in May. Boats fly [1]."
+    found = citations(text, [PASSAGE, OTHER], "When are stoves lit?")
+    assert [(each["by_words"], text[each["url_citation"]["start_index"] : each["url_citation"]["end_index"]]) for each in found] == [
+        (True, "The stoves are lit in May."), (True, "Boats fly [1]."), (False, "[1]")
+    ]  # fmt: skip
+    assert [each["url_citation"]["title"] for each in found] == ["Heating › Stoves", "Boats", "Heating › Stoves"]
+    assert citations("The sources do not say.", [replace(PASSAGE, text="The sources do not say.")]) == []
 
 
 class Slow(Letters):

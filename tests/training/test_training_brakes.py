@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,16 +12,16 @@ from typing import Any
 
 import pytest
 import torch
-from training_toy import BATCH, LENGTH, ToyWindows, log, toy_model, toy_stage, toy_train
+from training_toy import BATCH, LENGTH, ToyWindows, in_child, log, toy_model, toy_stage, toy_train
 
 from wellread import weights
 from wellread.errors import MissingPackage, RecipeError, RunError
 from wellread.recipe import Optimizer
 from wellread.training.batches import IGNORED, Batches, Slice
+from wellread.training.fitting import dear_validation, fitting
 from wellread.training.goldfish import leave_out
 from wellread.training.kept import Kept
 from wellread.training.log import Progress
-from wellread.training.loop import dear_validation
 from wellread.training.loss import validation_loss
 from wellread.training.optimizers import kind_of, make_optimizer
 from wellread.training.tracking import check_trackers
@@ -51,13 +53,61 @@ def test_patience_stops_when_validation_falls_no_more(tmp_path: Path) -> None:
 
 def test_validation_that_eats_a_budget_in_minutes_is_told(tmp_path: Path) -> None:
     stage = toy_stage(budget={"minutes": 1}, evaluations=9, validation_windows=64)
-    assert dear_validation(stage, 1.4) == ""
-    assert "about 0.3 of its 1 minutes" in dear_validation(stage, 1.6)
-    assert dear_validation(toy_stage(budget={"steps": 1}), 1000.0) == ""
+    assert dear_validation(stage, 1.4, 64) == ""
+    assert "about 0.3 of its 1 minutes" in (told := dear_validation(stage, 1.6, 64))
+    assert "`--set read.validation_windows=1` (64 now)" in told
+    assert "validation_windows" not in dear_validation(stage, 1.6, 1)
+    assert dear_validation(toy_stage(budget={"steps": 1}), 1000.0, 64) == ""
     said: list[str] = []
     with suppress(RunError):  # a machine may be quick enough for a step
         toy_train(tmp_path / "run", toy_stage(budget={"minutes": 0.0001}, evaluations=100), say=said.append)
-    assert [line for line in said if "lower validation_windows" in line]
+    assert [line for line in said if "`--set read.evaluations=1` (100 now)" in line]
+
+
+class SlowWindows(ToyWindows):
+    """A tenth of a second for each."""
+
+    def __getitem__(self, place: int) -> dict[str, list[int]]:
+        time.sleep(0.1)
+        return super().__getitem__(place)
+
+
+def test_validation_is_cut_to_what_a_budget_in_minutes_has_room_for(tmp_path: Path) -> None:
+    """All six windows, four times, would take 2.4 of 3.6 seconds."""
+    said: list[str] = []
+    stage = toy_stage(budget={"minutes": 0.06}, evaluations=3, optimizer=ADAMW, method=CALM, checkpoint_minutes=0.005)
+    toy_train(tmp_path / "run", stage, validation=SlowWindows(6), say=said.append)
+    read = {row["validation_tokens"] for row in log(tmp_path / "run") if "validation_tokens" in row}
+    assert read in ({LENGTH - 1}, {2 * (LENGTH - 1)})
+    assert len([line for line in said if "of its 6 windows" in line]) == 1
+    toy_train(tmp_path / "steps", toy_stage(budget={"steps": 1}), validation=SlowWindows(6))
+    assert log(tmp_path / "steps")[0]["validation_tokens"] == 6 * (LENGTH - 1)
+
+    # killed, it goes on with as many as it began with
+    def killed() -> None:
+        began = time.monotonic()
+
+        def late(epoch: int, place: int) -> None:
+            if time.monotonic() > began + 2.2:
+                os.kill(os.getpid(), 9)
+
+        toy_train(tmp_path / "killed", stage, validation=SlowWindows(6), windows=ToyWindows(watch=late))
+
+    assert in_child(killed) == -9
+    toy_train(tmp_path / "killed", stage, validation=SlowWindows(6))
+    rows = [row["validation_tokens"] for row in log(tmp_path / "killed") if "validation_tokens" in row]
+    assert len(rows) > 1
+    assert set(rows) == {rows[0]} < {LENGTH - 1, 2 * (LENGTH - 1), 6 * (LENGTH - 1)}
+
+
+@pytest.mark.parametrize(
+    ("budget", "window", "times", "there", "world", "fit"),
+    [(60, 0.1, 5, 8, 1, 8), (60, 1.0, 5, 8, 1, 3), (60, 1.0, 5, 8, 2, 6), (60, 20.0, 5, 8, 1, 1), (60, 0.0, 5, 8, 1, 8)],
+)  # fmt: skip
+def test_a_quarter_of_the_minutes_is_for_validation(
+    budget: float, window: float, times: int, there: int, world: int, fit: int
+) -> None:
+    assert fitting(budget, window, times, there, world=world) == fit
 
 
 def test_patience_lets_a_stage_that_learns_go_on(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from wellread.training.batches import IGNORED, Batches, collate, cut, in_order, 
 from wellread.training.budget import Course, planned_steps, schedule
 from wellread.training.dropout import dropout
 from wellread.training.estimate import foresee
+from wellread.training.fitting import nothing_fitted
 from wellread.training.kept import Kept
 from wellread.training.log import Log, Progress
 from wellread.training.loss import causal_loss, validation_loss
@@ -149,8 +150,9 @@ def test_minutes_end_on_time_at_the_end_of_the_decay(tmp_path: Path) -> None:
 
 
 def test_a_budget_in_which_no_step_fits_is_no_training(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no step fitted into its 1e-06 minutes"):
+    with pytest.raises(RunError, match=r"no step fitted into its 1e-06 minutes.*`--set read\.steps=10`"):
         toy_train(tmp_path / "run", toy_stage(budget={"minutes": 1e-6}))
+    assert "`--set read.validation_windows=1` (6 now)" in nothing_fitted(toy_stage(budget={"minutes": 1}), 6)
 
 
 def test_epochs_read_the_text_so_often(tmp_path: Path) -> None:

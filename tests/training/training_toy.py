@@ -81,7 +81,7 @@ def toy_model(stage: Stage, folder: Path) -> tuple[Any, Any]:
 
 def toy_train(
     folder: Path, stage: Stage, *, base: Path | None = None, windows: ToyWindows | None = None, model: Any = None,
-    seed: int = 3, **options: Any,
+    validation: ToyWindows | None = None, seed: int = 3, **options: Any,
 ) -> Checkpoint:  # fmt: skip
     """Train into `folder`; the base or tokenizer is beside it, in `base`."""
     base = base or folder.parent / f"{folder.name}-base"
@@ -91,7 +91,7 @@ def toy_train(
         model if model is not None else made,
         tokenizer,
         windows or ToyWindows(),
-        ToyWindows(3, seed=9),
+        validation or ToyWindows(3, seed=9),
         stage,
         folder=folder,
         base=str(base) if isinstance(stage.method, Lora) else None,

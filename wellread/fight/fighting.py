@@ -26,7 +26,7 @@ from wellread.fight.lessons import (
     written_items,
 )
 from wellread.fight.sides import Fought, begin, timed
-from wellread.fight.weighing import measured_sides, refused_of, search_alone
+from wellread.fight.weighing import measured_sides, refused_of, retrieves, search_alone, untried
 from wellread.gathering import Watch, watched
 from wellread.indexing import Wanted, index_texts
 from wellread.models import open_model
@@ -38,7 +38,7 @@ from wellread.retrieval.store import open_store
 from wellread.runs import Run
 from wellread.storage import write_text
 from wellread.teaching import train_stage
-from wellread.types import Chunk, Document, LanguageModel, Measurement, Reply, Retriever
+from wellread.types import Chunk, Document, LanguageModel, Measurement, Prompt, Reply, Retriever
 
 
 def fight(
@@ -48,6 +48,8 @@ def fight(
     """Measurements of every side, of retrieval alone, and the paired differences of each two sides. Raises UsageError
     for what the user can mend."""
     fought = begin(this, recipe, paths, offline=offline, watch=watch, strict=strict)
+    if few := untried(fought):
+        watch.say(f"when to refuse what the text does not answer: {few}")
     store = _store(fought, paths)
     items = timed(fought, "write", lambda: written_items(
         fought.documents, fought.gold, fought.settings, this.synthesis, seed=recipe.seed,
@@ -58,7 +60,7 @@ def fight(
         lessons = _lessons(fought, items, store, stage)
         said[stage.name] = _taught(fought, (number, stage), lessons, store, mark=mark)
     refused = refused_of(fought, store)
-    said = {name: below(found, refused) if refused and _retrieves(found) else found for name, found in said.items()}
+    said = {name: below(found, refused) if refused and retrieves(found) else found for name, found in said.items()}
     write_replies_table(this.path / "answers.csv", said)
     return [*measured_sides(fought, said, keys), *search_alone(fought, store)]
 
@@ -126,13 +128,8 @@ def _untaught(fought: Fought, store: Retriever) -> dict[str, list[Reply]]:
         sides.base: _kept(fought, "base", lambda: replies(base(), fought.gold, recipe.answers)),
         sides.retrieval: _kept(fought, "base+retrieval", lambda: _with_passages(fought, base(), store)),
     }
-    if sides.whole:
-        why = fought.run.path / "answers" / "base+text.txt"
-        if not why.is_file():
-            try:
-                said[sides.whole] = _kept(fought, "base+text", lambda: _with_whole(fought, base()))
-            except ModelError as error:
-                write_text(why, str(error))
+    if sides.whole and (found := _whole_in_view(fought, base)) is not None:
+        said[sides.whole] = found
     return said
 
 
@@ -141,21 +138,45 @@ def _with_passages(fought: Fought, model: LanguageModel, store: Retriever) -> li
     return replies(retrieving, fought.gold, fought.recipe.answers)
 
 
-def _with_whole(fought: Fought, model: Any) -> list[Reply]:
-    """Replies with all texts laid before the model as one source. Raises ModelError where they do not fit its window."""
+def _whole_in_view(fought: Fought, base: Callable[[], Any]) -> list[Reply] | None:
+    """The replies of the base with all texts laid before it as one source, asked for once; None where these do not fit, which
+    is kept and said."""
+    place = fought.run.path / "answers"
+    why, kept = place / "base+text.txt", place / "base+text.jsonl"
+    if why.is_file():
+        return None
+    if kept.is_file():
+        return read_replies(kept, fought.gold)
+    try:
+        model, prompts, needed = _laid_whole(fought, base())
+    except ModelError as error:
+        write_text(why, str(error))
+        fought.watch.say(f"base+text is not asked: {error}")
+        return None
+    settings = fought.recipe.answers
+    return _kept(
+        fought,
+        "base+text",
+        lambda: replies(model, fought.gold, settings, prompts=prompts, at_once=max(1, TOGETHER // needed)),
+    )
+
+
+def _laid_whole(fought: Fought, model: Any) -> tuple[LanguageModel, list[Prompt], int]:
+    """A model with room for all texts beside any question, what it is asked, and the tokens of the longest with its answer.
+    Raises ModelError where there is no such room."""
     text = "\n\n".join(document.text for document in fought.documents)
     whole = Chunk("text", 0, len(text), text, fought.documents[0].source)
-    prompts = [
+    prompts: list[Prompt] = [
         build_prompt(each.question, [whole], count=len, budget=10**12, language=fought.tongue).messages
         for each in fought.gold
     ]
     needed = max(map(model.count, prompts)) + fought.recipe.answers.max_tokens
-    if needed > model.window:
-        try:
-            model = open_model(fought.base, offline=fought.offline, window=needed)
-        except ModelError as error:
-            raise ModelError(f"the text and a question do not fit: {error}") from None
-    return replies(model, fought.gold, fought.recipe.answers, prompts=prompts, at_once=max(1, TOGETHER // needed))
+    if needed <= model.window:
+        return model, prompts, needed
+    if model.positions is not None and needed > model.positions:
+        raise ModelError(f"the whole text does not fit the model's window ({needed:,} tokens of {model.positions:,})")
+    wider = open_model(fought.base, offline=fought.offline, window=needed)
+    return watched(wider, fought.watch), prompts, needed
 
 
 def _taught(fought: Fought, numbered: tuple[int, Stage], lessons: Path, store: Retriever, *, mark: str) -> list[Reply]:
@@ -174,7 +195,3 @@ def _taught(fought: Fought, numbered: tuple[int, Stage], lessons: Path, store: R
         return _with_passages(fought, model, store) if seen else replies(model, fought.gold, recipe.answers)
 
     return _kept(fought, stage.name, ask)
-
-
-def _retrieves(found: Sequence[Reply]) -> bool:
-    return any(reply.sources is not None for reply in found)

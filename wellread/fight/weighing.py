@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from wellread.asking import Keys, open_judge
-from wellread.fight.comparing_answers import NEARNESS, WHOLE, differences, measured, prepared
+from wellread.fight.comparing_answers import NEARNESS, REFUSALS, WHOLE, differences, measured, prepared
 from wellread.fight.sides import Fought
 from wellread.metrics import measure
 from wellread.recipe.questions import FOUND
@@ -18,16 +19,25 @@ from wellread.retrieval.reranking import open_cross_encoder
 from wellread.runs import step_costs
 from wellread.similarity import open_embedder
 from wellread.storage import read_json, write_json
-from wellread.types import Corpus, Evidence, Measurement, Reply, Retriever
+from wellread.types import Corpus, Evidence, GoldQuestion, Measurement, Reply, Retriever
 
 GIBIBYTE = 2**30
+
+
+def untried(fought: Fought) -> str:
+    """Why it is not tried when to refuse, though the recipe wants it: too few questions of a kind; empty where it is."""
+    answered = sum(map(_answered, fought.gold))
+    few = [f"{there} {kind} question{'s' * (there != 1)}" for there, kind in
+           ((answered, "answered"), (len(fought.gold) - answered, "unanswered")) if there < LEAST]  # fmt: skip
+    each = " of each" if len(few) > 1 else ""
+    return f"not tried: {' and '.join(few)}, {LEAST}{each} needed" if fought.settings.threshold and few else ""
 
 
 def refused_of(fought: Fought, store: Any) -> list[bool]:
     """Of every question whether retrieval refuses it, by signs weighed without it; empty where nothing is refused, or too
     few questions of either kind are there to learn it from."""
-    answered = [bool(each.answers or each.passages) for each in fought.gold]
-    if not fought.settings.threshold or min(sum(answered), len(answered) - sum(answered)) < LEAST:
+    answered = [*map(_answered, fought.gold)]
+    if not fought.settings.threshold or untried(fought):
         return []
     path = fought.run.path / "refusal.json"
     if not path.is_file():
@@ -42,7 +52,13 @@ def refused_of(fought: Fought, store: Any) -> list[bool]:
     return [bool(each) for each in read_json(path)["refused"]]
 
 
+def _answered(question: GoldQuestion) -> bool:
+    return bool(question.answers or question.passages)
+
+
 def measured_sides(fought: Fought, said: dict[str, list[Reply]], keys: Keys) -> list[Measurement]:
+    """Every side by every measure, and the differences of each two; where retrieval was to refuse and too few questions were
+    there to learn when, the refusals of the sides that retrieve are not measured."""
     recipe, sides = fought.recipe, sides_of(fought.recipe)
     answers = recipe.answers
     names = [name for name in recipe.measure.metrics or WHOLE if name not in FOUND]
@@ -50,11 +66,12 @@ def measured_sides(fought: Fought, said: dict[str, list[Reply]], keys: Keys) -> 
     cross = open_cross_encoder(answers.cross_encoder, offline=fought.offline) if answers.cross_encoder else None
     embedder = open_embedder(answers.embedder, offline=fought.offline) if NEARNESS in names else None
     by_subject: dict[str, list[Measurement]] = {}
+    few = untried(fought)
     for subject, several in said.items():
-        by_subject[subject] = [
-            *measured(subject, several, names, embedder=embedder, cross_encoder=cross, judge=judge, seed=recipe.seed),
-            *_prepared(fought, subject),
-        ]  # fmt: skip
+        rows = measured(subject, several, names, embedder=embedder, cross_encoder=cross, judge=judge, seed=recipe.seed)
+        if few and retrieves(several):
+            rows = [_unmeasured(row, few) if row.name in REFUSALS else row for row in rows]
+        by_subject[subject] = [*rows, *_prepared(fought, subject)]
     why = fought.run.path / "answers" / "base+text.txt"
     if sides.whole and sides.whole not in said and why.is_file():
         reason = why.read_text(encoding="utf-8")
@@ -67,6 +84,14 @@ def measured_sides(fought: Fought, said: dict[str, list[Reply]], keys: Keys) -> 
         for other in order[:place]:
             rows += differences(by_subject[one], by_subject[other], seed=recipe.seed)
     return rows
+
+
+def retrieves(found: Sequence[Reply]) -> bool:
+    return any(reply.sources is not None for reply in found)
+
+
+def _unmeasured(row: Measurement, why: str) -> Measurement:
+    return replace(row, value=None, low=None, high=None, note=why, tallies=())
 
 
 def _prepared(fought: Fought, subject: str) -> list[Measurement]:
@@ -96,4 +121,6 @@ def search_alone(fought: Fought, store: Retriever) -> list[Measurement]:
     if rating:
         rows.append(Measurement("refusal_auc", rating["auc"], "AUC", RETRIEVAL, "held_out", rating["answerable"] + rating["unanswerable"],
                                 rating["auc_low"], rating["auc_high"], "higher", interval_over="questions"))  # fmt: skip
+    elif few := untried(fought):
+        rows.append(Measurement("refusal_auc", None, "AUC", RETRIEVAL, "held_out", better="higher", note=few))
     return rows

@@ -60,7 +60,8 @@ class TransformersModel:
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
         self._steering = steering(tokenizer)
         self._index = index
-        self._positions = positions
+        self.positions = positions
+        """Tokens that it can be opened for at most, as its config has it; None where that does not say."""
         self._start = document_start(tokenizer)
         eos = tokenizer.eos_token_id
         self._end = document_end(tokenizer) if eos is None else int(eos)
@@ -89,8 +90,8 @@ class TransformersModel:
         1 <= stride <= length."""
         length = length or self._scored_in
         stride = stride or max(1, length // 2)
-        if self._positions is not None and length > self._positions:
-            raise ModelError(f"{self.name}: cannot score windows of {length} tokens; it takes {self._positions}.")
+        if self.positions is not None and length > self.positions:
+            raise ModelError(f"{self.name}: cannot score windows of {length} tokens; it takes {self.positions}.")
         spelled = self._spelling.spell(texts)
         rows = self._scorer.score([each.ids for each in spelled], length, stride, self.tell)
         return [

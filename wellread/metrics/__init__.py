@@ -54,6 +54,8 @@ STYLE = ("burrows_delta", "cosine_delta", "style_rank", "style_attribution")
 """The metrics that compare what a subject wrote with other texts; real chapters are measured by them too."""
 EXTRACTION = ("reference_exact", "reference_valid", "work_f1", "line_f1", "abstention")
 """The metrics of references; without labelled texts they give nothing."""
+MARKERS = {"recall_embedding": "embedder", "recall_cross_encoder": "cross_encoder", "recall_judge": "judge"}
+"""Who marks answers for a metric, as a field of the evidence: without one it is not measured, and not said to be."""
 HARNESS = "lm_eval_"
 """Before a task of lm-evaluation-harness: `lm_eval_arc_easy`. Measured only where it is named."""
 
@@ -74,7 +76,8 @@ def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
     metrics = find(names or everything)
     rows: list[Measurement] = []
     for name, metric in metrics.items():
-        evidence.progress(f"measuring {name}")
+        if name not in MARKERS or getattr(evidence, MARKERS[name]) is not None:
+            evidence.progress(f"measuring {name}")
         try:
             rows += metric(evidence)
         except (ModelError, MissingPackage) as error:

@@ -103,20 +103,26 @@ def _whole(rows: Rows, sides: Sides) -> str:
     if not sides.whole or row is None:
         return ""
     if row.value is None:
-        return f"The whole text in view was not measured: {row.note.rstrip('.')}."
+        return f"The base was not asked with all of the text in view: {row.note.rstrip('.')}."
     gap = _gap(rows, sides.whole, sides.retrieval)
     against = f" ({_by(gap, signed=True)} against retrieval)" if gap is not None else ""
     return f"With the whole text in view the base reaches {row.value:.2f}{against}."
 
 
 def _refusing(rows: Rows, sides: Sides) -> str:
-    told = []
+    told: list[str] = []
+    untold = ""
     for subject in (sides.retrieval, sides.both):
         right, wrong = (rows.value(name, subject) for name in ("refusal_rate", "wrong_refusal_rate"))
         if subject and right is not None and wrong is not None:
-            told.append(f"{sides.words[subject][:1].casefold()}{sides.words[subject][1:]} {percent(right)} "
-                        f"(and wrongly {percent(wrong)} of those that are)")  # fmt: skip
-    return f"Of questions that the text does not answer are refused: {listed(told)}." if told else ""
+            name = sides.words[subject] if not told else sides.words[subject].casefold()
+            told.append(f"{name}{',' * (',' in name)} refuses {percent(right)} of the questions that the text does not answer, and "
+                        f"wrongly {percent(wrong)} of those that it does")  # fmt: skip
+        row = rows.get("refusal_rate", subject) if subject else None
+        untold = untold or (row.note if row is not None and row.value is None else "")
+    if told:
+        return f"{'; '.join(told)}."
+    return f"When to refuse was {untold.rstrip('.')}." if untold.startswith("not tried") else ""
 
 
 def _score(rows: Rows, subject: str) -> Measurement | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wellread.conditions import read_condition
-from wellread.recipe.questions import ANSWERED, REPLIED
+from wellread.recipe.questions import ANSWERED, FOUND, REPLIED
 from wellread.types import Measurement
 
 
@@ -134,7 +134,8 @@ METRICS = {
         "Passages found", "Share of the passages that answer which stand among the first so many found."
     ),
     "retrieval_mrr": Words(
-        "How far ahead the right passage is", "1 divided by the place of the first passage found that answers."
+        "How far ahead the right passage is (MRR)",
+        "1 divided by the place of the first passage found that answers, on average; 1 would be the first place each time.",
     ),
     "lm_eval": Words(
         "Other tasks",
@@ -216,11 +217,11 @@ def metric_words(name: str, unit: str = "") -> Words:
 
 
 def split_words(split: str, unit: str = "chapter", metric: str = "") -> str:
-    """`held-out chapters`, or passages where the book has no chapters, or questions where a metric is about answers;
-    `general text`."""
+    """`held-out chapters`, or passages where the book has no chapters, or questions where a metric is about answers or what is
+    found for them; `general text`."""
     if split == "general":
         return "general text"
-    unit = "question" if metric.startswith((*ANSWERED, *REPLIED)) else unit
+    unit = "question" if metric.startswith((*ANSWERED, *REPLIED, *FOUND)) else unit
     return f"{SPLITS[split]} {unit}s" if split in SPLITS else sentence(split).lower()
 
 
@@ -277,6 +278,8 @@ def span(low: str, high: str) -> str:
 
 
 def is_share(measurement: Measurement) -> bool:
+    if measurement.name == "retrieval_mrr":  # a mean of 1, 1/2, 1/3, …, which is no share of anything
+        return False
     return measurement.unit.startswith("share") or measurement.name.endswith(("_share", "_rate", "_coverage"))
 
 

@@ -45,7 +45,7 @@ class Choice:
         text = self._shown.add(sample.completion.encode("utf-8", "replace"))
         finish: Finish = "stop" if self._shown.stopped else sample.finish
         self.ended = True
-        return Delta(self._place, text + self._shown.end(), (), finish, sample.sources)
+        return Delta(self._place, text + self._shown.end(), (), finish, sample.sources, sample.prompt)
 
     def _end(self, text: str, finish: Finish, *, whole: bool = False) -> Delta:
         self.ended = True
@@ -109,13 +109,14 @@ class Answer:
         if delta is None or delta.finish is None:
             return delta
         self._engine.release(self._wanted[place])
-        return replace(delta, sources=delta.sources or self._wanted[place].sources)
+        wanted = self._wanted[place]
+        return replace(delta, sources=delta.sources or wanted.sources, question=delta.question or wanted.question)
 
     def _out_of_time(self) -> list[Delta]:
         if self._first is None:
             raise busy(f"nothing was written within {self._seconds:g} s; come again later.", 10, status=503)
         return [
-            replace(choice.end("length"), sources=wanted.sources)
+            replace(choice.end("length"), sources=wanted.sources, question=wanted.question)
             for choice, wanted in zip(self._choices, self._wanted, strict=True)
             if not choice.ended
         ]

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from wellread.serving.failures import Failure, busy
 from wellread.serving.shelf import Served, Step
 from wellread.streaming import Token
-from wellread.types import Chunk, Prompt, Sample, Sampling
+from wellread.types import Chunk, Prompt, Sample, Sampling, last_words
 
 AT_ONCE = 32
 """Texts that are written at the same time, of all models together."""
@@ -52,6 +52,8 @@ class Wanted:
     tokens_in: int | None = None
     sources: tuple[Chunk, ...] = ()
     """What was found for the prompt, and stands in it."""
+    question: str = ""
+    """For which it was found."""
 
     @property
     def way(self) -> tuple[Any, ...]:
@@ -253,7 +255,7 @@ def _prepared(wanted: Wanted) -> Sample | None:
         looked = served.retrieval.look(wanted.prompt, free, refusing=wanted.schema is None)
         if looked.said is not None:
             return Sample("", looked.said, wanted.sampling, wanted.sampling.seed, served.id, "stop")
-        wanted.prompt, wanted.sources = looked.prompt, looked.chunks
+        wanted.prompt, wanted.sources, wanted.question = looked.prompt, looked.chunks, last_words(looked.asked)
     wanted.tokens_in = served.streaming.count(wanted.prompt)
     if isinstance(wanted.prompt, str) and wanted.schema is None:
         return None

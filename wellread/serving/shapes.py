@@ -10,6 +10,8 @@ from pathlib import PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
+from wellread.retrieval.citing import cite
+from wellread.retrieval.prompt import declines
 from wellread.streaming import Finish, Token
 from wellread.types import Chunk
 
@@ -26,6 +28,8 @@ class Delta:
     """Those whose text this is, each with the character of the choice's text that it begins at."""
     finish: Finish | None = None
     sources: tuple[Chunk, ...] = ()
+    question: str = ""
+    """What the sources were looked up for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def joined(deltas: Sequence[Delta]) -> Delta:
     """The parts of one choice as one."""
     tokens = tuple(token for delta in deltas for token in delta.tokens)
     last = deltas[-1]
-    return Delta(last.choice, "".join(delta.text for delta in deltas), tokens, last.finish, last.sources)
+    return Delta(last.choice, "".join(delta.text for delta in deltas), tokens, last.finish, last.sources, last.question)
 
 
 def completion_choice(delta: Delta, with_logprobs: bool) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def chat_choice(delta: Delta, with_logprobs: bool) -> dict[str, Any]:
     """A choice of `/v1/chat/completions`, whole."""
     message: dict[str, Any] = {"role": "assistant", "content": delta.text, "refusal": None}
     if delta.sources:
-        message |= {"annotations": citations(delta.text, delta.sources)}
+        message |= {"annotations": citations(delta.text, delta.sources, delta.question)}
     found = {"index": delta.choice, "message": message, "finish_reason": delta.finish}
     return found | {"logprobs": _chat_logprobs(delta) if with_logprobs else None} | _sourced(delta.sources)
 
@@ -71,26 +75,38 @@ def chat_part(delta: Delta, with_logprobs: bool, so_far: str) -> dict[str, Any]:
     """A part of a choice of `/v1/chat/completions`, after the text so far; citations come with the last."""
     added: dict[str, Any] = {"content": delta.text} if delta.text else {}
     if delta.sources:
-        added["annotations"] = citations(so_far + delta.text, delta.sources)
+        added["annotations"] = citations(so_far + delta.text, delta.sources, delta.question)
     found = {"index": delta.choice, "delta": added, "finish_reason": delta.finish}
     return found | {"logprobs": _chat_logprobs(delta) if with_logprobs else None} | _sourced(delta.sources)
 
 
-def citations(text: str, sources: Sequence[Chunk]) -> list[dict[str, Any]]:
-    """OpenAI's `url_citation` for every `[1]` of an answer that names a source: where the mark stands, and what it means.
+def citations(text: str, sources: Sequence[Chunk], question: str = "") -> list[dict[str, Any]]:
+    """OpenAI's `url_citation` for every `[1]` of an answer that names a source: where the mark stands, and what it means; and for
+    every sentence that names none, or one with which it shares no word, and whose words another has: where the sentence stands.
+    Those say `by_words`.
 
     The address names the source's file with the characters of the passage, as RFC 5147 does: `handbook.md#char=120,480`.
     """
-    found = []
-    for mark in _NUMBER.finditer(text):
-        number = int(mark[1])
-        if 1 <= number <= len(sources):
-            source = sources[number - 1]
-            found.append({"type": "url_citation", "url_citation": {
-                "start_index": mark.start(), "end_index": mark.end(), "title": source.section or _told(source),
-                "url": f"{quote(_told(source))}#char={source.start},{source.end}",
-            }})  # fmt: skip
-    return found
+    found = [
+        _citation(sources[number - 1], mark.start(), mark.end())
+        for mark in _NUMBER.finditer(text)
+        if 1 <= (number := int(mark[1])) <= len(sources)
+    ]
+    if not declines(text):
+        found += [
+            _citation(each.chunk, sentence.start, sentence.end, by_words=True)
+            for sentence in cite(text, sources, question=question).sentences
+            for each in sentence.citations
+            if each.by_words
+        ]
+    return sorted(found, key=lambda each: each["url_citation"]["start_index"])
+
+
+def _citation(source: Chunk, start: int, end: int, *, by_words: bool = False) -> dict[str, Any]:
+    return {"type": "url_citation", "by_words": by_words, "url_citation": {
+        "start_index": start, "end_index": end, "title": source.section or _told(source),
+        "url": f"{quote(_told(source))}#char={source.start},{source.end}",
+    }}  # fmt: skip
 
 
 def _sourced(sources: Sequence[Chunk]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ writes the files and talks.
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from wellread.training import processes
 from wellread.training.batches import Batches, FixedWindows, Windows
 from wellread.training.budget import Course
 from wellread.training.checkpoints import State, read_clock, read_state
+from wellread.training.fitting import dear_validation, fit_validation, nothing_fitted
 from wellread.training.log import Log, Progress
 from wellread.training.sharding import gather, shard
 from wellread.types import Checkpoint
@@ -63,7 +63,8 @@ def train(
     `folder/log.jsonl` is the curve (see log.py); `folder/resume` holds what an interrupted run goes on from, and is
     removed at the end. `fingerprint` says which work this is: a finished checkpoint with the same one is returned as it
     stands. `progress` hears of every line of training in the log and of the end, `say` of a damaged checkpoint that was
-    passed over, of validation that takes much of a budget in minutes, and of a stop before the budget's end.
+    passed over, of validation that takes much of a budget in minutes and is cut to fewer windows for it, and of a stop before the
+    budget's end.
 
     Ctrl-C saves the state and raises KeyboardInterrupt. Raises StorageError (full disk, read-only folder; the
     checkpoint before it stays), RunError (the loss is no number, memory does not suffice), RecipeError (no window to
@@ -146,8 +147,9 @@ def _train(
     ):
         if twins is not None:
             session.share_work(twins.crew)
+        line = fit_validation(session, stage) if state is None else ""
         session.begin()
-        if state is None and stage.budget.minutes and (line := dear_validation(stage, session.course.seconds)):
+        if state is None and (line := line or dear_validation(stage, session.course.seconds, len(session.validation))):
             say(line)
         if not session.over:
             StageTrainer(session, stage.optimizer, folder=folder, seed=seed, sharded=sharded, twins=twins,
@@ -156,8 +158,7 @@ def _train(
     if session.interrupted:
         raise KeyboardInterrupt
     if session.course.step == 0 and stage.budget.minutes and not session.brakes.why:
-        raise RunError(f"stage {stage.name}: no step fitted into its {stage.budget.minutes:g} minutes, for validation takes "
-                       "long here; give it more --minutes, or lower validation_windows.")  # fmt: skip
+        raise RunError(nothing_fitted(stage, len(session.validation)))
     if session.brakes.why:
         say(f"stage {stage.name} stopped before its budget was spent ({session.brakes.why})")
     model.config.use_cache = True
@@ -196,18 +197,6 @@ def _session(
         autocast=weights.precision(stage.precision, model.device).autocast,
         progress=progress, dose=dose, watched=watched, together=together, sampler=sampler,
     )  # fmt: skip
-
-
-def dear_validation(stage: Stage, seconds: float) -> str:
-    """What to say where validations of so many seconds would take over a quarter of a budget in minutes, if they do."""
-    minutes = stage.budget.minutes or math.inf
-    all_of_them = (stage.evaluations + 1) * seconds / 60
-    if all_of_them <= minutes / 4:
-        return ""
-    return (
-        f"stage {stage.name}: validation will take about {all_of_them:.1f} of its {minutes:g} minutes; to train for "
-        f"longer, lower validation_windows ({stage.validation_windows} now) or evaluations ({stage.evaluations})."
-    )
 
 
 @contextmanager

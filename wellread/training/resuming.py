@@ -5,10 +5,12 @@ Random numbers are not among it: every step begins them anew, from the seed, its
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import StorageError
 from wellread.training.checkpoints import State
+from wellread.training.fitting import Fewer
 from wellread.training.kept import put
 from wellread.training.sharding import gathered, shared_out_like
 
@@ -46,6 +48,7 @@ def snapshot(session: Session) -> State:
         "tokens": session.batches.tokens,
         "lines": session.log.lines,
         "evaluated": session.evaluated,
+        "validation_windows": len(session.validation),
         "validation_loss": session.latest,
         "kept": session.kept.facts(),
         "brakes": session.brakes.facts(),
@@ -78,6 +81,10 @@ def restore(session: Session, state: State, seconds: float) -> None:
     session.brakes.restore(facts["brakes"])
     session.evaluated, session.latest = facts["evaluated"], facts["validation_loss"]
     session.course.reserve = facts["reserve"]
+    if facts.get("validation_windows", math.inf) < len(
+        session.validation
+    ):  # cut to a budget in minutes at the beginning
+        session.validate_on(Fewer(session.validation, facts["validation_windows"]))
     session.course.resume(state.step, seconds)
     session.start_clocks()
 

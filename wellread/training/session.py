@@ -74,12 +74,17 @@ class Session:
         """When an evaluation last ended."""
         self._cost: tuple[float, ...] = ()
         """What the latest evaluation says of the weights, the least being best."""
-        self._validation = Slice(validation, together.rank, together.world)
+        self.validate_on(validation)
         self._loss_sum: torch.Tensor | None = None
         self._losses, self._rate = 0, 0.0
         self._resting: Callable[[], AbstractContextManager[None]] = nullcontext
         self._said = Progress(0, 0.0, math.nan, None, 0.0, 0.0)
         self.start_clocks()
+
+    def validate_on(self, windows: FixedWindows) -> None:
+        """From here on, by these windows, of which each process reads its slice."""
+        self.validation = windows
+        self._validation = Slice(windows, self.together.rank, self.together.world)
 
     def start_clocks(self) -> None:
         """Count from here what is done every so many seconds."""
