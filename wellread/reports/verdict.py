@@ -43,9 +43,13 @@ class Verdict:
     """One sentence where the style of its writing was measured, else empty."""
     knowing: str = ""
     """One or two sentences where questions were asked, else empty."""
+    training: str = ""
+    """One sentence where very few steps were taken, else empty."""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.knowing, self.learning, self.style, self.copying, self.forgetting)))
+        return " ".join(
+            filter(None, (self.training, self.knowing, self.learning, self.style, self.copying, self.forgetting))
+        )
 
 
 def verdict(
@@ -145,8 +149,6 @@ def _amount(gap: Measurement) -> str:
     size = "the same to three decimals" if _rounds_to_zero(value) else _side(value)
     if gap.low is None or gap.high is None:
         return f"{size} (no interval was computed: it may be chance)"
-    if sign(gap) == 0:
-        return f"{size} (95 % interval from {-gap.low:.3f} fewer to {gap.high:.3f} more: it includes 0)"
     near, far = sorted((abs(gap.low), abs(gap.high)))
     includes = sign(gap) == 0
     if _rounds_to_zero(far):
