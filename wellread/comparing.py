@@ -31,6 +31,10 @@ MAIN = (
 ASIDE = {"name", "about", "size", "sizes", "report_to", "dial"}
 """Settings of a recipe that change nothing that is measured, or are told by others."""
 DIFFERENT = "no interval: the two were measured on different text"
+SAMPLED = (
+    "the text is the same, the samples of it differ; to measure alike, run both with --full, or both with --quick and the same "
+    "measure.quick_words"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,9 @@ def _paired(found: _Found, first: _Found) -> Compared:
     from wellread.metrics.intervals import difference
 
     one, other = found.compared, first.compared
-    differences, apart = [], []
+    differences: list[Measurement] = []
+    apart: list[str] = []
+    sampled: list[str] = []
     for row in one.measurements:
         same = [
             each for each in other.measurements if (each.name, each.split, each.unit) == (row.name, row.split, row.unit)
@@ -200,11 +206,25 @@ def _paired(found: _Found, first: _Found) -> Compared:
             continue
         gap = difference(row, same[0])
         if gap.note == DIFFERENT or not _same_text(found, first, row, same[0]):
-            apart.append(split_words(row.split, "text").removesuffix("s") if row.split else "the book as a whole")
+            part = split_words(row.split, "text").removesuffix("s") if row.split else "the book as a whole"
+            (sampled if _other_sample(found, first, row.split) else apart).append(part)
         elif row.tallies and same[0].tallies:
             differences.append(gap)
-    why = f"not paired with {other.label} on {listed(list(dict.fromkeys(apart)))}: theirs is another" if apart else ""
-    return replace(one, differences=tuple(differences), unpaired=why)
+    whys = {"theirs is another": apart, SAMPLED: sampled}
+    why = "; ".join(f"on {listed(list(dict.fromkeys(parts)))}: {told}" for told, parts in whys.items() if parts)
+    return replace(one, differences=tuple(differences), unpaired=f"not paired with {other.label} {why}" if why else "")
+
+
+def _other_sample(found: _Found, first: _Found, split: str) -> bool:
+    """Whether two runs measured more or less of what is the same text, as far as their folders tell."""
+    one, other = found.recipe, first.recipe
+    if one is None or other is None or not (found.texts and first.texts):
+        return False
+    same = found.texts.get(split) == first.texts.get(split) if split in first.texts else found.texts == first.texts
+    if split == "general":
+        same = one.general == other.general
+    sizes = [each.measure.quick_words if each.measure.quick else None for each in (one, other)]
+    return same and sizes[0] != sizes[1]
 
 
 def _same_text(found: _Found, first: _Found, row: Measurement, other: Measurement) -> bool:
