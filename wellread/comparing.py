@@ -15,6 +15,7 @@ from wellread.recipe import Recipe, lineage, parse_recipe
 from wellread.recipe.questions import ANSWERED, REPLIED
 from wellread.registry import unknown
 from wellread.reports.comparison import Compared, Comparison
+from wellread.reports.facts import as_run
 from wellread.reports.rows import finite
 from wellread.reports.wording import count, listed, split_words
 from wellread.storage import read_json, read_rows
@@ -30,11 +31,11 @@ MAIN = (
 """What is compared where nothing else is asked for: metric and split, in this order."""
 ASIDE = {"name", "about", "size", "sizes", "report_to", "dial"}
 """Settings of a recipe that change nothing that is measured, or are told by others."""
-DIFFERENT = "no interval: the two were measured on different text"
 SAMPLED = (
     "the text is the same, the samples of it differ; to measure alike, run both with --full, or both with --quick and the same "
     "measure.quick_words"
 )
+DIFFERENT = "no interval: the two were measured on different text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ def _found(subject: _Subject, rows: tuple[Measurement, ...], texts: Mapping[str,
     logs = [run.stage(number, name).path / "log.jsonl" for number, name in enumerate(names, 1) if name in way]
     name = run.path.resolve().name
     label = f"{name}:{stage}" if subject.stage else name
-    return _Found(Compared(label, subject.name, rows, **runs.training_costs(logs)), recipe, texts)
+    told = as_run(recipe, read_json(run.environment, optional=True) or {})
+    return _Found(Compared(label, subject.name, rows, **runs.training_costs(logs)), told, texts)
 
 
 def _recipe(run: runs.Run) -> Recipe:

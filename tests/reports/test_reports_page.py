@@ -125,6 +125,15 @@ def test_a_run_of_one_step_says_so_first_and_tells_its_losses(tmp_path: Path) ->
     assert "Training took" not in certificate(made, tmp_path).text, "training that has not ended may take more steps"
 
 
+def test_texts_that_a_run_was_given_stand_in_the_recipe_of_its_page(tmp_path: Path) -> None:
+    made = fabricate()
+    before = told(certificate(made, tmp_path).select_one("pre[aria-label=Recipe]"))
+    assert "- weigher.epub" in before
+    made.environment = {**made.environment, "texts": ["My café novel.txt"]}
+    found = certificate(made, tmp_path)
+    assert told(found.select_one("pre[aria-label=Recipe]")) == before.replace("weigher.epub", "My café novel.txt")
+
+
 def test_a_bare_recipe_still_gives_a_page(tmp_path: Path) -> None:
     Fabricated().write(tmp_path)
     for name in (

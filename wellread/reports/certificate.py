@@ -163,6 +163,7 @@ def context(record: RunRecord) -> dict[str, Any]:
         "times": facts.times(record.environment),
         "machine": facts.machine(record),
         "versions": facts.versions(record.environment),
+        "recipe_told": facts.recipe_told(record),
         "underlined": UNDERLINED_WORDS,
         "unit": unit,
         "thing": of_text("the book", unit),
@@ -176,7 +177,6 @@ def loss_curves(record: RunRecord, unit: str) -> list[Curves]:
     return [each for each in drawn if each is not None]
 
 
-def roundings(record: RunRecord) -> list[str]:
 def undrawn(record: RunRecord) -> list[str]:
     """What is told of every stage that logged a single loss; named where the recipe has several stages."""
     several = len(record.recipe.stages) > 1
@@ -187,6 +187,7 @@ def undrawn(record: RunRecord) -> list[str]:
     ]
 
 
+def roundings(record: RunRecord) -> list[str]:
     """What holding the base in few bits cost, for every stage that did; named where the recipe has several stages."""
     several = len(record.recipe.stages) > 1
     return [facts.rounding(each.gap, each.subject if several else "") for each in record.milestones if each.gap]
