@@ -130,6 +130,34 @@ def test_runs_on_different_text_are_shown_but_not_paired(tmp_path: Path) -> None
     assert "held-out text" in third.unpaired
 
 
+def test_samples_of_the_same_text_that_differ_are_told_and_how_to_measure_alike(tmp_path: Path) -> None:
+    full = write_run(tmp_path / "a", 1.5, "measure.quick=false")
+    quick = write_run(tmp_path / "b", 1.2, "measure.quick=true", rows=[bits(1.2, sizes=SIZES[:5])])
+    second = compare([str(full), str(quick)]).compared[1]
+    assert second.differences == ()
+    assert second.unpaired.startswith(
+        "not paired with a on held-out text: the text is the same, the samples of it differ"
+    )
+    assert "run both with --full" in second.unpaired
+    elsewhere = write_run(tmp_path / "c", 1.2, "measure.quick=true", text="another", rows=[bits(1.2, sizes=SIZES[:5])])
+    apart = compare([str(full), str(elsewhere)]).compared[1]
+    assert apart.unpaired == "not paired with a on held-out text: theirs is another"
+
+
+def test_texts_that_runs_were_given_are_compared_and_not_their_recipes(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", 1.5, "corpus.texts=[library:novella]"), write_run(tmp_path / "b", 1.2)]
+    assert compare(list(map(str, runs))).settings == ("corpus.texts",)
+    for run in runs:
+        write(run / "environment.json", json.dumps({"texts": ["mine.txt"]}))
+    assert compare(list(map(str, runs))).settings == ()
+    write(runs[1] / "environment.json", json.dumps({"texts": ["other.txt"]}))
+    found = compare(list(map(str, runs)))
+    assert [each.settings for each in found.compared] == [
+        {"corpus.texts": ["mine.txt"]},
+        {"corpus.texts": ["other.txt"]},
+    ]
+
+
 def test_runs_of_the_same_name_are_told_apart_and_a_stage_can_be_named(tmp_path: Path) -> None:
     one, other = write_run(tmp_path / "a" / "novel", 1.5), write_run(tmp_path / "b" / "novel", 1.2)
     found = compare([str(one), str(other), f"{one}:imprint"])

@@ -85,6 +85,7 @@ def test_a_run_folder_holds_what_the_contract_says(scratch_run: Run) -> None:
         assert (scratch_run.path / path).is_file(), path
     environment = read_json(scratch_run.environment)
     assert environment["command"] == "wellread run short book.txt"
+    assert [Path(name).name for name in environment["texts"]] == ["book.txt"]
     assert environment["start"] <= environment["end"]
     split = read_json(scratch_run.corpus / "split.json")
     ids = [each for part in ("train", "validation", "held_out") for each in split[part]]

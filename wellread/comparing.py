@@ -15,6 +15,7 @@ from wellread.recipe import Recipe, lineage, parse_recipe
 from wellread.recipe.questions import ANSWERED, REPLIED
 from wellread.registry import unknown
 from wellread.reports.comparison import Compared, Comparison
+from wellread.reports.facts import as_run
 from wellread.reports.rows import finite
 from wellread.reports.wording import count, listed, split_words
 from wellread.storage import read_json, read_rows
@@ -30,6 +31,10 @@ MAIN = (
 """What is compared where nothing else is asked for: metric and split, in this order."""
 ASIDE = {"name", "about", "size", "sizes", "report_to", "dial"}
 """Settings of a recipe that change nothing that is measured, or are told by others."""
+SAMPLED = (
+    "the text is the same, the samples of it differ; to measure alike, run both with --full, or both with --quick and the same "
+    "measure.quick_words"
+)
 DIFFERENT = "no interval: the two were measured on different text"
 
 
@@ -141,7 +146,8 @@ def _found(subject: _Subject, rows: tuple[Measurement, ...], texts: Mapping[str,
     logs = [run.stage(number, name).path / "log.jsonl" for number, name in enumerate(names, 1) if name in way]
     name = run.path.resolve().name
     label = f"{name}:{stage}" if subject.stage else name
-    return _Found(Compared(label, subject.name, rows, **runs.training_costs(logs)), recipe, texts)
+    told = as_run(recipe, read_json(run.environment, optional=True) or {})
+    return _Found(Compared(label, subject.name, rows, **runs.training_costs(logs)), told, texts)
 
 
 def _recipe(run: runs.Run) -> Recipe:
@@ -191,7 +197,9 @@ def _paired(found: _Found, first: _Found) -> Compared:
     from wellread.metrics.intervals import difference
 
     one, other = found.compared, first.compared
-    differences, apart = [], []
+    differences: list[Measurement] = []
+    apart: list[str] = []
+    sampled: list[str] = []
     for row in one.measurements:
         same = [
             each for each in other.measurements if (each.name, each.split, each.unit) == (row.name, row.split, row.unit)
@@ -200,11 +208,25 @@ def _paired(found: _Found, first: _Found) -> Compared:
             continue
         gap = difference(row, same[0])
         if gap.note == DIFFERENT or not _same_text(found, first, row, same[0]):
-            apart.append(split_words(row.split, "text").removesuffix("s") if row.split else "the book as a whole")
+            part = split_words(row.split, "text").removesuffix("s") if row.split else "the book as a whole"
+            (sampled if _other_sample(found, first, row.split) else apart).append(part)
         elif row.tallies and same[0].tallies:
             differences.append(gap)
-    why = f"not paired with {other.label} on {listed(list(dict.fromkeys(apart)))}: theirs is another" if apart else ""
-    return replace(one, differences=tuple(differences), unpaired=why)
+    whys = {"theirs is another": apart, SAMPLED: sampled}
+    why = "; ".join(f"on {listed(list(dict.fromkeys(parts)))}: {told}" for told, parts in whys.items() if parts)
+    return replace(one, differences=tuple(differences), unpaired=f"not paired with {other.label} {why}" if why else "")
+
+
+def _other_sample(found: _Found, first: _Found, split: str) -> bool:
+    """Whether two runs measured more or less of what is the same text, as far as their folders tell."""
+    one, other = found.recipe, first.recipe
+    if one is None or other is None or not (found.texts and first.texts):
+        return False
+    same = found.texts.get(split) == first.texts.get(split) if split in first.texts else found.texts == first.texts
+    if split == "general":
+        same = one.general == other.general
+    sizes = [each.measure.quick_words if each.measure.quick else None for each in (one, other)]
+    return same and sizes[0] != sizes[1]
 
 
 def _same_text(found: _Found, first: _Found, row: Measurement, other: Measurement) -> bool:

@@ -74,7 +74,7 @@ def run(
             return this
         if embedded := unnamed(recipe, texts):
             watch.say(embedded)
-        fresh = _begin(this, recipe, mark, command, watch)
+        fresh = _begin(this, recipe, mark, command, texts=texts, watch=watch)
         _one_of(this, repeats)
         if recipe.extract is not None or recipe.fight is not None:
             if recipe.extract is not None:
@@ -264,7 +264,7 @@ def write_report(this: Run) -> Path:
     return write(this.path)
 
 
-def _begin(this: Run, recipe: Recipe, mark: str, command: str, watch: Watch) -> bool:
+def _begin(this: Run, recipe: Recipe, mark: str, command: str, *, texts: Sequence[str | Path], watch: Watch) -> bool:
     """Whether the run begins now; one of other texts or settings that came no further than its preparation gives way."""
     if this.recipe.is_file():
         if not this.environment.is_file():
@@ -274,8 +274,9 @@ def _begin(this: Run, recipe: Recipe, mark: str, command: str, watch: Watch) -> 
             return False
         runs.clear_prepared(this)
         watch.say(f"{this.path} held a run of other texts or settings, of which no stage had begun: it begins anew")
+    given = {"texts": [str(Path(text)) for text in texts]} if texts else {}
     write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
-                                       "command": command, "start": runs.now(), "end": None})  # fmt: skip
+                                       "command": command, **given, "start": runs.now(), "end": None})  # fmt: skip
     write_text(this.recipe, recipe_yaml(recipe))
     return True
 

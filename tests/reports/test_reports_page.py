@@ -106,6 +106,34 @@ def test_missing_pieces_are_named_and_the_rest_is_there(tmp_path: Path) -> None:
     assert line(found, "bits_per_byte", "held-out chapters")
 
 
+def test_a_run_of_one_step_says_so_first_and_tells_its_losses(tmp_path: Path) -> None:
+    made = fabricate()
+    place = {"step": 1, "tokens": 1024, "elapsed_seconds": 45.0}
+    made.log = [
+        {**place, "step": 0, "validation_loss": 3.444, "weights": "current"},
+        {**place, "loss": 3.238},
+        {**place, "validation_loss": 3.4435, "weights": "current"},
+        {**place, "kept": "last", "stopped": "budget"},
+    ]
+    found = certificate(made, tmp_path)
+    first = "Training took one step: more minutes, or lower validation_windows, would teach more."
+    assert told(found.select_one("#verdict .said")) == first
+    assert verdict_of(tmp_path).startswith(first)
+    [only] = found.select("#curves .none")
+    assert told(only) == "One step was taken: loss 3.238, validation 3.443; too few to draw."
+    made.log = [{**place, "loss": 3.238}]
+    assert "Training took" not in certificate(made, tmp_path).text, "training that has not ended may take more steps"
+
+
+def test_texts_that_a_run_was_given_stand_in_the_recipe_of_its_page(tmp_path: Path) -> None:
+    made = fabricate()
+    before = told(certificate(made, tmp_path).select_one("pre[aria-label=Recipe]"))
+    assert "- weigher.epub" in before
+    made.environment = {**made.environment, "texts": ["My café novel.txt"]}
+    found = certificate(made, tmp_path)
+    assert told(found.select_one("pre[aria-label=Recipe]")) == before.replace("weigher.epub", "My café novel.txt")
+
+
 def test_a_bare_recipe_still_gives_a_page(tmp_path: Path) -> None:
     Fabricated().write(tmp_path)
     for name in (

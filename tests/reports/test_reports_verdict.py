@@ -65,6 +65,27 @@ def test_an_interval_that_includes_0_shows_no_difference() -> None:
     assert "95 % interval from 0.020 fewer to 0.010 more: it includes 0" in found.learning
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (-0.0, 0.0, 0.0, "the same to three decimals (its 95 % interval, all of it under 0.001, includes 0)"),
+        (-0.0001, -0.0003, 0.0002, "the same to three decimals (its 95 % interval, all of it under 0.001, includes 0)"),
+        (-0.001, -0.002, 0.0001, "0.001 fewer (95 % interval from 0.002 fewer to 0.000: it includes 0)"),
+        (0.001, 0.0001, 0.002, "0.001 more (95 % interval under 0.001 to 0.002: it excludes 0)"),
+        (
+            -0.0002,
+            -0.0004,
+            -0.0001,
+            "the same to three decimals (its 95 % interval, all of it under 0.001, excludes 0)",
+        ),
+    ],
+)
+def test_what_rounds_to_zero_has_no_sign(value: float, low: float, high: float, said: str) -> None:
+    found = verdict([bits(2.0, "base"), bits(2.0 + value, "new"), bits(value, "new - base", low, high), ppmd(2.5)])
+    assert said in found.learning
+    assert "-0.0" not in found.learning
+
+
 def test_worse_is_said_plainly() -> None:
     found = verdict([bits(2.0, "base"), bits(2.1, "new"), bits(0.1, "new - base", 0.05, 0.15)])
     assert found.headline == "Training made it worse"

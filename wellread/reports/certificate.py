@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from wellread.recipe.requirements import Outcome, outcomes
 from wellread.reports import facts
 from wellread.reports.answers import SHOWN, answered
 from wellread.reports.bars import bars
-from wellread.reports.curves import Curves, curves
+from wellread.reports.curves import Curves, curves, too_few
 from wellread.reports.dial import dial
 from wellread.reports.extraction import (
     extraction_required,
@@ -35,6 +36,8 @@ from wellread.reports.wording import of_text, percent
 from wellread.storage import write_text
 
 UNFINISHED = "Not finished yet"
+FEW_STEPS = 10
+"""A stage of fewer has hardly begun to learn, and the verdict says so: a convention."""
 
 
 def write_report(folder: Path) -> Path:
@@ -83,7 +86,25 @@ def judge(record: RunRecord) -> Verdict:
         return Verdict(UNFINISHED, str(record.unfinished), "")
     unit = unit_of(record.chapters) if record.chapters else ""
     place = _longest_place(record)
-    return verdict(record.measurements, trained=record.trained, base=record.base, place=place, unit=unit)
+    found = verdict(record.measurements, trained=record.trained, base=record.base, place=place, unit=unit)
+    return replace(found, training=_hardly_trained(record))
+
+
+def _hardly_trained(record: RunRecord) -> str:
+    """A sentence for every finished stage of very few steps, and what would teach more; named where there are several."""
+    told = []
+    for each in record.milestones:
+        stage, end = each.stage, next((row for row in reversed(each.log) if row.kept), None)
+        if stage is None or end is None or not 0 < end.step < FEW_STEPS:
+            continue
+        where = f" in the stage {stage.name}" if len(record.recipe.stages) > 1 else ""
+        more = "a larger budget"
+        if stage.budget.minutes is not None:
+            more = "more minutes, or lower validation_windows," if stage.validation_windows > 1 else "more minutes"
+        # What ended before its budget did would have learned nothing from a larger one.
+        advice = "" if end.stopped else f": {more} would teach more"
+        told.append(f"Training took {'one step' if end.step == 1 else f'{end.step} steps'}{where}{advice}.")
+    return " ".join(told)
 
 
 def _longest_place(record: RunRecord) -> str:
@@ -132,6 +153,7 @@ def context(record: RunRecord) -> dict[str, Any]:
         "stages": every_stage(record, unit),
         "stage_titles": ["Before" if each.stage is None else each.subject for each in record.milestones],
         "curves": loss_curves(record, unit),
+        "undrawn": undrawn(record),
         "roundings": roundings(record),
         "dial": dial(record.dial, trained=record.trained, unit=unit),
         "bars": bars(record.measurements, trained=record.trained, base=record.base),
@@ -141,6 +163,7 @@ def context(record: RunRecord) -> dict[str, Any]:
         "times": facts.times(record.environment),
         "machine": facts.machine(record),
         "versions": facts.versions(record.environment),
+        "recipe_told": facts.recipe_told(record),
         "underlined": UNDERLINED_WORDS,
         "unit": unit,
         "thing": of_text("the book", unit),
@@ -152,6 +175,16 @@ def loss_curves(record: RunRecord, unit: str) -> list[Curves]:
     stages = [each for each in record.milestones if each.stage is not None]
     drawn = [curves(each.log, title=each.subject if len(stages) > 1 else "", unit=unit) for each in stages]
     return [each for each in drawn if each is not None]
+
+
+def undrawn(record: RunRecord) -> list[str]:
+    """What is told of every stage that logged a single loss; named where the recipe has several stages."""
+    several = len(record.recipe.stages) > 1
+    return [
+        f"{each.subject}: {told}" if several else told
+        for each in record.milestones
+        if (told := too_few(each.log)) and not record.unfinished
+    ]
 
 
 def roundings(record: RunRecord) -> list[str]:

@@ -93,6 +93,20 @@ def curves(log: Sequence[LogRow], *, title: str = "", unit: str = "chapter") -> 
     )
 
 
+def too_few(log: Sequence[LogRow]) -> str:
+    """What a log of a single loss tells, in nats per token; empty where there are more, or none."""
+    train = [row for row in log if row.loss is not None and math.isfinite(row.loss)]
+    if len(train) != 1:
+        return ""
+    validated = [
+        row.validation_loss for row in log if row.validation_loss is not None and math.isfinite(row.validation_loss)
+    ]
+    steps = max(row.step for row in log)
+    taken = "One step was taken" if steps == 1 else f"{steps:,} steps were taken"
+    after = f", validation {validated[-1]:.3f}" if validated else ""
+    return f"{taken}: loss {train[0].loss:.3f}{after}; too few to draw."
+
+
 def _marked(validated: Sequence[LogRow], said: str) -> LogRow | None:
     """The validation of the weights that the log's last line says were kept; while training goes on, the lowest."""
     own = [row for row in validated if not row.average]

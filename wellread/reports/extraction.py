@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wellread.recipe import Recipe, parse_recipe, recipe_text
 from wellread.recipe.requirements import Outcome, outcomes
+from wellread.reports.facts import recipe_told
 from wellread.reports.rows import sign
 from wellread.reports.seal import seal
 from wellread.reports.table import Cell, judged, no_interval
@@ -163,7 +164,7 @@ def render_extraction(record: ExtractionRecord, environment: Environment) -> str
     wanted = ("line_f1", record.trained, "held_out")
     lines = next((row.value for row in record.measurements if (row.name, row.subject, row.split) == wanted), None)
     return environment.get_template("extraction.html").render(
-        record=record, seal=seal(record.name), figure=None if lines is None else f"{lines:.2f}",
+        record=record, recipe_told=recipe_told(record), seal=seal(record.name), figure=None if lines is None else f"{lines:.2f}",
         verdict=extraction_verdict(record), open=OPEN, required=extraction_required(record),
         tables=[table for split in SPLITS if (table := _table(record, split)).lines],
         notes=[row for row in record.measurements if row.subject == "encoder" and row.value is None and not row.n],

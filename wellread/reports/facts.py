@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from wellread.recipe import Full, Lora, Method, Qlora, Recipe, Stage, lineage
+from wellread.recipe import Full, Lora, Method, Qlora, Recipe, Stage, lineage, recipe_yaml
 from wellread.reports.reading import RunRecord, file_name, unit_of
 from wellread.reports.wording import count, duration, listed, model_words, sentence
 
 if TYPE_CHECKING:
+    from wellread.reports.extraction import ExtractionRecord
     from wellread.reports.fight import FightRecord
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 NOTHING_ELSE = "a new model that has read nothing else"
-SAID_ELSEWHERE = {"command", "start", "end", "versions"}
+SAID_ELSEWHERE = {"command", "texts", "start", "end", "versions"}
 
 
 def date(record: RunRecord) -> str:
@@ -74,6 +75,21 @@ def reads(stage: Stage) -> str:
     else:
         what = f"the book in windows of {stage.windows.length:,} tokens"
     return f"{what}, {100 * stage.mix.share:.3g} % of it replay of other text" if stage.mix else what
+
+
+def as_run(recipe: Recipe, environment: Mapping[str, Any]) -> Recipe:
+    """The recipe with the texts that its run was given on the command line, where there were any, in the place of its own."""
+    given = tuple(map(str, environment.get("texts") or ()))
+    return recipe.model_copy(update={"corpus": recipe.corpus.model_copy(update={"texts": given})}) if given else recipe
+
+
+def recipe_told(record: RunRecord | ExtractionRecord | FightRecord) -> str:
+    """The recipe as the page shows it: as it was kept, but for texts that the run was given."""
+    return (
+        recipe_yaml(as_run(record.recipe, record.environment))
+        if record.environment.get("texts")
+        else record.recipe_yaml
+    )
 
 
 def times(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

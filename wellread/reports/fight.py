@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wellread.recipe import Recipe, parse_recipe, recipe_text
 from wellread.recipe.requirements import Outcome, outcomes
-from wellread.reports.facts import machine, times, versions
+from wellread.reports.facts import machine, recipe_told, times, versions
 from wellread.reports.fair import JUDGED_BY, RETRIEVAL, Sides, fair_verdict
 from wellread.reports.rows import Rows
 from wellread.reports.seal import seal
@@ -105,9 +105,9 @@ def render_fight(record: FightRecord, environment: Environment) -> str:
     best = max((row.value for row in rows.all if row.name == JUDGED_BY and row.subject in record.subjects and row.value is not None),
                default=None)  # fmt: skip
     return environment.get_template("fight.html").render(
-        record=record, seal=seal(record.name), figure="" if best is None else f"{best:.2f}", verdict=fight_verdict_of(record),
-        required=fight_required(record), subjects=list(record.subjects.values()), lines=_lines(record, rows),
-        pairs=_pairs(record, rows), search=[_fact(row) for row in rows.all if row.subject == RETRIEVAL],
+        record=record, recipe_told=recipe_told(record), seal=seal(record.name), figure="" if best is None else f"{best:.2f}",
+        verdict=fight_verdict_of(record), required=fight_required(record), subjects=list(record.subjects.values()),
+        lines=_lines(record, rows), pairs=_pairs(record, rows), search=[_fact(row) for row in rows.all if row.subject == RETRIEVAL],
         told=_shown(record.told), count=len(record.told), times=times(record.environment),
         versions=versions(record.environment), machine=machine(record),
     )  # fmt: skip

@@ -43,9 +43,13 @@ class Verdict:
     """One sentence where the style of its writing was measured, else empty."""
     knowing: str = ""
     """One or two sentences where questions were asked, else empty."""
+    training: str = ""
+    """One sentence where very few steps were taken, else empty."""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.knowing, self.learning, self.style, self.copying, self.forgetting)))
+        return " ".join(
+            filter(None, (self.training, self.knowing, self.learning, self.style, self.copying, self.forgetting))
+        )
 
 
 def verdict(
@@ -142,13 +146,27 @@ def _gap(rows: Rows, one: Measurement, other: Measurement) -> Measurement:
 def _amount(gap: Measurement) -> str:
     """`0.186 fewer (95 % interval 0.171 to 0.201: it excludes 0)`."""
     value = gap.value or 0.0
-    size = f"{abs(value):.3f} {'fewer' if value < 0 else 'more'}"
+    size = "the same to three decimals" if _rounds_to_zero(value) else _side(value)
     if gap.low is None or gap.high is None:
         return f"{size} (no interval was computed: it may be chance)"
-    if sign(gap) == 0:
-        return f"{size} (95 % interval from {-gap.low:.3f} fewer to {gap.high:.3f} more: it includes 0)"
     near, far = sorted((abs(gap.low), abs(gap.high)))
-    return f"{size} (95 % interval {near:.3f} to {far:.3f}: it excludes 0)"
+    includes = sign(gap) == 0
+    if _rounds_to_zero(far):
+        return f"{size} (its 95 % interval, all of it under 0.001, {'includes' if includes else 'excludes'} 0)"
+    if includes:
+        return f"{size} (95 % interval from {_side(gap.low)} to {_side(gap.high)}: it includes 0)"
+    begin = "under 0.001" if _rounds_to_zero(near) else f"{near:.3f}"
+    return f"{size} (95 % interval {begin} to {far:.3f}: it excludes 0)"
+
+
+def _side(value: float) -> str:
+    """`0.020 fewer`; what rounds to zero is neither more nor fewer."""
+    return "0.000" if _rounds_to_zero(value) else f"{abs(value):.3f} {'fewer' if value < 0 else 'more'}"
+
+
+def _rounds_to_zero(value: float) -> bool:
+    """Whether three decimals show nothing of it."""
+    return f"{abs(value):.3f}" == "0.000"
 
 
 def _beside_compressor(rows: Rows, after: Measurement, units: str, *, heavily: bool) -> tuple[bool, str]:
