@@ -57,7 +57,7 @@ def test_doctor_says_what_is_optional_and_not_there(monkeypatch: pytest.MonkeyPa
         (["run", "nowel"], "did you mean 'novel'"),
         (["run", "novel", "no-such-file.txt"], "no-such-file.txt"),
         (["run", "novel-from-scratch"], "name a file"),
-        (["run", "novel", "--set", "imprint.rnk=3"], "did you mean 'rank'"),
+        (["run", "novel", "--set", "imprint.rnk=3"], "did you mean 'imprint.rank'"),
         (["run", "novel", "--set", "imprint.rank=8,16", "--out", "x"], "2 runs"),
         (
             ["run", "novel", "--minutes", "-1"],
@@ -83,6 +83,26 @@ def test_bad_input_is_one_clear_line_and_exit_2(words: list[str], said: str, tmp
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "novel"], "interrupted; the same command goes on with what is kept."),
+        (["index", "a", "--store", "b"], "interrupted; the same command goes on with what is kept."),
+        (["measure", "r", "--dial", "0,1"], "interrupted."),
+        (["write", "r", "Once"], "interrupted."),
+        (["write", "r", "--chapters", "2"], "interrupted; the draft is kept, and the same command goes on with it."),
+        (["write", "r", "--chapters=2"], "interrupted; the draft is kept, and the same command goes on with it."),
+        ([], "interrupted."),
+    ],
+)
+def test_ctrl_c_promises_no_more_than_is_kept(words: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**given: object) -> None:
+        raise SystemExit(cli.INTERRUPTED)
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert wellread(*words).stderr == f"wellread: {said}\n"
 
 
 def test_new_copies_a_recipe_that_runs_as_it_is_and_never_overwrites(tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def test_the_last_finished_checkpoint_is_found_and_a_missing_stage_named(tmp_pat
     assert this.last_checkpoint("one") == this.stage(1, "one").checkpoint
     with pytest.raises(UsageError, match="'three'"):
         this.last_checkpoint("three")
+    with pytest.raises(
+        UsageError, match=r"no finished stage 'base'; there are: one, two; `wellread run` with the same"
+    ):
+        this.last_checkpoint("base")
+    this.report.touch()
+    with pytest.raises(UsageError, match=r"there are: one, two\.$"):
+        this.last_checkpoint("base")
     (tmp_path / "corpus").mkdir()
     (tmp_path / "recipe.yaml").write_text(json.dumps({}), encoding="utf-8")
     assert runs.open_run(tmp_path) == this

@@ -11,6 +11,7 @@ import logging
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""
+RESUMED = frozenset({"run", "index", "synthesise"})
+"""Verbs that find again what they had made; `write --chapters` finds its draft."""
 REQUIREMENT_UNMET = 3
 
 
@@ -293,6 +296,13 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+def _kept(words: Sequence[str]) -> str:
+    """What is said of a command that is given again after Ctrl-C: most begin anew."""
+    if words[:1] == ["write"] and any(word.partition("=")[0] == "--chapters" for word in words):
+        return "; the draft is kept, and the same command goes on with it"
+    return "; the same command goes on with what is kept" if words[:1] and words[0] in RESUMED else ""
+
+
 def main() -> None:
     """The console script: one clear line and an exit code for whatever goes wrong."""
     # Threads that spin while they wait crawl, tens of times slower, as soon as another program wants a core.
@@ -309,7 +319,7 @@ def main() -> None:
         sys.exit(2 if error.errno == errno.ENAMETOOLONG else 1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            note("wellread: interrupted; the same command goes on from the last checkpoint.")
+            note(f"wellread: interrupted{_kept(sys.argv[1:])}.")
         raise
 
 

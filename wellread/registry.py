@@ -27,9 +27,9 @@ def resolve(kind: str, table: Mapping[str, str], name: str) -> Any:
     raise UnknownName(unknown(f"{kind.rstrip('s')} {name!r}", name, names(kind, table)))
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The one line for a name that is not there."""
+def unknown(what: str, name: str, known: Iterable[str], *, under: str = "") -> str:
+    """The one line for a name that is not there; the name that is meant is told with `under` before it."""
     choices = list(known)
     near = difflib.get_close_matches(name, choices, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(choices) or 'none'}."
+    hint = f"did you mean {under + near[0]!r}?" if near else f"there are: {', '.join(choices) or 'none'}."
     return f"no {what}; {hint}"

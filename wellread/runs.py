@@ -16,6 +16,7 @@ from wellread.errors import RunError, UsageError
 from wellread.storage import read_json, read_rows, storage_errors
 
 BASE_STAGE = "00-base"
+GO_ON = "`wellread run` with the same words goes on with it."
 STORE = "chunks.lance"
 """The table in a folder that is a store of documents."""
 
@@ -93,14 +94,16 @@ class Run:
     def last_checkpoint(self, stage: str | None = None) -> Path:
         """The checkpoint of the named or the last finished stage. Raises UsageError where there is none."""
         finished = [each for each in self.stages() if each.checkpoint.is_dir()]
-        if stage is not None:
-            finished = [each for each in finished if stage in {each.name, each.path.name}]
         if not finished:
-            which = f"stage {stage!r}" if stage else "finished stage"
-            raise UsageError(
-                f"{self.path}: the run has no {which}; `wellread run` with the same words goes on with it."
-            )
-        return finished[-1].checkpoint
+            raise UsageError(f"{self.path}: the run has no finished stage; {GO_ON}")
+        if stage is None:
+            return finished[-1].checkpoint
+        for each in reversed(finished):
+            if stage in {each.name, each.path.name}:
+                return each.checkpoint
+        there = ", ".join(each.name for each in finished)
+        coming = "" if self.report.is_file() else f"; {GO_ON[:-1]}"  # with its report a run has ended
+        raise UsageError(f"{self.path}: the run has no finished stage {stage!r}; there are: {there}{coming}.")
 
 
 @dataclass(frozen=True, slots=True)

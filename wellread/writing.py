@@ -40,6 +40,12 @@ def continue_texts(
     return opened.generate(prompts, sampling)
 
 
+def refuse_taken(out: Path) -> None:
+    """Raises UsageError where something lies at `out`: what is written never replaces it."""
+    if out.exists():
+        raise UsageError(f"{out} is there already; name another, or delete it.")
+
+
 def open_writer(
     model: str, *, index: Index | None = None, dial: float | None = None, window: int | None = None, key: str = "",
     offline: bool = False,

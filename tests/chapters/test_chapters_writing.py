@@ -312,6 +312,33 @@ def test_write_chapters_from_the_command_line(run: Path, tmp_path: Path, monkeyp
     told = (tmp_path / "next.txt").read_text(encoding="utf-8")
     assert told.startswith("New chapters after Emma and others\n\n")
     assert rows[0]["completion"] in told
+    finished = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "next.txt")])
+    assert isinstance(finished.exception, UsageError)
+    assert "next.txt is there already; name another, or delete it" in str(finished.exception)
+    assert (tmp_path / "next.txt").read_text(encoding="utf-8") == told
+
+
+def test_no_file_is_replaced_and_no_model_opened_for_it(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wellread.chapters.writing
+
+    out, words = tmp_path / "x.txt", ["--words", "8", "--max-tokens", "20", "--out", str(tmp_path / "x.txt")]
+    with monkeypatch.context() as patched:
+        patched.setattr(wellread.chapters.writing, "bind", raising(KeyboardInterrupt()))
+        CliRunner().invoke(cli.app, ["write", str(run), "--chapters", "1", *words])
+    out.write_text("mine", encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr("wellread.writing.open_model", raising(AssertionError()))
+        for asked in (["Once", "--out", str(out)], ["--chapters", "2", *words]):
+            refused = CliRunner().invoke(cli.app, ["write", str(run), *asked])
+            assert isinstance(refused.exception, UsageError)
+            assert refused.exception.exit_code == 2
+            assert str(refused.exception) == f"{out} is there already; name another, or delete it."
+    assert out.read_text(encoding="utf-8") == "mine"
+    # all of the draft is there: the kill came just after the book was bound
+    assert CliRunner().invoke(cli.app, ["write", str(run), "--chapters", "1", *words]).exit_code == 0
+    assert out.read_text(encoding="utf-8") != "mine"
 
 
 def test_a_draft_goes_on_with_the_file_that_it_was_begun_with(
@@ -332,15 +359,15 @@ def test_a_draft_goes_on_with_the_file_that_it_was_begun_with(
             settings = ["--preset", "novel", "--max-tokens", "20", "--words", "8", "--chapters", "1"]
             return CliRunner().invoke(cli.app, ["write", str(run), *settings, "--out", str(tmp_path / name)])
 
-    for before, after in ((None, tmp_path / "absent.gguf"), (lighter, None)):
-        written("a.txt", before, killed=True)
-        resumed = written("a.txt", after)
+    for name, before, after in (("a.txt", None, tmp_path / "absent.gguf"), ("b.txt", lighter, None)):
+        written(name, before, killed=True)
+        resumed = written(name, after)
         assert resumed.exit_code == 0, resumed.output
         assert f"by {before or run}: 1 chapters" in resumed.stderr
-    assert "written by a language model, lighter" in (tmp_path / "a.txt").read_text(encoding="utf-8")
-    written("a.txt", lighter, killed=True)
+    assert "written by a language model, lighter" in (tmp_path / "b.txt").read_text(encoding="utf-8")
+    written("c.txt", lighter, killed=True)
     lighter.unlink()
-    gone = written("a.txt", None)
+    gone = written("c.txt", None)
     assert isinstance(gone.exception, UsageError)
     assert "lighter, which is not there any more" in str(gone.exception)
 
@@ -405,10 +432,10 @@ def test_a_model_that_writes_sees_as_far_back_as_it_can(wide: Path) -> None:
 
 
 def test_chapters_are_written_in_the_window_that_is_asked_for(wide: Path, tmp_path: Path) -> None:
-    def written(*more: str) -> str:
+    def written(name: str, *more: str) -> str:
         words = ["write", str(wide), "--chapters", "1", "--words", "8", "--max-tokens", "20", *more]
-        done = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "x.txt")])
+        done = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / name)])
         assert done.exit_code == 0, done.output
-        return (tmp_path / "x.txt").read_text(encoding="utf-8")
+        return (tmp_path / name).read_text(encoding="utf-8")
 
-    assert written() != written("--window", "100")
+    assert written("x.txt") != written("y.txt", "--window", "100")

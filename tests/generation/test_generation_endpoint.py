@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,15 @@ def test_what_no_call_can_mend_is_one_line_at_once(code: int, told: str) -> None
         EndpointModel(fake.name, limits=QUICK).replies([f"Question {n}" for n in range(9)], GREEDY)
     assert len(fake.asked) <= QUICK.concurrency
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_server_says_stands_within_our_sentence() -> None:
+    body = json.dumps(
+        {"error": {"message": "the key is wrong: send `Bearer KEY`.", "code": "invalid_api_key"}}
+    ).encode()
+    with Hostile(otherwise=lambda handler, _: handler.send(401, body)) as fake, pytest.raises(ModelError) as caught:
+        EndpointModel(fake.name, limits=QUICK).replies(["Once"], GREEDY)
+    assert "(401: the key is wrong: send `Bearer KEY`, invalid_api_key); give one" in str(caught.value)
 
 
 def test_no_server_is_one_line() -> None:

@@ -42,7 +42,8 @@ def test_a_budget_that_is_set_replaces_the_recipes() -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("imprint.rnk=8", "did you mean 'rank'"),
+        ("imprint.rnk=8", "did you mean 'imprint.rank'"),
+        ("sede=8", "did you mean 'seed'"),
         ("imprit.rank=8", "did you mean 'imprint'"),
         ("imprint.rank=0", "rank"),
         ("imprint.rank", "place.key=value"),

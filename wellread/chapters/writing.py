@@ -26,7 +26,7 @@ from wellread.recipe import parse_recipe
 from wellread.runs import Run
 from wellread.storage import read_json, write_json
 from wellread.types import Corpus, Document, LanguageModel, Sample, Sampling
-from wellread.writing import open_writer, writer_of
+from wellread.writing import open_writer, refuse_taken, writer_of
 
 LEAST_GUARD = 4
 """Passages are joined within half of what the guard allows, so it must allow some words."""
@@ -80,8 +80,9 @@ def write_chapters(
     Half-written work lies in `OUT.draft.json`; the same call goes on from it to the text that it would have written
     undisturbed, and removes it at the end. `sampling.max_tokens` is how much is written at once: less of it leaves more of the
     window to what came before. `preset` says whether an exported file of the run writes (see `writer_of`); a draft goes on
-    with what it was begun with, exported since or not. Raises UsageError where MODEL is no run and none is named, where a
-    draft was begun with other settings or cannot be read, or for settings that cannot be kept.
+    with what it was begun with, exported since or not. Raises UsageError where `out` is there already, where
+    MODEL is no run and none is named, where a draft was begun with other settings or cannot be read, or for settings that
+    cannot be kept.
     """
     check_ending(out)
     run = runs.open_run(run_folder) if run_folder else read_name(model).run
@@ -91,6 +92,8 @@ def write_chapters(
     settings = _settings(model, wish, sampling, dial)
     place = out.with_name(f"{out.name}.draft.json")
     draft, begun_with = _resumed(place, settings, watch)
+    if len(draft.chapters) < wish.chapters:  # a kill just after the book was bound leaves all of the draft beside it
+        refuse_taken(out)
     writer = begun_with or writer_of(model, preset, dial=dial, say=watch.say)
     from wellread.corpus.ingest import read_corpus
 

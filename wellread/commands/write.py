@@ -29,7 +29,7 @@ def write(
             metavar="[PROMPT]", callback=options.whole_text, help="The beginning to continue; `-` reads stdin."
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the text to this file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the text to this file, which must not be there yet.")] = None,
     preset: options.Preset = "",
     max_tokens: options.MaxTokens = 200,
     temperature: options.Temperature = 0.8,
@@ -70,7 +70,7 @@ def write(
     from wellread.errors import UsageError
     from wellread.provenance import trace
     from wellread.storage import write_text
-    from wellread.writing import continue_texts, writer_of
+    from wellread.writing import continue_texts, refuse_taken, writer_of
 
     beginning = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
     if beginning is None and not chapters:
@@ -80,6 +80,8 @@ def write(
     if not chapters and out is not None and out.suffix.lower() in NO_TEXT:
         raise UsageError(f"{out}: what goes on from a PROMPT is written as plain text, found {out.suffix}; name a .txt or .md "
                          "file, or add --chapters N for a book.")  # fmt: skip
+    if not chapters and out is not None:
+        refuse_taken(out)
     sampling = sampling_of(context, preset, no_recite)
     key = key_of(model, key_file)
     if chapters:

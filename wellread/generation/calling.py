@@ -189,7 +189,7 @@ def _said(data: bytes) -> str:
     try:
         error = json.loads(data).get("error")
         parts = [error.get("message"), error.get("code")] if isinstance(error, dict) else [error]
-        text = ", ".join(str(part) for part in parts if part)
+        text = ", ".join(str(part).rstrip(". ") for part in parts if part)  # it stands within a sentence of ours
     except (ValueError, AttributeError, RecursionError):
         text = ""
     return " ".join(text.split())[:SHOWN] or _shown(data)

@@ -51,7 +51,7 @@ def override(raw: dict[str, Any], setting: str) -> None:
         node = _step(node, place, path)
     holders = [node] if isinstance(node, dict) and key in node else list(_holders(node, key))
     if not holders:
-        raise RecipeError(unknown(f"setting {path!r}", key, _all_keys(node)))
+        raise RecipeError(unknown(f"setting {path!r}", key, _all_keys(node), under=path.removesuffix(key)))
     if len(holders) > 1:
         raise RecipeError(
             f"--set {path}: {len(holders)} settings have this name; write the whole path, as in recipe.yaml"

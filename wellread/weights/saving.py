@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -128,12 +129,26 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """`storage.new_folder` for weights. Raises StorageError, and leaves what was there, when writing fails."""
     with _storage_errors(folder), storage.new_folder(folder) as unfinished:
         yield unfinished
+        _share(unfinished)
 
 
 def fill_once(folder: Path, write: Callable[[Path], None]) -> None:
     """`storage.fill_once` for weights. Raises StorageError."""
+
+    def shared(unfinished: Path) -> None:
+        write(unfinished)
+        _share(unfinished)
+
     with _storage_errors(folder):
-        storage.fill_once(folder, write)
+        storage.fill_once(folder, shared)
+
+
+def _share(folder: Path) -> None:
+    """safetensors makes its files for their owner alone; others may read them where they may read the folder."""
+    mode = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*.safetensors"):
+        if not path.is_symlink():
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | mode)
 
 
 @contextmanager
