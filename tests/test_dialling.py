@@ -111,7 +111,7 @@ def test_names_that_have_no_dial_say_so(run: Run, tmp_path: Path) -> None:
     for name, why in (
         ("embedded@0.5", "belongs to a run"),
         (f"{run.path}@3", "from 0"),
-        (f"{run.path}:never@1", "no stage"),
+        (f"{run.path}:never@1", "no finished stage"),
     ):
         with pytest.raises(UsageError, match=why):
             models.open_model(name)
