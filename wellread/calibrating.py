@@ -43,13 +43,8 @@ def questions_for(store: str | Path, questions: str | Path) -> list[GoldQuestion
     if not is_local(store):
         raise UsageError(f"{store}: only a store in a folder keeps when to refuse.")
     asked = read_gold(Path(library_path(str(questions))))
-    enough(list(map(answered, asked)))
+    enough([each.answered for each in asked])
     return asked
-
-
-def answered(question: GoldQuestion) -> bool:
-    """Whether the documents answer a question."""
-    return bool(question.answers or question.passages)
 
 
 def fitted(
@@ -61,7 +56,7 @@ def fitted(
     seen = [signs(each.question, retriever.retrieve(each.question, FOUND), retriever) for each in questions]
     return fit_refusal(
         seen,
-        list(map(answered, questions)),
+        [each.answered for each in questions],
         embedder=store.embedder_name,
         wrong=wrong,
         seed=seed,

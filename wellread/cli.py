@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -45,9 +45,6 @@ from wellread.commands.synthesise import synthesise
 from wellread.commands.terminal import echo, listed, measurement_lines, note, print_json, prose, watching
 from wellread.commands.write import write
 from wellread.errors import UsageError, WellreadError
-
-if TYPE_CHECKING:
-    pass
 
 INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""

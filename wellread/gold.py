@@ -28,6 +28,11 @@ class GoldQuestion:
     """Whether it asks, in the documents' own words, for what they do not say."""
     language: str = "en"
 
+    @property
+    def answered(self) -> bool:
+        """Whether the documents answer it."""
+        return bool(self.answers or self.passages)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -80,7 +80,7 @@ def begin(
     gold = gold_questions(found(recipe.questions))
     told = (this.corpus / "split.json").is_file()
     sections = sections_of(paths, strict=strict, say=(lambda line: None) if told else watch.say)
-    if not (this.corpus / "split.json").is_file():
+    if not told:
         watch.say("reading " + ", ".join(path.name for path in paths))
         documents, cleaning, skipped = read_documents(paths, CorpusSettings())
         ids = tuple(document.id for document in documents)

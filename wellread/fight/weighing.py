@@ -19,14 +19,14 @@ from wellread.retrieval.reranking import open_cross_encoder
 from wellread.runs import step_costs
 from wellread.similarity import open_embedder
 from wellread.storage import read_json, write_json
-from wellread.types import Corpus, Evidence, GoldQuestion, Measurement, Reply, Retriever
+from wellread.types import Corpus, Evidence, Measurement, Reply, Retriever
 
 GIBIBYTE = 2**30
 
 
 def untried(fought: Fought) -> str:
     """Why it is not tried when to refuse, though the recipe wants it: too few questions of a kind; empty where it is."""
-    answered = sum(map(_answered, fought.gold))
+    answered = sum(each.answered for each in fought.gold)
     few = [f"{there} {kind} question{'s' * (there != 1)}" for there, kind in
            ((answered, "answered"), (len(fought.gold) - answered, "unanswered")) if there < LEAST]  # fmt: skip
     each = " of each" if len(few) > 1 else ""
@@ -36,7 +36,7 @@ def untried(fought: Fought) -> str:
 def refused_of(fought: Fought, store: Any) -> list[bool]:
     """Of every question whether retrieval refuses it, by signs weighed without it; empty where nothing is refused, or too
     few questions of either kind are there to learn it from."""
-    answered = [*map(_answered, fought.gold)]
+    answered = [each.answered for each in fought.gold]
     if not fought.settings.threshold or untried(fought):
         return []
     path = fought.run.path / "refusal.json"
@@ -50,10 +50,6 @@ def refused_of(fought: Fought, store: Any) -> list[bool]:
         unseen = refused_unseen(seen, answered, seed=fought.recipe.seed)
         write_json(path, {"refused": unseen, "rating": asdict(fitted.rating) if fitted.rating else None})
     return [bool(each) for each in read_json(path)["refused"]]
-
-
-def _answered(question: GoldQuestion) -> bool:
-    return bool(question.answers or question.passages)
 
 
 def measured_sides(fought: Fought, said: dict[str, list[Reply]], keys: Keys) -> list[Measurement]:

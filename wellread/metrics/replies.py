@@ -22,7 +22,7 @@ def answerable(evidence: Evidence) -> list[Reply]:
 
 
 def unanswerable(evidence: Evidence) -> list[Reply]:
-    return [each for each in evidence.replies if not (each.question.answers or each.question.passages)]
+    return [each for each in evidence.replies if not each.question.answered]
 
 
 def replies_row(
