@@ -14,20 +14,20 @@ import pytest
 from fight_fakes import LAMP, Says, Shelf
 from handbook import write_handbook
 
-from wellread import pipeline
+from wellread import pipeline, texts
 from wellread.asking import no_key
 from wellread.errors import CorpusError, RecipeError, UsageError
 from wellread.fight import fighting, sides
 from wellread.fight.weighing import measured_sides, refused_of, search_alone, untried
 from wellread.gathering import SILENT, Watch
-from wellread.recipe import Recipe, parse_recipe
+from wellread.recipe import Recipe, parse_recipe, recipe_yaml
 from wellread.recipe.requirements import outcomes
 from wellread.reports import verdict_of
 from wellread.reports.fight import sides_of
 from wellread.retrieval.chunking import Chunking
 from wellread.retrieval.refusing import REFUSAL
 from wellread.runs import Run
-from wellread.storage import read_rows
+from wellread.storage import read_rows, write_text
 from wellread.testing import tiny_model
 from wellread.texts import library_text
 from wellread.types import Measurement, Reply, last_words
@@ -244,6 +244,16 @@ def test_a_fight_over_what_cannot_be_read_leaves_no_run(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="the file is empty"):
         pipeline.run(recipe, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_page_of_a_fight_that_goes_on_claims_nothing(tmp_path: Path) -> None:
+    recipe = small(tmp_path)
+    run = Run(tmp_path / "run")
+    sides.begin(run, recipe, texts.found(recipe.corpus.texts), offline=True, watch=SILENT)
+    write_text(run.recipe, recipe_yaml(recipe))
+    page = pipeline.write_report(run).read_text(encoding="utf-8")
+    assert page.count("Nothing yet.") == 3  # the sides, the search, what was taught
+    assert "Does not hold" not in page
 
 
 def test_a_fight_needs_its_sides() -> None:

@@ -95,7 +95,7 @@ def count_near(near: Sequence[Item]) -> str:
     """How many were left out for coming near to a gold question, in words."""
     if not near:
         return "none of them comes near to a gold question"
-    return f"{len(near)} more came too near to a gold question and were left out"
+    return f"{len(near)} more came too near to a gold question and {'was' if len(near) == 1 else 'were'} left out"
 
 
 def closed_chats(items: Sequence[Item]) -> list[Document]:

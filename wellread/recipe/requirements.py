@@ -90,7 +90,10 @@ def measured_by(metric: str, name: str) -> bool:
 def outcomes(
     requirements: Iterable[str], measurements: Sequence[Measurement], *, trained: str, before: str | None
 ) -> list[Outcome]:
-    """Whether each requirement holds for the subject `trained`; `before` is the subject that it rose or fell from."""
+    """Whether each requirement holds for the subject `trained`; `before` is the subject that it rose or fell from. None of them
+    is told of a run that is not finished, of which nothing is measured yet."""
+    if not measurements:
+        return []
     return [_outcome(read_requirement(text), measurements, trained, before) for text in requirements]
 
 
