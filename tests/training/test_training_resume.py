@@ -13,8 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from training_toy import BATCH, LENGTH, ToyWindows, die_at, digest, in_child, log, toy_stage, toy_train
 
 from wellread import weights
@@ -172,6 +174,42 @@ def test_ctrl_c_saves_and_the_next_call_goes_on(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is handler
     # the second batch of epoch 1 was being read, so four steps were done or under way: none is lost
     assert sorted((folder / "resume").glob("step-*"))[-1].name == "step-00000004"
+    assert digest(toy_train(folder, stage).path) == digest(whole.path)
+
+
+def test_what_an_optimizer_wraps_in_its_state_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bitsandbytes' 8-bit optimizers hand out what they have packed within an entry of its own, and take it back with and without."""
+
+    class Wrapping(torch.optim.AdamW):
+        def state_dict(self) -> dict[str, Any]:
+            whole = super().state_dict()
+            wrapped = {
+                index: {"step": entries["step"], "__wrapped__": {k: v for k, v in entries.items() if k != "step"}}
+                for index, entries in whole["state"].items()
+            }
+            return {**whole, "state": wrapped}
+
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            flat = {
+                index: {**entries, **entries.get("__wrapped__", {})} for index, entries in state_dict["state"].items()
+            }
+            for entries in flat.values():
+                entries.pop("__wrapped__", None)
+            super().load_state_dict({**state_dict, "state": flat})
+
+    monkeypatch.setattr("wellread.training.optimizers.make_optimizer", lambda model, settings: Wrapping(
+        [{"params": [each for each in model.parameters() if each.requires_grad]}], lr=3e-3
+    ))  # fmt: skip
+    stage, folder = toy_stage(checkpoint_minutes=1e-9), tmp_path / "run"
+    whole = toy_train(tmp_path / "whole", stage)
+
+    def press(epoch: int, place: int) -> None:
+        if epoch == 2:
+            raise OSError
+
+    with pytest.raises(OSError):
+        toy_train(folder, stage, windows=ToyWindows(watch=press))
+    assert list((folder / "resume").glob("step-*"))
     assert digest(toy_train(folder, stage).path) == digest(whole.path)
 
 

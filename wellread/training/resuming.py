@@ -6,6 +6,7 @@ Random numbers are not among it: every step begins them anew, from the seed, its
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import StorageError
@@ -35,7 +36,7 @@ def snapshot(session: Session) -> State:
         keep(name, copy)
     numbers: dict[str, dict[str, Any]] = {}
     for index, entries in session.optimizer.state_dict()["state"].items():
-        for key, value in entries.items():
+        for key, value in _flat(entries):
             if isinstance(value, torch.Tensor):
                 keep(f"optimizer/{index}/{key}", value)
             else:
@@ -55,6 +56,13 @@ def snapshot(session: Session) -> State:
         "optimizer": numbers,
     }
     return State(session.course.step, session.fingerprint, tensors, facts)
+
+
+def _flat(entries: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """An optimizer's entries of one parameter, those within others too: bitsandbytes' 8-bit ones wrap what they have packed
+    when they are asked for their state, and take it back unwrapped."""
+    for key, value in entries.items():
+        yield from value.items() if isinstance(value, Mapping) else ((key, value),)
 
 
 def restore(session: Session, state: State, seconds: float) -> None:
