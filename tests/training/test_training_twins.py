@@ -15,7 +15,7 @@ from wellread.testing import tiny_model
 from wellread.training.crew import Crew, shares
 from wellread.training.loss import causal_loss
 from wellread.training.muon import Muon
-from wellread.training.twins import Twins, dressed, twins_help
+from wellread.training.twins import Twins, dressed, side_by_side, twins_help
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_frozen_weights_are_not_copied_and_trained_ones_are_shared(model: Any, c
 
 def test_dropped_shares_follow_the_seed_alone(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    with dressed(model, 0.5) as twins:
+    with dressed(model, 0.5, rows=4) as twins:
         assert twins is not None
         losses = []
         for seed in (1, 1, 2):
@@ -78,8 +78,7 @@ def test_dropped_shares_follow_the_seed_alone(model: Any, monkeypatch: pytest.Mo
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_draws_of_the_models_own_and_one_core_keep_a_step_whole(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+def test_draws_of_the_models_own_keep_a_step_whole(model: Any) -> None:
     assert twins_help(model)
     model.extra = torch.nn.Dropout(0.1)
     assert not twins_help(model)
@@ -87,8 +86,25 @@ def test_draws_of_the_models_own_and_one_core_keep_a_step_whole(model: Any, monk
     checkpointed = copy.deepcopy(model)
     weights.checkpoint_layers(checkpointed)
     assert not twins_help(checkpointed)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert not twins_help(model)
+
+
+@pytest.mark.parametrize(("rows", "cores", "copies", "each"), [
+    (1, 2, 1, 2), (2, 2, 2, 1), (3, 2, 2, 1), (4, 1, 1, 1), (1, 8, 1, 8), (2, 8, 2, 4), (4, 8, 4, 2), (16, 8, 8, 1), (4, 6, 4, 1),
+])  # fmt: skip
+def test_no_core_waits_for_windows_that_are_not_there(rows: int, cores: int, copies: int, each: int) -> None:
+    assert side_by_side(rows, cores) == (copies, each)
+
+
+def test_one_window_at_a_time_is_read_by_all_cores(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    with dressed(model, 0.0, rows=1) as twins:
+        assert twins is None
+    with dressed(model, 0.0, rows=2) as twins:
+        assert twins is not None
+        assert len(twins.models) == 2
+        assert (twins.crew.size, twins.crew.cores) == (2, 4)
+    with dressed(model, 0.0, rows=2, world=2) as twins:
+        assert twins is None
 
 
 def test_work_is_shared_by_cost_and_errors_come_back(crew: Crew) -> None:

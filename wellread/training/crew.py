@@ -1,4 +1,4 @@
-"""Threads that compute with one core each, side by side: for models whose single operations are too small to share.
+"""Threads that compute on cores of their own, side by side: for models whose single operations are too small to share.
 
 On two cores, a step of a model of three million parameters takes longer with two threads an operation than with one
 (docs/lab-log.md): they meet after every operation. Two threads that each take half of a batch meet once a step.
@@ -18,12 +18,12 @@ Result = TypeVar("Result")
 
 
 class Crew:
-    """`size` threads with one core each, while the calling thread keeps all of them for what it does alone."""
+    """`size` threads with `cores` each, while the calling thread keeps all of them for what it does alone."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, cores: int = 1) -> None:
+        self.size, self.cores = size, cores
         self._threads = torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(size, initializer=torch.set_num_threads, initargs=(1,))
+        self._pool = ThreadPoolExecutor(size, initializer=torch.set_num_threads, initargs=(cores,))
 
     def each(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> list[Result]:
         """What `work` gives for every thing, in their order. What it raises is raised here."""
@@ -36,7 +36,7 @@ class Crew:
         try:
             yield
         finally:
-            self._pool.submit(torch.set_num_threads, 1).result()
+            self._pool.submit(torch.set_num_threads, self.cores).result()
 
     def close(self) -> None:
         self._pool.shutdown()

@@ -67,7 +67,7 @@ def foresee(
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
     process = process_bytes(model)
     optimizer = make_optimizer(model, settings)
-    with dressed(model, share) as twins:
+    with dressed(model, share, rows=batches.micro) as twins:
         step = _Step(model, optimizer, batch, batches.parts, autocast, twins)
         parts, step_seconds = step.watched(), step.seconds()
     trained = sum(weight.numel() * 4 for weight in model.parameters() if weight.requires_grad)

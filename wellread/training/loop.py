@@ -143,7 +143,7 @@ def _train(
     with (
         freed_memory_kept(on_cpu),
         interruptible(session),
-        dressed(model, share, world=together.world, sharded=sharded) as twins,
+        dressed(model, share, rows=session.batches.micro, world=together.world, sharded=sharded) as twins,
     ):
         if twins is not None:
             session.share_work(twins.crew)
