@@ -121,6 +121,7 @@ def _train(
     """From the last checkpoint, or the beginning, to the end of the budget; the model has the kept weights then."""
     from wellread.training.heap import freed_memory_kept
     from wellread.training.resuming import restore
+    from wellread.training.session import forget_peak
     from wellread.training.tracking import check_trackers
     from wellread.training.trainer import StageTrainer, interruptible
     from wellread.training.twins import dressed
@@ -131,6 +132,7 @@ def _train(
         shard(model, stage, weights.device(), together.world)
     else:
         model.to(weights.device())
+    forget_peak(weights.device())
     with processes.first_goes_first():
         state = read_state(folder / "resume", fingerprint, say)
     session = _session(model, windows, validation, stage, together, state,

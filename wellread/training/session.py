@@ -274,8 +274,16 @@ class Session:
         self._ticked = now
 
 
+def forget_peak(device: torch.device) -> None:
+    """Count a GPU's memory anew: measuring a base whole may have taken more than training it does."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def memory_bytes(device: torch.device) -> int:
-    """What this process holds: resident memory, or on a GPU the most that was allocated there."""
+    """What this process holds: resident memory, or on a GPU the most that was allocated there since `forget_peak`."""
     if device.type == "cuda":
         import torch
 
