@@ -5,7 +5,8 @@
 
 Same model, same windows, same batch, threads and precision (with `--precision auto` not: ours as a user gets it, the
 stock way in float32); each variant in processes of its own, in turn. Prints tokens per second and peak memory, and their ratios.
-Memory is the process's while it trains: in total, and above weights, gradients and optimizer state.
+Memory is the process's while it trains: in total, and above weights, gradients and optimizer state. Where there is an
+NVIDIA GPU both train there, and memory is what was allocated on it.
 """
 
 from __future__ import annotations
@@ -48,19 +49,42 @@ class Windows:
 
     def __getitem__(self, place: int) -> dict[str, list[int]]:
         if place % self._batch == 0:
+            settle()
             self.times.append(time.perf_counter())
             self.peak = peak_bytes()
         return {"input_ids": self._rows[place], "labels": list(self._rows[place])}
 
 
+def on_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def settle() -> None:
+    """Wait for what a GPU has been given to do: a clock read before that would time the giving."""
+    if on_gpu():
+        import torch
+
+        torch.cuda.synchronize()
+
+
 def peak_bytes() -> int:
-    """Most memory this process held since `forget_peak`."""
+    """Most memory this process held since `forget_peak`, or on a GPU allocated there."""
+    if on_gpu():
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def forget_peak() -> None:
-    """Have the kernel count anew: opening a model may take more than training it."""
+    """Have the peak counted anew: opening a model may take more than training it."""
+    if on_gpu():
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
@@ -90,12 +114,13 @@ def train_stock(model: Any, windows: Windows, given: argparse.Namespace, folder:
 
     class Watch(TrainerCallback):
         def on_step_begin(self, *_: Any, **__: Any) -> None:
+            settle()
             times.append(time.perf_counter())
             peaks.append(peak_bytes())
 
     arguments = TrainingArguments(
         output_dir=str(folder), per_device_train_batch_size=given.batch, max_steps=given.steps, learning_rate=RATE,
-        use_cpu=True, save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True,
+        use_cpu=not on_gpu(), save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True,
         bf16=given.precision == "bfloat16", dataloader_pin_memory=False,
     )  # fmt: skip
     trainer = Trainer(model, arguments, train_dataset=windows, data_collator=default_data_collator, callbacks=[Watch()])
