@@ -37,6 +37,10 @@ def test_set_takes_the_whole_path_too() -> None:
 def test_a_budget_that_is_set_replaces_the_recipes() -> None:
     budget = parse_recipe(RECIPE, ["stages.minutes=5"]).stages[0].budget
     assert (budget.minutes, budget.epochs) == (5, None)
+    least = RECIPE.replace("epochs: 3", "epochs: 3, least_steps: 40")
+    assert parse_recipe(least).stages[0].budget.least_steps == 40
+    for setting in ("stages.minutes=5", "stages.epochs=1", "stages.steps=2"):  # whoever says how long means it
+        assert parse_recipe(least, [setting]).stages[0].budget.least_steps is None
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,7 @@ def test_a_wrong_setting_gets_one_clear_line(setting: str, said: str) -> None:
         ("- a", "mapping"),
         ("name: x\nstages: []", "stages"),
         (RECIPE.replace("epochs: 3", "epochs: 3, minutes: 2"), "exactly one"),
+        (RECIPE.replace("epochs: 3", "steps: 3, least_steps: 9"), "least_steps goes with epochs"),
         (RECIPE.replace("base: embedded\n", ""), "needs a `base`"),
         (RECIPE.replace("lora", "scratch"), "has no base"),
         (RECIPE.replace("base:", "bsae:"), "did you mean 'base'"),

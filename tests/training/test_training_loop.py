@@ -102,6 +102,8 @@ def test_from_scratch_windows_grow_with_the_budget() -> None:
 
 def test_planned_steps() -> None:
     assert planned_steps(Budget(epochs=2.5), 10, 4, 64) == 7
+    assert planned_steps(Budget(epochs=2.5, least_steps=20), 10, 4, 64) == 20
+    assert planned_steps(Budget(epochs=2.5, least_steps=5), 10, 4, 64) == 7
     assert planned_steps(Budget(steps=9), 10, 4, 64) == 9
     assert planned_steps(Budget(tokens=4 * 64 * 3 + 1), 10, 4, 64) == 4
     assert planned_steps(Budget(minutes=1), 10, 4, 64) is None

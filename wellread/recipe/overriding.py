@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from wellread.errors import RecipeError
+from wellread.recipe.stages import BUDGETS
 from wellread.registry import unknown
 
-BUDGETS = {"epochs", "steps", "tokens", "minutes"}
 
 
 def expand_grid(settings: Sequence[str]) -> list[list[str]]:
@@ -56,8 +56,8 @@ def override(raw: dict[str, Any], setting: str) -> None:
         raise RecipeError(
             f"--set {path}: {len(holders)} settings have this name; write the whole path, as in recipe.yaml"
         )
-    if key in BUDGETS and set(holders[0]) >= BUDGETS:  # one budget replaces another
-        holders[0].update(dict.fromkeys(BUDGETS))
+    if key in BUDGETS and holders[0].keys() >= {*BUDGETS}:  # one budget replaces another, with what went with it
+        holders[0].update(dict.fromkeys((*BUDGETS, "least_steps")))
     holders[0][key] = value
 
 

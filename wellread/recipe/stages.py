@@ -62,8 +62,12 @@ RECITED_TOKENS = 100
 """A span of 50 tokens and the 50 before it: what a model must see for its recitation to be measured."""
 
 
+BUDGETS = ("epochs", "steps", "tokens", "minutes")
+"""In which a budget can be told."""
+
+
 class Budget(Record):
-    """How long a stage trains: exactly one of the four. The learning rate's schedule ends where the budget does."""
+    """How long a stage trains: exactly one of the first four. The learning rate's schedule ends where the budget does."""
 
     epochs: float | None = Field(default=None, gt=0)
     """Passes over the training part."""
@@ -73,12 +77,16 @@ class Budget(Record):
     """Tokens read."""
     minutes: float | None = Field(default=None, gt=0)
     """Minutes of training with its validation, on this machine; preparation and the final measurement not counted."""
+    least_steps: int | None = Field(default=None, ge=1)
+    """Optimizer steps that a budget in epochs has at the least: little text takes more passes to be learned."""
 
     @model_validator(mode="after")
     def exactly_one(self) -> Budget:
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"a budget needs exactly one of epochs, steps, tokens, minutes; found {given or 'none'}")
+            raise ValueError(f"a budget needs exactly one of {', '.join(BUDGETS)}; found {given or 'none'}")
+        if self.least_steps is not None and self.epochs is None:
+            raise ValueError(f"least_steps goes with epochs; this budget is in {given[0]}")
         return self
 
 

@@ -13,7 +13,7 @@ from wellread.recipe import Budget
 def planned_steps(budget: Budget, windows: int, batch: int, length: int) -> int | None:
     """Optimizer steps of `batch` windows of `length` tokens, where an epoch has `windows`; None for one in minutes."""
     if budget.epochs is not None:
-        return max(1, math.ceil(budget.epochs * windows / batch))
+        return max(budget.least_steps or 1, math.ceil(budget.epochs * windows / batch))
     if budget.tokens is not None:
         return math.ceil(budget.tokens / (batch * length))
     return budget.steps
