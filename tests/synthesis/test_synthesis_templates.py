@@ -235,7 +235,16 @@ def test_without_invented_names_others_are_made_than_those_that_train() -> None:
     assert {"under-Grume", "Upper Grume"} <= set(large)
     before = neighbours([Term("blue copy", definition="A paper.")], 30, known=(), seed=0, modifiers=("red {x}",))
     assert {"paper copy", "blue paper"} <= set(before)
-    shores = ["the anchor", "the mattress", "the bolster", "the kettle", "the ladder", "the harbour", "the lantern", "the saddle"]
+    shores = [
+        "the anchor",
+        "the mattress",
+        "the bolster",
+        "the kettle",
+        "the ladder",
+        "the harbour",
+        "the lantern",
+        "the saddle",
+    ]
     half = [Term(name) for name in (*shores, "ATM", "ISO", "VAT", "NASA", "BBC", "FBI", "RAM", "PDF")]
     assert sum(name.isupper() for name in neighbours(half, 60, known=(), seed=0)) < 25
     assert neighbours([Term("tare")], 5, known=["tare"], seed=0) == []  # nothing to cross it with

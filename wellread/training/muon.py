@@ -2,7 +2,7 @@
 
 Muon: Keller Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024,
 https://kellerjordan.github.io/posts/muon/. The momentum is replaced by about the nearest semi-orthogonal matrix, found
-with a quintic Newton-Schulz iteration. torch.optim.Muon iterates in bfloat16, which a CPU without matrix units emulates
+with a quintic Newton-Schulz iteration. torch.optim.Muon iterates in bfloat16, which a CPU without instructions for it emulates
 tens of times slower; this one does so only where asked (`half`). Weight decay is decoupled (Loshchilov and Hutter, 1711.05101). The
 update is scaled by sqrt(max(1, rows / columns)), so that one learning rate serves every width.
 """

