@@ -1,6 +1,6 @@
 """What this machine computes on, in which arithmetic it computes faster, and what it has room for.
 
-CUDA and Apple's GPU are chosen where they are there; neither has been run for this version.
+CUDA and Apple's GPU are chosen where they are there; the second has not been run by us.
 """
 
 from __future__ import annotations
