@@ -19,17 +19,20 @@ from wellread.cli import app
 from wellread.errors import CorpusError, UnknownName, UsageError
 from wellread.fight import comparing_answers
 from wellread.fight.comparing_answers import compare_answers, gold_questions, seen_before
+from wellread.fight.parting import parting
 from wellread.fight.weighing import _prepared
 from wellread.metrics.citations import NOTHING_CITED
 from wellread.recipe import load_recipe, recipe_text
 from wellread.reports import comparison_lines, comparison_page
+from wellread.reports.comparison import Comparison
+from wellread.reports.comparison_lines import _answers
 from wellread.retrieval.rag import RetrievalModel
 from wellread.retrieval.refusing import Refusal, question_mark
 from wellread.retrieval.thresholds import DEFAULTS
 from wellread.runs import STORE, Run
 from wellread.testing import tiny_model
 from wellread.texts import library_path
-from wellread.types import Answer, Chunk, Grade, Sample, Sampling, Scored
+from wellread.types import Answer, Chunk, GoldPassage, GoldQuestion, Grade, Reply, Sample, Sampling, Scored
 
 
 class Knows:
@@ -86,6 +89,90 @@ def test_lines_and_page_begin_with_the_verdict(tmp_path: Path) -> None:
     page = comparison_page(comparison)
     assert comparison.verdict in page
     assert "How well unseen" not in page
+
+
+def test_answers_stand_side_by_side_where_the_sides_part(tmp_path: Path) -> None:
+    """`poor` knows 0 to 3, `good` all of them: they part on 16 questions."""
+    files = [write_gold(tmp_path / "gold.jsonl")]
+    comparison, _ = compare_answers(["poor", "good"], files, opened=MODELS.__getitem__, metrics=METRICS)
+    lines = comparison_lines(comparison)
+    at = lines.index("Answers: 16 of 20 questions answered right by some sides and not by others")
+    shown = [line for line in lines[at:] if line.startswith("What is number ")]
+    assert len(shown) == 10
+    assert not {f"What is number {n}?" for n in range(4)} & {*shown}
+    assert any(line.startswith("6 more left out; --html FILE.html draws") for line in lines[at:])
+    place = lines.index(shown[0])
+    number = shown[0].rstrip("?").split()[-1]
+    assert lines[place + 1 : place + 4] == [
+        f"  right answer         answer {number}", "  poor          wrong  nonsense", f"  good          right  answer {number}",
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= 100
+    page = comparison_page(comparison)
+    assert page.count("<blockquote>") == 16
+    assert "<dt>good ✓</dt><dd>answer 19 <em>(right)</em></dd>" in page
+    assert "<dt>poor</dt><dd>nonsense <em>(wrong)</em></dd>" in page
+    assert "left out" not in page
+
+
+def test_of_many_questions_some_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl", 60)]
+    models = {"all": Knows("all", set(range(60))), "none": Knows("none", set())}
+    comparison, _ = compare_answers([*models], files, opened=models.__getitem__, metrics=METRICS)
+    assert comparison.parting is not None
+    told = comparison.parting.as_json()
+    assert (told["asked"], told["parted"], told["left_out"], len(told["questions"])) == (60, 60, 20, 40)
+    assert told["questions"][-1]["said"] == [
+        {"name": "all", "answer": "answer 58", "mark": "right"}, {"name": "none", "answer": "nonsense", "mark": "wrong"},
+    ]  # fmt: skip
+    page = comparison_page(comparison)
+    assert page.count("<blockquote>") == 40
+    assert "20 more are left out" in page
+
+
+def test_sides_that_are_right_and_wrong_alike_do_not_part_and_one_alone_shows_what_it_got_wrong(tmp_path: Path) -> None:
+    files = [write_gold(tmp_path / "gold.jsonl")]
+    alike, _ = compare_answers(["poor", "poor"], files, opened=MODELS.__getitem__, metrics=METRICS)
+    lines = comparison_lines(alike)
+    assert "Answers: 0 of 20 questions answered right by some sides and not by others" in lines
+    assert not any("What is number" in line for line in lines)
+    alone, _ = compare_answers(["alike"], files, opened=MODELS.__getitem__, metrics=METRICS)
+    lines = comparison_lines(alone)
+    assert lines[lines.index("Answers: 1 of 20 questions not answered right") + 3] == "What is number 0?"
+
+
+def replied(text: str, *right: str, refused: bool = False) -> Reply:
+    return Reply(GoldQuestion("q", "What is it?", right), text, refused)
+
+
+def test_who_is_right() -> None:
+    """As `answer_exact_within` counts, unless a judge says otherwise; and declining is right where nothing answers."""
+    marks = {
+        "within": replied("It is the old ferry.", "old ferry"), "other": replied("It is a boat.", "old ferry"),
+        "declines": replied("The sources do not say: old ferry.", "old ferry", refused=True),
+    }  # fmt: skip
+    [one] = parting({label: [reply] for label, reply in marks.items()}).questions
+    assert [each.mark for each in one.said] == ["right", "wrong", "declines"]
+    judged = parting(
+        {label: [reply] for label, reply in marks.items()},
+        {"within": {"q": Grade(None)}, "other": {"q": Grade(True)}, "declines": {"q": Grade(True)}}, judge="even",
+    )  # fmt: skip
+    assert [each.mark for each in judged.questions[0].said] == ["right", "right", "declines"]
+    assert judged.by.startswith("what is right is what even says")
+    [none] = parting({"a": [replied("I cannot tell.", refused=True)], "b": [replied("A boat.")]}).questions
+    assert [each.mark for each in none.said] == ["right", "wrong"]
+    untold = GoldQuestion("q", "What is it?", passages=(GoldPassage("It is a boat."),))
+    assert parting({"a": [Reply(untold, "", True)], "b": [Reply(untold, "A boat.")]}).questions == ()
+
+
+def test_answers_of_any_length_and_sign_keep_to_the_terminals_lines() -> None:
+    long = replied("a – b " * 200 + "\x1b[31m\n\nred", "x")
+    told = Comparison((), parting=parting({"a" * 60: [long], "b": [replied("", "x")], "c": [replied("x", "x")]}))
+    lines = _answers(told.parting, {each: each[:28] for each in ("a" * 60, "b", "c")}) if told.parting else []
+    assert max(map(len, lines)) <= 100
+    assert any("a – b" in line for line in lines)  # an answer stands as it was given
+    assert any(line.endswith("..") for line in lines)
+    assert any(line.endswith("(nothing)") for line in lines)
+    assert "\x1b" not in "".join(lines)
 
 
 def test_a_model_named_twice_keeps_its_own_row(tmp_path: Path) -> None:
@@ -183,6 +270,9 @@ def test_of_a_model_with_a_store_the_search_is_measured_and_a_judge_is_asked(
     assert sourced["retrieval_recall@5"].value == pytest.approx(2 / 3)
     assert sourced["retrieval_mrr"].value == pytest.approx((1 + 1 / 2 + 0) / 3)
     assert [each["recall_judge"].value for each in (plain, sourced)] == [pytest.approx(2 / 3)] * 2
+    assert comparison.parting is not None
+    assert comparison.parting.by.startswith("what is right is what even says")
+    assert comparison.parting.questions == ()  # for every second answer is right to it, whoever gives it
     assert "judged by even" in plain["recall_judge"].note
     lines = comparison_lines(comparison)
     for told in ("\n".join(lines), comparison_page(comparison)):
@@ -267,6 +357,7 @@ def test_the_verb_writes_page_and_answers(tmp_path: Path) -> None:
     assert [row["name"] for row in rows[:2]] == [str(model), f"{model} (2)"]
     assert rows[2]["verdict"]
     assert rows[2]["notes"] == []
+    assert (rows[2]["answers"]["asked"], rows[2]["answers"]["parted"]) == (3, 0)
     table = (tmp_path / "side.csv").read_text(encoding="utf-8-sig")
     answers = list(csv.DictReader(io.StringIO(table, newline="")))
     assert len(answers) == 6

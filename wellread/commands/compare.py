@@ -76,7 +76,8 @@ def _show(comparison: Comparison, *, as_json: bool) -> None:
     for each in comparison.compared:
         print_json(each.as_json())
     if comparison.verdict:
-        print_json({"verdict": comparison.verdict, "notes": list(comparison.notes)})
+        apart = {} if comparison.parting is None else {"answers": comparison.parting.as_json()}
+        print_json({"verdict": comparison.verdict, "notes": list(comparison.notes), **apart})
     for line in comparison.notes:
         note(line)
 

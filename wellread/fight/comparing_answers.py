@@ -9,9 +9,11 @@ from typing import Any
 
 from wellread.errors import CorpusError
 from wellread.fight.gold_asking import as_answers, replies
+from wellread.fight.parting import parting
 from wellread.gathering import SILENT, Watch, watched
 from wellread.metrics import find, measure
 from wellread.metrics.intervals import difference
+from wellread.metrics.recall_judge import GRADES
 from wellread.models import read_name
 from wellread.recipe import Recipe, Stage, lineage, parse_recipe
 from wellread.recipe.questions import FOUND, REPLIED, Answering
@@ -30,6 +32,7 @@ from wellread.types import (
     Embedder,
     Evidence,
     GoldQuestion,
+    Grade,
     Judge,
     LanguageModel,
     Measurement,
@@ -50,9 +53,9 @@ def compare_answers(
     settings: Answering | None = None, judge: Judge | None = None, offline: bool = False, watch: Watch = SILENT,
 ) -> tuple[Comparison, dict[str, list[Reply]]]:  # fmt: skip
     """Every model on all gold questions of the files, greedily, alike; each with its paired difference to the first, and
-    every pair among them for the verdict; a run's with what preparing it cost. The replies by the label of who gave them. A
-    `judge` marks the answers, too. Refusals of a subject that was
-    calibrated on some of these very questions are marked, in its rows and in the notes.
+    every pair among them for the verdict; a run's with what preparing it cost; and the questions where they part. The replies by
+    the label of who gave them. A `judge` marks the answers, too. Refusals of a subject that was calibrated on some of these very
+    questions are marked, in its rows and in the notes.
 
     Raises CorpusError where two questions share an id, UnknownName for a metric.
     """
@@ -65,6 +68,7 @@ def compare_answers(
     said: dict[str, list[Reply]] = {}
     rows: dict[str, list[Measurement]] = {}
     paths: dict[str, str] = {}
+    marks: dict[str, dict[str, Grade]] = {}
     notes: list[str] = []
     for name in names:
         label = name if name not in said else f"{name} ({len(said) + 1})"
@@ -73,9 +77,11 @@ def compare_answers(
         said[label], paths[label] = replies(watched(model, watch), questions, settings), name
         store = model.retriever if isinstance(model, RetrievalModel) else None
         wanted = metrics or ((*usual, *FOUND) if store and asks_for_passages else usual)
+        kept: dict[Any, Any] = {}
         rows[label] = measured(
-            label, said[label], wanted, embedder=embedder, judge=judge, retriever=store, gold=questions
+            label, said[label], wanted, embedder=embedder, judge=judge, retriever=store, gold=questions, cache=kept
         )
+        marks[label] = kept.get((label, GRADES), {})
         if seen := seen_before(model, questions):
             rows[label] = marked(rows[label], seen)
             notes.append(f"{label}: {seen}")
@@ -93,7 +99,8 @@ def compare_answers(
                  differences=() if label == first else tuple(differences(rows[label], rows[first])), **costs_of(paths[label]))
         for label in (first, *others)
     ]  # fmt: skip
-    return Comparison(tuple(compared), tuple(notes), verdict), said
+    apart = parting(said, marks, judge=judge.name if judge and any(marks.values()) else "")
+    return Comparison(tuple(compared), tuple(notes), verdict, apart), said
 
 
 def costs_of(name: str) -> dict[str, Any]:
@@ -166,12 +173,13 @@ def gold_questions(files: Sequence[Path]) -> list[GoldQuestion]:
 def measured(
     subject: str, found: Sequence[Reply], metrics: Sequence[str], *, embedder: Embedder | None = None,
     cross_encoder: PairScorer | None = None, judge: Judge | None = None, retriever: Retriever | None = None,
-    gold: Sequence[GoldQuestion] = (), seed: int = 0,
+    gold: Sequence[GoldQuestion] = (), seed: int = 0, cache: dict[Any, Any] | None = None,
 ) -> list[Measurement]:  # fmt: skip
     """A subject's replies by these metrics, and its retriever by those of retrieval, on `gold`; what reads answers is given
-    those to answerable questions."""
+    those to answerable questions. A judge's grades stay in `cache`."""
     gathered = Evidence(subject, Corpus((), {}), replies=found, answers=as_answers(found), embedder=embedder,
-                        cross_encoder=cross_encoder, judge=judge, retriever=retriever, gold=gold, seed=seed)  # fmt: skip
+                        cross_encoder=cross_encoder, judge=judge, retriever=retriever, gold=gold, seed=seed,
+                        cache={} if cache is None else cache)  # fmt: skip
     return measure(gathered, metrics)
 
 

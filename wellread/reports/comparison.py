@@ -10,6 +10,7 @@ from wellread.reports.rows import Rows
 from wellread.reports.table import Cell, judged
 from wellread.reports.wording import (
     METHODS,
+    count,
     duration,
     metric_words,
     model_words,
@@ -20,6 +21,9 @@ from wellread.reports.wording import (
     split_words,
 )
 from wellread.types import Measurement
+
+MOST_PARTED = 40
+"""Questions with their answers that a page or a line of JSON has, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,75 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What one side answered to a question."""
+
+    label: str
+    text: str
+    right: bool
+    declines: bool = False
+
+    @property
+    def mark(self) -> str:
+        """In a word."""
+        return "right" if self.right else "declines" if self.declines else "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A question that some sides answered right and others not."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    """Any of them is right; none where nothing answers it."""
+    said: tuple[Said, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        said = [{"name": each.label, "answer": each.text, "mark": each.mark} for each in self.said]
+        return {"id": self.id, "question": self.question, "right": list(self.answers), "said": said}
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where the sides part, of all that was asked."""
+
+    asked: int
+    """Questions."""
+    questions: tuple[Parted, ...]
+    sides: int
+    """How many there are; of one alone the questions are those that it did not answer right."""
+    by: str
+    """What is called right, in words."""
+
+    def spread(self, most: int = MOST_PARTED) -> tuple[Parted, ...]:
+        """So many of the questions at most, evenly over all."""
+        of = len(self.questions)
+        return self.questions if of <= most else tuple(self.questions[of * place // most] for place in range(most))
+
+    @property
+    def told(self) -> str:
+        """How many they are, in a sentence without its end."""
+        found, of = f"{len(self.questions):,}", count(self.asked, "question")
+        if self.sides < 2:
+            return f"{found} of {of} not answered right"
+        return f"{found} of {of} answered right by some sides and not by others"
+
+    def as_json(self) -> dict[str, Any]:
+        shown = self.spread()
+        return {"asked": self.asked, "parted": len(self.questions), "left_out": len(self.questions) - len(shown), "by": self.by,
+                "questions": [each.as_json() for each in shown]}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     compared: tuple[Compared, ...]
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
     verdict: str = ""
     """In words, where the subjects were asked the same questions."""
+    parting: Parting | None = None
+    """Their answers, where they were."""
 
     @property
     def settings(self) -> tuple[str, ...]:

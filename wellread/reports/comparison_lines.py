@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
-from wellread.reports.comparison import Block, Comparison, blocks, costs, short_keys, told
+from wellread.reports.comparison import (
+    MOST_PARTED,
+    Block,
+    Comparison,
+    Parted,
+    Parting,
+    blocks,
+    costs,
+    short_keys,
+    told,
+)
+from wellread.showing import visible
 
 COLUMNS = 100
 LABEL = 28
 """A longer name is cut in its middle."""
+PARTED = 10
+"""Questions whose answers are shown."""
+LONGEST = 400
+"""Characters of an answer, or of a question, that are shown."""
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:
-    """What differs, what it cost, then every measure; no line is longer than 100 signs unless a note is."""
+    """What differs, what it cost, then every measure, then the answers where they part; no line is longer than 100 signs unless a
+    note is."""
     labels = {each.label: cut(each.label) for each in comparison.compared}
     lines = [comparison.verdict, ""] if comparison.verdict else []
     lines += _key(comparison, labels)
     for block in blocks(comparison):
         lines += ["", *_block(block, labels)]
-    lines += [f"\n{each.label}: {each.unpaired}" for each in comparison.compared if each.unpaired]
-    lines += [f"\n{each}" for each in comparison.notes]
-    return [line.replace("−", "-").replace("≥", ">=").replace("–", "-") for line in lines]
+    last = [f"\n{each.label}: {each.unpaired}" for each in comparison.compared if each.unpaired]
+    last += [f"\n{each}" for each in comparison.notes]
+    answers = [] if comparison.parting is None else _answers(comparison.parting, labels)
+    return [*map(_plain, lines), *answers, *map(_plain, last)]  # answers stand as they were given
+
+
+def _plain(line: str) -> str:
+    return line.replace("−", "-").replace("≥", ">=").replace("–", "-")
 
 
 def cut(label: str, most: int = LABEL) -> str:
@@ -62,6 +84,37 @@ def _block(block: Block, labels: dict[str, str]) -> list[str]:
     head = f"{title} ({facts})" if facts else title
     heading = [head] if len(head) <= COLUMNS else [title, f"({facts})"]
     return [*heading, *_table(rows)]
+
+
+def _answers(parting: Parting, labels: dict[str, str]) -> list[str]:
+    """A bounded number of the questions where the sides part, with what each of them said, and how many are left out."""
+    shown = parting.spread(PARTED)
+    lines = ["", f"Answers: {parting.told}", *(textwrap.wrap(f"({parting.by})", COLUMNS) if shown else ())]
+    for each in shown:
+        lines += ["", *_parted(each, labels)]
+    if left := len(parting.questions) - len(shown):
+        more = f"{left:,} more left out; --html FILE.html draws up to {MOST_PARTED} of them, and FILE.csv has every answer"
+        lines += ["", *textwrap.wrap(more, COLUMNS)]
+    return lines
+
+
+def _parted(each: Parted, labels: dict[str, str]) -> list[str]:
+    right = " / ".join(each.answers) or "none: nothing answers it"
+    rows = [("right answer", "", right), *((labels[said.label], said.mark, said.text) for said in each.said)]
+    wide, marked = (max(len(row[place]) for row in rows) for place in (0, 1))
+    lines = textwrap.wrap(_short(each.question), COLUMNS)
+    for name, mark, text in rows:
+        begin = f"  {name.ljust(wide)}  {mark.ljust(marked)}  "
+        lines += textwrap.wrap(
+            _short(text) or "(nothing)", COLUMNS, initial_indent=begin, subsequent_indent=" " * len(begin)
+        )
+    return lines
+
+
+def _short(text: str) -> str:
+    """In one line, its end left out where it is long, without what would steer a terminal."""
+    line = " ".join(visible(text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()} .."
 
 
 def _verdict(judged: str) -> str:

@@ -36,6 +36,8 @@ def context(comparison: Comparison) -> dict[str, Any]:
         "unpaired": [(each.label, each.unpaired) for each in comparison.compared if each.unpaired],
         "notes": comparison.notes,
         "verdict": comparison.verdict,
+        "parting": comparison.parting,
+        "parted": () if comparison.parting is None else comparison.parting.spread(),
     }
 
 
