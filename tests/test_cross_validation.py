@@ -134,6 +134,7 @@ def test_what_is_done_is_not_done_again(done: Run, place: Path) -> None:
 
 def test_the_page_says_what_was_found_and_what_none_got_right(done: Run) -> None:
     page = done.report.read_text(encoding="utf-8")
+    assert "<h1>rows</h1>" in page
     assert "The blind test" in page
     assert "few-shot" in page
     assert "What all of them got wrong" in page

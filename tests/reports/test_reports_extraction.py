@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from wellread.recipe import load_recipe
+from wellread.recipe import load_recipe, recipe_text
+from wellread.reports import write_report
 from wellread.reports.extraction import OPEN, Asked, ExtractionRecord, extraction_verdict, render_extraction
 from wellread.reports.page import environment
+from wellread.storage import write_rows, write_text
 from wellread.types import Measurement
 
 
@@ -19,7 +23,7 @@ def row(subject: str, value: float, low: float, high: float, split: str = "held_
 
 
 RECORD = ExtractionRecord(
-    "run", load_recipe("references"), "", {},
+    "run", "commentary", load_recipe("references"), "", {},
     (row("tuned", 0.8, 0.7, 0.9), row("pattern", 0.6, 0.5, 0.7), row("tuned - pattern", 0.2, 0.1, 0.3)), (), "tuned",
 )  # fmt: skip
 
@@ -47,6 +51,20 @@ def test_a_side_that_is_surely_better_is_named_as_the_one_to_use() -> None:
     blind = (row("tuned", 0.5, 0.3, 0.7, "blind"), row("tuned - pattern", -0.3, -0.4, -0.1, "blind"))
     told = extraction_verdict(replace(RECORD, measurements=(*RECORD.measurements, *blind)))
     assert told.endswith("found lines with 50.0 %, and is surely beaten by pattern there.")
+
+
+def test_the_page_is_called_by_the_files_that_were_read_and_names_its_run(tmp_path: Path) -> None:
+    write_text(tmp_path / "run" / "recipe.yaml", recipe_text("references"))
+    rows = [{"id": "1", "text": "See song II.", "gold": []}]
+    write_rows(tmp_path / "run" / "corpus" / "rows.jsonl", rows)
+    page = BeautifulSoup(write_report(tmp_path / "run").read_text(encoding="utf-8"), "html.parser")
+    heads = [page.select_one(which) for which in ("h1", "title", ".imprint")]
+    assert [each.get_text() for each in heads if each] == ["commentary", "commentary: learning certificate", "run"]
+    given = {"texts": ["my rows/Notes_on Homer.jsonl", "of others/more.jsonl"], "end": "2026-11-21T10:00:00+00:00"}
+    write_text(tmp_path / "run" / "environment.json", json.dumps(given))
+    page = BeautifulSoup(write_report(tmp_path / "run").read_text(encoding="utf-8"), "html.parser")
+    heads = [page.select_one(which) for which in ("h1", ".imprint")]
+    assert [each.get_text() for each in heads if each] == ["Notes on Homer and more", "21 November 2026run"]
 
 
 def test_without_an_interval_nothing_is_sure() -> None:

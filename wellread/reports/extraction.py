@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from wellread.recipe import Recipe, parse_recipe, recipe_text
 from wellread.recipe.requirements import Outcome, outcomes
-from wellread.reports.facts import recipe_told
+from wellread.reports.facts import as_run, date, recipe_told
+from wellread.reports.reading import title_of_files
 from wellread.reports.rows import sign
 from wellread.reports.seal import seal
 from wellread.reports.table import Cell, judged, no_interval
@@ -54,6 +55,8 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class ExtractionRecord:
     name: str
+    title: str
+    """Of the files that its texts are from."""
     recipe: Recipe
     recipe_yaml: str
     environment: Mapping[str, Any]
@@ -89,7 +92,8 @@ def read_extraction(folder: Path) -> ExtractionRecord:
     )
     measurements = tuple(map(Measurement.from_json, stream_rows(folder / "measurements.jsonl", optional=True)))
     environment = read_json(folder / "environment.json", optional=True) or {}
-    return ExtractionRecord(folder.resolve().name, recipe, yaml, environment, measurements, asked, trained)
+    title = title_of_files(as_run(recipe, environment).corpus.texts)
+    return ExtractionRecord(folder.resolve().name, title, recipe, yaml, environment, measurements, asked, trained)
 
 
 def extraction_required(record: ExtractionRecord) -> list[Outcome]:
@@ -164,8 +168,9 @@ def render_extraction(record: ExtractionRecord, environment: Environment) -> str
     wanted = ("line_f1", record.trained, "held_out")
     lines = next((row.value for row in record.measurements if (row.name, row.subject, row.split) == wanted), None)
     return environment.get_template("extraction.html").render(
-        record=record, recipe_told=recipe_told(record), seal=seal(record.name), figure=None if lines is None else f"{lines:.2f}",
-        verdict=extraction_verdict(record), open=OPEN, required=extraction_required(record),
+        record=record, date=date(record), recipe_told=recipe_told(record), seal=seal(record.name),
+        figure=None if lines is None else f"{lines:.2f}", verdict=extraction_verdict(record), open=OPEN,
+        required=extraction_required(record),
         tables=[table for split in SPLITS if (table := _table(record, split)).lines],
         notes=[row for row in record.measurements if row.subject == "encoder" and row.value is None and not row.n],
         failed=failed[:SHOWN], more_failed=max(0, len(failed) - SHOWN), wrong=wrong[:SHOWN],

@@ -19,7 +19,7 @@ NOTHING_ELSE = "a new model that has read nothing else"
 SAID_ELSEWHERE = {"command", "texts", "start", "end", "versions"}
 
 
-def date(record: RunRecord) -> str:
+def date(record: RunRecord | ExtractionRecord | FightRecord) -> str:
     """The day of the run, `21 November 2026`; empty where it was not recorded."""
     moment = _moment(record.environment.get("end")) or _moment(record.environment.get("start"))
     return f"{moment.day} {moment:%B %Y}" if moment else ""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from wellread.recipe import Recipe, parse_recipe, recipe_text
 from wellread.recipe.requirements import Outcome, outcomes
-from wellread.reports.facts import machine, recipe_told, times, versions
+from wellread.reports.facts import date, machine, recipe_told, times, versions
 from wellread.reports.fair import JUDGED_BY, RETRIEVAL, Sides, fair_verdict
+from wellread.reports.reading import title_of_corpus
 from wellread.reports.rows import Rows
 from wellread.reports.seal import seal
 from wellread.reports.table import Cell, judged, no_interval
@@ -43,6 +44,8 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class FightRecord:
     name: str
+    title: str
+    """Of the texts that were asked about."""
     recipe: Recipe
     recipe_yaml: str
     environment: Mapping[str, Any]
@@ -73,8 +76,9 @@ def read_fight(folder: Path) -> FightRecord:
     recipe = parse_recipe(yaml, source=str(folder / "recipe.yaml"))
     measurements = tuple(map(Measurement.from_json, stream_rows(folder / "measurements.jsonl", optional=True)))
     return FightRecord(
-        folder.resolve().name, recipe, yaml, read_json(folder / "environment.json", optional=True) or {}, measurements,
-        sides_of(recipe), _told(folder, recipe), read_json(folder / "synthesis" / "synthesis.json", optional=True) or {},
+        folder.resolve().name, title_of_corpus(folder / "corpus"), recipe, yaml,
+        read_json(folder / "environment.json", optional=True) or {}, measurements, sides_of(recipe), _told(folder, recipe),
+        read_json(folder / "synthesis" / "synthesis.json", optional=True) or {},
     )  # fmt: skip
 
 
@@ -105,8 +109,9 @@ def render_fight(record: FightRecord, environment: Environment) -> str:
     best = max((row.value for row in rows.all if row.name == JUDGED_BY and row.subject in record.subjects and row.value is not None),
                default=None)  # fmt: skip
     return environment.get_template("fight.html").render(
-        record=record, recipe_told=recipe_told(record), seal=seal(record.name), figure="" if best is None else f"{best:.2f}",
-        verdict=fight_verdict_of(record), required=fight_required(record), subjects=list(record.subjects.values()),
+        record=record, date=date(record), recipe_told=recipe_told(record), seal=seal(record.name),
+        figure="" if best is None else f"{best:.2f}", verdict=fight_verdict_of(record), required=fight_required(record),
+        subjects=list(record.subjects.values()),
         lines=_lines(record, rows), pairs=_pairs(record, rows), search=[_fact(row) for row in rows.all if row.subject == RETRIEVAL],
         told=_shown(record.told), count=len(record.told), times=times(record.environment),
         versions=versions(record.environment), machine=machine(record),

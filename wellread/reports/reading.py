@@ -234,6 +234,16 @@ def _glossary(folder: Path) -> dict[str, str]:
     return {"title": _name_of(summary["source"])} if summary.get("source") else {}
 
 
+def title_of_corpus(folder: Path) -> str:
+    """What a run's corpus is called: by the titles that its texts state, else by the names of their files."""
+    return str(_book(folder, set())["title"])
+
+
+def title_of_files(sources: Sequence[str]) -> str:
+    """What files are called together; of an embedded one (`library:NAME`) its name."""
+    return _joined(list(dict.fromkeys(_name_of(source.removeprefix("library:")) for source in sources)))
+
+
 def file_name(source: str) -> str:
     """The last part of a path, with either kind of slash: a run may have been made on another system."""
     return source.replace("\\", "/").rstrip("/").rpartition("/")[2]
