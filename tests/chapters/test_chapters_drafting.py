@@ -20,7 +20,9 @@ from wellread.chapters.drafting import (
     trailing_run,
 )
 from wellread.chapters.manner import manner_of
-from wellread.chapters.writing import tongue_of
+from wellread.chapters.writing import _telling, tongue_of
+from wellread.gathering import Watch
+from wellread.generation.progress import Work, untold
 from wellread.matching import Index
 from wellread.testing import prose
 from wellread.types import Corpus, Document, Prompt, Sample, Sampling
@@ -85,9 +87,57 @@ def test_no_new_title_stands_twice() -> None:
     said = {0: "The Ferry\n", 3: "The ferry.\n", 4: "12 and 13\n", 5: "Of the J House\n", 6: "The Storm\n"}
     model = Scripted(lambda prompt, seed: said.get(seed) or fresh(prompt, seed))
     draft = Draft()
-    chapters = draft_chapters(replace(desk(model, words=60), manner=manner_of(documents)), draft, 2)
+    index = Index([*documents, Document("more", "A ferry came through the storm.")])
+    chapters = draft_chapters(replace(desk(model, words=60), manner=manner_of(documents), index=index), draft, 2)
     assert [chapter.label for chapter in chapters] == ["Chapter 11: The Ferry", "Chapter 12: The Storm"]
     assert draft.titles == ["theferry", "thestorm"]
+
+
+def test_a_title_that_is_not_in_the_books_manner_gives_way_to_the_next_or_to_the_number_alone() -> None:
+    """Numbers that follow on from nothing, words that nobody has read, the heading of another part: none heads a chapter."""
+    headings = [f"{n}\n\n{title}" for n, title in ((1, "The Ferry"), (2, "I Go Ashore"), (3, "The Captain's Map"))]
+    documents = [Document(head, f"{head}\n\nIt rained.", "b.txt", head.replace("\n\n", ": ")) for head in headings]
+    said = {0: "847 PRESBYTERNY\n", 1: "The Presbyterny\n", 2: "Part Two\n", 3: "Ashore With Maps\n",
+            6: "847 Ferry\n", 7: "XII. The Ferry\n", 8: "The Ferrny\n", 9: "848\n"}  # fmt: skip
+    model = Scripted(lambda prompt, seed: said.get(seed) or fresh(prompt, seed))
+    index = Index([*documents, Document("more", "He went with them.")])
+    table = replace(desk(model, words=60), manner=manner_of(documents), index=index)
+    chapters = draft_chapters(table, Draft(), 2)
+    assert [chapter.label for chapter in chapters] == ["4: Ashore With Maps", "5"]
+    assert chapters[1].head == "5"
+
+
+class TellingModel(Scripted):
+    """Tells how far it is with every text, as a model does that writes."""
+
+    tell = staticmethod(untold)
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
+        for share in (0.0, 0.5, 1.0):
+            self.tell(Work("writing", round(share), 1, "texts", share, 1.0))
+        return super().generate(prompts, sampling)
+
+
+def test_progress_never_goes_back_where_a_passage_is_taken_back_or_short() -> None:
+    def circling(prompt: str, seed: int) -> str:
+        return " and so it went round and round" * 12 + " and" if seed in (1, 3) else " " + prose(8, 1000 + seed) + " so"
+
+    model, seen = TellingModel(circling), list[Work]()
+    [chapter] = draft_chapters(desk(model), Draft(), 1, told=_telling(model, 100, Watch(progress=seen.append)))
+    assert chapter.mended
+    assert [each.share for each in seen] == sorted(each.share for each in seen)
+    assert [each.done for each in seen] == sorted(each.done for each in seen)
+    assert 0.9 < seen[-1].share <= 1
+
+
+def test_progress_waits_until_as_much_is_written_again() -> None:
+    model, seen = TellingModel(fresh), list[Work]()
+    told = _telling(model, 200, Watch(progress=seen.append))
+    told(40, 60)
+    model.generate([], Sampling())
+    told(50, 60)  # 50 words of those were taken back
+    model.generate([], Sampling())
+    assert [each.done for each in seen] == [40, 40, 70, 100, 100, 100, 100, 110]
 
 
 def test_a_model_that_begins_the_next_chapter_or_stops_ends_this_one() -> None:

@@ -87,6 +87,23 @@ def test_a_title_may_have_a_number(line: str) -> None:
     assert title_in(line, 9) == line
 
 
+@pytest.mark.parametrize(
+    ("title", "takes"),
+    [("847 PRESBYTERNY", False), ("XII. The Inn", False), ("Part Two", False), ("Chapter Nine", False), ("13 March", False),
+     ("The Two Towers", True), ("Twenty Years After", True), ("I Go to Bristol", True), ("M. Dupont", True), ("Mix", True),
+     ("The Last Part", True), ("Le XVIIIe siècle", True)],
+)  # fmt: skip
+def test_a_title_holds_numbers_only_where_the_books_own_do(title: str, takes: bool) -> None:
+    assert manner_of(book(("Chapter 3: The Inn", "Chapter 3: The Inn"))).takes(title) == takes
+    assert manner_of(book(("The Inn", "The Inn"))).takes(title) == takes
+
+
+def test_where_the_books_own_titles_hold_numbers_new_ones_may() -> None:
+    assert manner_of(book(("Chapter 3: 13 March", "Chapter 3: 13 March"))).takes("15 April")
+    assert manner_of(book(("On the 3rd", "On the 3rd"), ("The Inn", "The Inn"))).takes("On the 4th")
+    assert not manner_of(book(("Chapter 3: 13 March", "Chapter 3: 13 March"))).takes("Chapter 9: 15 April")
+
+
 def test_a_book_without_numbers_has_titles_only_and_one_without_headings_is_counted() -> None:
     assert manner_of(book(("The Ferry", "The Ferry"))).head(1, "The Storm").text == "The Storm"
     plain = manner_of([Document("1", "It rained."), Document("2", "It rained.", section="passage 2")])

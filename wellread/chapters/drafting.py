@@ -125,7 +125,8 @@ def draft_chapters(
 
 
 def _open(desk: Desk, draft: Draft) -> None:
-    """Head the next chapter: the number counted, the title, where the book gives one, asked of the model."""
+    """Head the next chapter: the number counted, the title, where the book gives one, asked of the model; the number alone where
+    no title of several is in the book's manner."""
     step, manner = len(draft.chapters) + 1, desk.manner
     title = ""
     if manner.titled:
@@ -138,12 +139,18 @@ def _open(desk: Desk, draft: Draft) -> None:
             [sample] = desk.model.generate([shown], replace(settings, seed=desk.sampling.seed + draft.drawn))
             draft.drawn += 1
             title = title_in(sample.completion, manner.longest)
-            if title and not manner.heads(title) and letters(title) not in taken:
+            if title and manner.takes(title) and known(title, desk.index) and letters(title) not in taken:
                 draft.titles.append(letters(title))
                 break
             title = ""
     head = manner.head(step, title)
     draft.head, draft.label, draft.text, draft.mended, draft.stops = head.text, head.label, "", 0, 0
+
+
+def known(title: str, index: Index) -> bool:
+    """Whether every word of a title stands in what was read, with or without an `s` at its end: a small model makes up words, and
+    a heading has nothing beside it that would say what they mean."""
+    return all(any(map(index.knows, (word, word.removesuffix("s"), f"{word}s"))) for word in spoken(title))
 
 
 def _context(desk: Desk, draft: Draft) -> str:

@@ -69,6 +69,8 @@ class Manner:
     """Its last headings, as they stand in the text: what a model is shown before it gives a title."""
     longest: int = 12
     """Words of the longest title."""
+    numbered: bool = False
+    """Whether titles of its own hold numbers."""
 
     def beginning(self, step: int) -> str:
         """What stands before the title of the `step`th new chapter, from 1."""
@@ -88,6 +90,11 @@ class Manner:
         found = heading(line) if self.style else None
         return found is not None and found.style == self.style and found.number is not None and len(line) < 80
 
+    def takes(self, title: str) -> bool:
+        """Whether a title is one as the book has them: it begins no chapter itself and, unless the book's own do so, holds no number:
+        `847 The Inn` follows on from nothing."""
+        return not self.heads(title) and (self.numbered or not _has_number(title))
+
 
 def manner_of(documents: Sequence[Document]) -> Manner:
     """How these documents of one book, in its order, are headed; by the last numbered one.
@@ -102,7 +109,9 @@ def manner_of(documents: Sequence[Document]) -> Manner:
         titles = frozenset(letters(own) for _, own, _ in read)
         longest = max((len(own.split()) for _, own, _ in read), default=0)
         shown = tuple(own for _, own, _ in read[-SHOWN:])
-        return Manner(0, "", "", titled=bool(titles), spell=str, titles=titles, shown=shown, longest=longest)
+        numbered = any(_has_number(own) for _, own, _ in read)
+        return Manner(0, "", "", titled=bool(titles), spell=str, titles=titles, shown=shown, longest=longest,
+                      numbered=numbered)  # fmt: skip
     document, own, last = counted[-1]
     alike = [found for _, _, found in counted if found.style == last.style]
     titles = frozenset(letters(found.title) for found in alike if found.title)
@@ -116,6 +125,7 @@ def manner_of(documents: Sequence[Document]) -> Manner:
     return Manner(
         number, block[:start], between, bool(last.title), speller(block[start:end]), last.style,
         bool(last.title) and last.title.isupper(), titles, shown, max(len(each.title.split()) for each in alike),
+        any(_has_number(each.title) for each in alike),
     )  # fmt: skip
 
 
@@ -282,6 +292,15 @@ def _mostly_numbers(line: str) -> bool:
     """Whether more than half of a line's words, small ones left out, are numbers: `13 and 14`, `Twenty-one`, `XIV`."""
     said = [word for word in re.findall(r"[^\W_]+", line) if word.casefold() not in SMALL]
     return 2 * sum(map(_is_number, said)) > len(said)
+
+
+def _has_number(title: str) -> bool:
+    """Whether a title holds digits, or is read as a heading with a number of its own (`XII. The Inn`, `Part Two`). A letter alone
+    is none: `I Go to Bristol`, `M. Dupont`."""
+    found = heading(title)
+    first = re.match(r"[^\W_]*", title.strip())
+    lone = found is not None and found.numeral == "roman" and first is not None and len(first[0]) == 1
+    return any(sign.isdigit() for sign in title) or (found is not None and bool(found.number) and not lone)
 
 
 def _is_number(word: str) -> bool:

@@ -18,7 +18,7 @@ from wellread.chapters.manner import manner_of
 from wellread.errors import UsageError
 from wellread.function_words import language
 from wellread.gathering import Watch, reference_documents, with_matches
-from wellread.generation.progress import Telling, Work, telling
+from wellread.generation.progress import Telling, telling
 from wellread.matching import Index
 from wellread.models import read_name
 from wellread.provenance import place_lines
@@ -179,20 +179,24 @@ def _measure(run: Run, corpus: Corpus, wish: Wish, watch: Watch) -> Yardstick:
 
 
 def _telling(model: LanguageModel, total: int, watch: Watch) -> Callable[[int, int], None]:
-    """A function that is told how many words are done, and about how many come with the passage being written."""
-    told = telling(watch.progress, "writing", max(total, 1), "words")
-    now = {"done": 0, "coming": 0}
+    """A function that is told how many words are done, and about how many come with the passage being written.
 
-    def within(work: Work) -> None:
-        done = now["done"] + work.share * now["coming"]
-        told(round(done), min(done / max(total, 1), 1.0))
+    What is told never goes back: not where a passage was taken back, or was shorter than foreseen; it waits until as much is there
+    again.
+    """
+    told = telling(watch.progress, "writing", max(total, 1), "words")
+    now = {"done": 0.0, "coming": 0.0, "furthest": 0.0}
+
+    def reached(words: float) -> None:
+        now["furthest"] = max(now["furthest"], words)
+        told(round(now["furthest"]), min(now["furthest"] / max(total, 1), 1.0))
 
     if isinstance(model, Telling):
-        model.tell = within
+        model.tell = lambda work: reached(now["done"] + work.share * now["coming"])
 
     def tell(done: int, coming: int) -> None:
         now.update(done=done, coming=coming)
-        told(done, min(done / max(total, 1), 1.0))
+        reached(done)
 
     return tell
 
