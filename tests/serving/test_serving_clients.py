@@ -178,6 +178,17 @@ def test_vectors_come_as_numbers_and_packed(client: OpenAI, url: str) -> None:
     assert http.post(f"{url}/completions", json={"model": "letters", "prompt": "a"}).status_code == 400
 
 
+@pytest.mark.parametrize("ids", [[64, 65], [[64, 65], [1]], ["a", [64]], ["a", 64]])
+def test_token_ids_are_refused_in_one_clear_line(client: OpenAI, ids: Any) -> None:
+    said = "texts are wanted, found token ids, which mean other words to every tokenizer; send the texts themselves"
+    with pytest.raises(BadRequestError) as refused:
+        client.embeddings.create(model="letters", input=ids)
+    assert refused.value.body == {"message": f"input: {said}", "type": "invalid_request_error", "param": "input", "code": "invalid_value"}
+    with pytest.raises(BadRequestError) as refused:
+        client.completions.create(model="tiny", prompt=ids)
+    assert f"prompt: {said}" in str(refused.value)
+
+
 def test_what_an_answer_rests_on_goes_with_it(client: OpenAI) -> None:
     asked: dict[str, Any] = {
         "model": "tiny+handbook",

@@ -176,8 +176,33 @@ def test_half_a_character_is_told_so(locked: str, path: str, body: str) -> None:
 def test_other_failures_have_the_same_shape(locked: str) -> None:
     assert ask(locked, "/nowhere", "GET").json()["error"]["type"] == "not_found_error"
     assert ask(locked, "/v1/completions", "GET").status_code == 405
-    headers = {"authorization": f"Bearer {KEY}", "content-type": "text/plain"}
-    assert http.post(f"{locked}/v1/completions", content=json.dumps(ASKED), headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "nonsense", "application/json; x", None])
+def test_a_body_that_is_json_is_read_whatever_it_is_called(locked: str, kind: str | None) -> None:
+    """`curl -d` calls it a form. A page that may not ask is turned away all the same."""
+    headers = {"authorization": f"Bearer {KEY}"} | ({} if kind is None else {"content-type": kind})
+    answer = http.post(f"{locked}/v1/completions", content=json.dumps(ASKED), headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["finish_reason"] == "length"
+    foreign = {**headers, "origin": "https://evil.example"}
+    assert http.post(f"{locked}/v1/completions", content=json.dumps(ASKED), headers=foreign).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"model=tiny&prompt=the+cat", "the body is no JSON (Expecting value, at character 1): send one JSON object"),
+     (b'{"prompt": "the cat",}', "the body is no JSON ("), (b"", "the body is empty: send one JSON object"),
+     (b'["the cat"]', "the body is JSON, but no object: send one JSON object"), (b"null", "send one JSON object")],
+)  # fmt: skip
+def test_what_is_no_json_object_hears_what_is_wanted(locked: str, content: bytes, says: str) -> None:
+    for path in ("completions", "chat/completions", "embeddings"):
+        for kind in ("application/json", "application/x-www-form-urlencoded"):
+            headers = {"authorization": f"Bearer {KEY}", "content-type": kind}
+            answer = http.post(f"{locked}/v1/{path}", content=content, headers=headers)
+            assert answer.status_code == 400
+            assert says in answer.json()["error"]["message"]
+            assert "send one JSON object" in answer.json()["error"]["message"]
 
 
 def test_the_log_counts_and_does_not_quote(locked: str, told: list[dict[str, Any]], shelf: Shelf) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -68,6 +68,8 @@ def _handle_failures(app: FastAPI) -> None:
 
     def malformed(request: Request, error: Exception) -> JSONResponse:
         wrong = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+        if told := _no_object(wrong):
+            return known(request, Failure(400, told, "invalid_value"))
         place = ".".join(str(each) for each in wrong.get("loc", ())[1:])
         said = str(wrong.get("msg", error)).removeprefix("Value error, ")
         text = f"{place}: {said}" if place else said
@@ -87,6 +89,18 @@ def _handle_failures(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(Exception, unknown)
+
+
+def _no_object(wrong: Mapping[str, Any]) -> str:
+    """What is wrong with a body that is no JSON object; empty where it is one, and a field of it is wrong."""
+    kind, place = str(wrong.get("type", "")), tuple(wrong.get("loc", ()))
+    if kind == "json_invalid":
+        why = f"is no JSON ({wrong['ctx']['error']}, at character {place[-1] + 1})"
+    elif place == ("body",):
+        why = "is empty" if kind == "missing" else "is JSON, but no object"
+    else:
+        return ""
+    return f'the body {why}: send one JSON object, such as {{"model": "NAME", …}}; /openapi.json has its fields.'
 
 
 def _watch_routes(app: FastAPI, desk: Desk) -> None:

@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -31,6 +32,15 @@ def _whole(text: str) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f"half a character stands at place {error.start + 1}; send whole ones") from None
     return text
+
+
+def _no_ids(given: Any) -> Any:
+    """OpenAI takes arrays of token ids, too. Whose they are, they do not say: clients count with a tokenizer of OpenAI's, and read
+    with another one they would be other words, without anybody noticing."""
+    rows = given if isinstance(given, list) else []
+    if any(type(inner) is int for each in rows for inner in (each if isinstance(each, list) else [each])):
+        raise ValueError("texts are wanted, found token ids, which mean other words to every tokenizer; send the texts themselves")
+    return given
 
 
 Text = Annotated[str, AfterValidator(_whole)]
@@ -177,7 +187,7 @@ class Writing(_Asked):
 class CompletionAsked(Writing):
     """A beginning to go on from, or several."""
 
-    prompt: Text | Annotated[list[Text], Field(min_length=1, max_length=32)]
+    prompt: Annotated[Text | Annotated[list[Text], Field(min_length=1, max_length=32)], BeforeValidator(_no_ids)]
     logprobs: int | None = Field(default=None, ge=0, le=20)
     """Logarithms of the tokens, with so many of the likeliest beside each."""
     echo: bool | None = None
@@ -248,7 +258,7 @@ class EmbeddingsAsked(_Asked):
     """Texts to be made vectors."""
 
     model: str = ""
-    input: Text | Annotated[list[Text], Field(min_length=1, max_length=2048)]
+    input: Annotated[Text | Annotated[list[Text], Field(min_length=1, max_length=2048)], BeforeValidator(_no_ids)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(default=None, ge=1)
     """Refused unless it is the embedder's own width."""
