@@ -120,7 +120,9 @@ class TellingModel(Scripted):
 
 def test_progress_never_goes_back_where_a_passage_is_taken_back_or_short() -> None:
     def circling(prompt: str, seed: int) -> str:
-        return " and so it went round and round" * 12 + " and" if seed in (1, 3) else " " + prose(8, 1000 + seed) + " so"
+        return (
+            " and so it went round and round" * 12 + " and" if seed in (1, 3) else " " + prose(8, 1000 + seed) + " so"
+        )
 
     model, seen = TellingModel(circling), list[Work]()
     [chapter] = draft_chapters(desk(model), Draft(), 1, told=_telling(model, 100, Watch(progress=seen.append)))

@@ -99,9 +99,12 @@ def test_a_title_holds_numbers_only_where_the_books_own_do(title: str, takes: bo
 
 
 def test_where_the_books_own_titles_hold_numbers_new_ones_may() -> None:
-    assert manner_of(book(("Chapter 3: 13 March", "Chapter 3: 13 March"))).takes("15 April")
-    assert manner_of(book(("On the 3rd", "On the 3rd"), ("The Inn", "The Inn"))).takes("On the 4th")
-    assert not manner_of(book(("Chapter 3: 13 March", "Chapter 3: 13 March"))).takes("Chapter 9: 15 April")
+    begins = manner_of(book(("Chapter 3: 13 March", "Chapter 3: 13 March")))
+    assert begins.takes("15 April")
+    assert not begins.takes("Chapter 9: 15 April")
+    for holds in (book(("Chapter 4: Passage 119", "Chapter 4: Passage 119")), book(("On the 3rd", "On the 3rd"))):
+        assert manner_of(holds).takes("Until the 4th")
+        assert not manner_of(holds).takes("847 Presbyterny")
 
 
 def test_a_book_without_numbers_has_titles_only_and_one_without_headings_is_counted() -> None:

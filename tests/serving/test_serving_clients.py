@@ -183,7 +183,12 @@ def test_token_ids_are_refused_in_one_clear_line(client: OpenAI, ids: Any) -> No
     said = "texts are wanted, found token ids, which mean other words to every tokenizer; send the texts themselves"
     with pytest.raises(BadRequestError) as refused:
         client.embeddings.create(model="letters", input=ids)
-    assert refused.value.body == {"message": f"input: {said}", "type": "invalid_request_error", "param": "input", "code": "invalid_value"}
+    assert refused.value.body == {
+        "message": f"input: {said}",
+        "type": "invalid_request_error",
+        "param": "input",
+        "code": "invalid_value",
+    }
     with pytest.raises(BadRequestError) as refused:
         client.completions.create(model="tiny", prompt=ids)
     assert f"prompt: {said}" in str(refused.value)

@@ -178,7 +178,9 @@ def test_other_failures_have_the_same_shape(locked: str) -> None:
     assert ask(locked, "/v1/completions", "GET").status_code == 405
 
 
-@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "nonsense", "application/json; x", None])
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "text/plain", "nonsense", "application/json; x", None]
+)
 def test_a_body_that_is_json_is_read_whatever_it_is_called(locked: str, kind: str | None) -> None:
     """`curl -d` calls it a form. A page that may not ask is turned away all the same."""
     headers = {"authorization": f"Bearer {KEY}"} | ({} if kind is None else {"content-type": kind})

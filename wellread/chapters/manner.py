@@ -69,8 +69,8 @@ class Manner:
     """Its last headings, as they stand in the text: what a model is shown before it gives a title."""
     longest: int = 12
     """Words of the longest title."""
-    numbered: bool = False
-    """Whether titles of its own hold numbers."""
+    numbered: int = 0
+    """Whether titles of its own hold digits (1), or begin with a number (2)."""
 
     def beginning(self, step: int) -> str:
         """What stands before the title of the `step`th new chapter, from 1."""
@@ -91,9 +91,9 @@ class Manner:
         return found is not None and found.style == self.style and found.number is not None and len(line) < 80
 
     def takes(self, title: str) -> bool:
-        """Whether a title is one as the book has them: it begins no chapter itself and, unless the book's own do so, holds no number:
-        `847 The Inn` follows on from nothing."""
-        return not self.heads(title) and (self.numbered or not _has_number(title))
+        """Whether a title is one as the book has them: it begins no chapter itself and, unless the book's own do so, begins with no
+        number (`847 The Inn` follows on from nothing) and holds no digits."""
+        return not self.heads(title) and _numbered(title) <= self.numbered
 
 
 def manner_of(documents: Sequence[Document]) -> Manner:
@@ -109,7 +109,7 @@ def manner_of(documents: Sequence[Document]) -> Manner:
         titles = frozenset(letters(own) for _, own, _ in read)
         longest = max((len(own.split()) for _, own, _ in read), default=0)
         shown = tuple(own for _, own, _ in read[-SHOWN:])
-        numbered = any(_has_number(own) for _, own, _ in read)
+        numbered = max((_numbered(own) for _, own, _ in read), default=0)
         return Manner(0, "", "", titled=bool(titles), spell=str, titles=titles, shown=shown, longest=longest,
                       numbered=numbered)  # fmt: skip
     document, own, last = counted[-1]
@@ -125,7 +125,7 @@ def manner_of(documents: Sequence[Document]) -> Manner:
     return Manner(
         number, block[:start], between, bool(last.title), speller(block[start:end]), last.style,
         bool(last.title) and last.title.isupper(), titles, shown, max(len(each.title.split()) for each in alike),
-        any(_has_number(each.title) for each in alike),
+        max(_numbered(each.title) for each in alike),
     )  # fmt: skip
 
 
@@ -294,13 +294,13 @@ def _mostly_numbers(line: str) -> bool:
     return 2 * sum(map(_is_number, said)) > len(said)
 
 
-def _has_number(title: str) -> bool:
-    """Whether a title holds digits, or is read as a heading with a number of its own (`XII. The Inn`, `Part Two`). A letter alone
-    is none: `I Go to Bristol`, `M. Dupont`."""
-    found = heading(title)
-    first = re.match(r"[^\W_]*", title.strip())
-    lone = found is not None and found.numeral == "roman" and first is not None and len(first[0]) == 1
-    return any(sign.isdigit() for sign in title) or (found is not None and bool(found.number) and not lone)
+def _numbered(title: str) -> int:
+    """2 for a title that begins with a number (`847 The Inn`, `XII. The Inn`, `Part Two`), 1 for one that holds digits elsewhere, 0
+    for any other. A letter alone is no number: `I Go to Bristol`, `M. Dupont`."""
+    found, first = heading(title), re.match(r"\W*([^\W_]*)", title)
+    begins = first[1] if first else ""
+    counts = found is not None and bool(found.number) and not (found.numeral == "roman" and len(begins) == 1)
+    return 2 if counts or begins[:1].isdigit() else int(any(sign.isdigit() for sign in title))
 
 
 def _is_number(word: str) -> bool:

@@ -9,7 +9,9 @@ from wellread.reports.comparison import Parted, Parting, Said
 from wellread.types import Grade, Reply
 
 WITHIN = "an answer is right where the words of a right answer stand in it, or where nothing answers the question and it declines"
-JUDGED = "what is right is what {judge} says; where it gave no verdict, an answer in which the words of a right one stand"
+JUDGED = (
+    "what is right is what {judge} says; where it gave no verdict, an answer in which the words of a right one stand"
+)
 
 
 def parting(

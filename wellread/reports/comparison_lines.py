@@ -93,7 +93,9 @@ def _answers(parting: Parting, labels: dict[str, str]) -> list[str]:
     for each in shown:
         lines += ["", *_parted(each, labels)]
     if left := len(parting.questions) - len(shown):
-        more = f"{left:,} more left out; --html FILE.html draws up to {MOST_PARTED} of them, and FILE.csv has every answer"
+        more = (
+            f"{left:,} more left out; --html FILE.html draws up to {MOST_PARTED} of them, and FILE.csv has every answer"
+        )
         lines += ["", *textwrap.wrap(more, COLUMNS)]
     return lines
 

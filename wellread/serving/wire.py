@@ -39,7 +39,9 @@ def _no_ids(given: Any) -> Any:
     with another one they would be other words, without anybody noticing."""
     rows = given if isinstance(given, list) else []
     if any(type(inner) is int for each in rows for inner in (each if isinstance(each, list) else [each])):
-        raise ValueError("texts are wanted, found token ids, which mean other words to every tokenizer; send the texts themselves")
+        raise ValueError(
+            "texts are wanted, found token ids, which mean other words to every tokenizer; send the texts themselves"
+        )
     return given
 
 
