@@ -137,7 +137,8 @@ def test_sides_that_are_right_and_wrong_alike_do_not_part_and_one_alone_shows_wh
     assert not any("What is number" in line for line in lines)
     alone, _ = compare_answers(["alike"], files, opened=MODELS.__getitem__, metrics=METRICS)
     lines = comparison_lines(alone)
-    assert lines[lines.index("Answers: 1 of 20 questions not answered right") + 3] == "What is number 0?"
+    assert "What is number 0?" in lines[lines.index("Answers: 1 of 20 questions not answered right") :]
+    assert sum("What is number" in line for line in lines) == 1
 
 
 def replied(text: str, *right: str, refused: bool = False) -> Reply:
