@@ -65,6 +65,9 @@ def test_the_page_is_called_by_the_files_that_were_read_and_names_its_run(tmp_pa
     page = BeautifulSoup(write_report(tmp_path / "run").read_text(encoding="utf-8"), "html.parser")
     heads = [page.select_one(which) for which in ("h1", ".imprint")]
     assert [each.get_text() for each in heads if each] == ["Notes on Homer and more", "21 November 2026run"]
+    write_text(tmp_path / "run" / "environment.json", "{}")  # a run of before the texts that it was given were kept
+    write_text(tmp_path / "run" / "recipe.yaml", recipe_text("references").replace("library:commentary.jsonl", ""))
+    assert "<h1>run</h1>" in write_report(tmp_path / "run").read_text(encoding="utf-8")
 
 
 def test_without_an_interval_nothing_is_sure() -> None:

@@ -56,7 +56,7 @@ class Table:
 class ExtractionRecord:
     name: str
     title: str
-    """Of the files that its texts are from."""
+    """Of the files that its texts are from; the run's name where nobody kept these."""
     recipe: Recipe
     recipe_yaml: str
     environment: Mapping[str, Any]
@@ -92,8 +92,9 @@ def read_extraction(folder: Path) -> ExtractionRecord:
     )
     measurements = tuple(map(Measurement.from_json, stream_rows(folder / "measurements.jsonl", optional=True)))
     environment = read_json(folder / "environment.json", optional=True) or {}
-    title = title_of_files(as_run(recipe, environment).corpus.texts)
-    return ExtractionRecord(folder.resolve().name, title, recipe, yaml, environment, measurements, asked, trained)
+    name, texts = folder.resolve().name, as_run(recipe, environment).corpus.texts
+    title = title_of_files(texts) if texts else name
+    return ExtractionRecord(name, title, recipe, yaml, environment, measurements, asked, trained)
 
 
 def extraction_required(record: ExtractionRecord) -> list[Outcome]:
