@@ -146,6 +146,11 @@ class Stage:
         return self.path / "measured-so-far.jsonl"
 
     @property
+    def dial_so_far(self) -> Path:
+        """The same along the dial."""
+        return self.path / "dial-so-far.jsonl"
+
+    @property
     def scores(self) -> Path:
         return self.path / "scores.npz"
 
