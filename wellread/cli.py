@@ -182,7 +182,12 @@ def measure(
     model: ModelName,
     text: Annotated[list[Path] | None, typer.Option(help="Files to score, whole; repeatable.")] = None,
     run_folder: Annotated[Path | None, typer.Option("--run", help="Measure on the parts of this run.")] = None,
-    questions: Annotated[list[Path] | None, typer.Option(help="JSONL of questions to ask; repeatable.")] = None,
+    questions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="JSONL of questions to ask; repeatable. Without --text, --run and --metrics only answers are measured."
+        ),
+    ] = None,
     metrics: Annotated[str, typer.Option(help="Names, comma-separated; `wellread list metrics`.")] = "",
     quick: Annotated[
         bool | None,
