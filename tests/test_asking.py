@@ -303,6 +303,51 @@ def test_measure_asks_a_runs_questions_or_those_it_is_given(finished: Run, tmp_p
 
 
 @pytest.mark.slow
+def test_questions_alone_are_all_that_is_measured_of_a_run(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wellread.cli import app
+    from wellread.generation.hf import TransformersModel
+    from wellread.recipe.questions import ANSWERED
+
+    scored: list[Sequence[str]] = []
+    asked: list[Prompt] = []
+    score, generate = TransformersModel.score, TransformersModel.generate
+
+    def scoring(model: TransformersModel, texts: Sequence[str], **how: Any) -> list[Scored]:
+        scored.append(texts)
+        return score(model, texts, **how)
+
+    def generating(model: TransformersModel, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
+        asked.extend(prompts)
+        return generate(model, prompts, sampling)
+
+    monkeypatch.setattr(TransformersModel, "score", scoring)
+    monkeypatch.setattr(TransformersModel, "generate", generating)
+    file = tmp_path / "mine.jsonl"
+    mine = [
+        {"id": name, "prompt": f"What is {name}?", "expected": ["red"], "kind": "forward", "term": name}
+        for name in NAMES[:3]
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in mine), encoding="utf-8")
+    words = ["measure", str(finished.path), "--questions", str(file), "--offline", "--json"]
+    done = CliRunner().invoke(app, words)
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert not scored
+    assert [each[0]["content"] for each in asked if not isinstance(each, str)] == [row["prompt"] for row in mine]
+    assert len(asked) == 3
+    assert all(row["name"].startswith(ANSWERED) for row in rows)
+    [exact] = [row for row in rows if row["name"] == "recall_exact"]
+    assert (exact["n"], exact["split"]) == (3, "held_out")
+    named = measure_model(str(finished.path), questions=[file], metrics=["bits_per_byte"], offline=True)
+    assert {row.name for row in named} == {"bits_per_byte"}
+    scored.clear()
+    on = measure_model(str(finished.last_checkpoint()), questions=[file], run_folder=finished.path, offline=True)
+    assert scored
+    assert {"bits_per_byte", "recall_exact"} <= {row.name for row in on}
+
+
+@pytest.mark.slow
 def test_measure_gives_a_runs_judge_its_key(finished: Run, tmp_path: Path) -> None:
     from wellread.cli import app
 

@@ -90,7 +90,8 @@ def test_bad_input_is_one_clear_line_and_exit_2(words: list[str], said: str, tmp
     [
         (["run", "novel"], "interrupted; the same command goes on with what is kept."),
         (["index", "a", "--store", "b"], "interrupted; the same command goes on with what is kept."),
-        (["measure", "r", "--dial", "0,1"], "interrupted."),
+        (["measure", "r"], "interrupted."),
+        (["measure", "r", "--dial", "0,1"], "interrupted; the same command goes on with what is kept."),
         (["write", "r", "Once"], "interrupted."),
         (["write", "r", "--chapters", "2"], "interrupted; the draft is kept, and the same command goes on with it."),
         (["write", "r", "--chapters=2"], "interrupted; the draft is kept, and the same command goes on with it."),

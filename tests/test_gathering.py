@@ -11,12 +11,24 @@ from books import write_book
 
 from wellread import pipeline
 from wellread.errors import RecipeError, WellreadError
-from wellread.gathering import STYLE_PROMPTS, reference_documents, style_passages, style_prompts
-from wellread.matching import words
+from wellread.facts import Asked
+from wellread.gathering import (
+    STYLE_PROMPTS,
+    Watch,
+    read_samples,
+    reference_documents,
+    sample_and_measure,
+    style_passages,
+    style_prompts,
+    with_matches,
+)
+from wellread.matching import Index, words
 from wellread.recipe import Recipe, parse_recipe
-from wellread.storage import read_rows
+from wellread.runs import Stage
+from wellread.scorefile import read_scores
+from wellread.storage import read_rows, write_rows
 from wellread.testing import UniformBytes, evidence, prose
-from wellread.types import Prompt, Sample, Sampling
+from wellread.types import Answer, Chunk, Evidence, Grade, Measurement, Prompt, Question, Sample, Sampling, Scored
 
 RECIPE = """
 name: short
@@ -130,3 +142,102 @@ def test_the_embedded_texts_are_among_the_references_by_default_and_beside_a_use
     assert read("references: [library:novella, library:*]") == embedded
     assert read(f"references: [{mine.as_posix()}]") == ["mine"]
     assert read("references: []") == []
+
+
+class Killed(Counted):
+    """Is killed at a call to write or to score, the first being 1; 0: never."""
+
+    def __init__(self, at: int = 0) -> None:
+        super().__init__()
+        self.calls, self._at = 0, at
+
+    def _one_more(self) -> None:
+        self.calls += 1
+        if self.calls == self._at:
+            raise KeyboardInterrupt
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Sample]:
+        self._one_more()
+        return super().generate(prompts, sampling)
+
+    def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
+        self._one_more()
+        return super().score(texts, length=length, stride=stride)
+
+
+def measured_in(folder: Path, recipe: Recipe, model: Killed, asked: Asked | None = None) -> list[Measurement]:
+    corpus = evidence(None, train=prose(900), validation=prose(300, 1), held_out=prose(300, 2)).corpus
+    alone = recipe.model_copy(update={"references": ()})
+    return sample_and_measure(Stage(folder), lambda: model, "uniform", (alone, corpus), asked=asked, watch=Watch())
+
+
+def test_measuring_that_was_killed_goes_on_where_it_was(recipe: Recipe, tmp_path: Path) -> None:
+    calm = Killed()
+    wanted = measured_in(tmp_path / "calm", recipe, calm)
+    writing = len(calm.asked)
+    scoring = calm.calls - writing
+    assert (writing > 2, scoring) == (True, 2 + 4)
+    before = ("samples.jsonl", "passages.jsonl", "measurements.jsonl")
+    for at, left in ((1, 0), (2, 1), (writing + 2, writing), (writing + 4, writing + 2), (writing + 6, writing + 2)):
+        folder, killed, again = tmp_path / str(at), Killed(at), Killed()
+        with pytest.raises(KeyboardInterrupt):
+            measured_in(folder, recipe, killed)
+        assert measured_in(folder, recipe, again) == wanted
+        assert again.calls == calm.calls - left
+        for name in before:
+            assert (folder / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
+        assert not (folder / "measured-so-far.jsonl").exists()
+        kept, other = (read_scores(each / "scores.npz") for each in (folder, tmp_path / "calm"))
+        assert kept is not None
+        assert other is not None
+        for one, two in ((kept.long, other.long), (kept.short, other.short)):
+            assert {id: each.logprobs.tolist() for id, each in one.items()} == {
+                id: each.logprobs.tolist() for id, each in two.items()
+            }
+        assert kept.spans.keys() == other.spans.keys()
+
+
+def test_answers_are_judged_again_so_that_their_verdicts_are_kept_with_them(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kind:
+        name = "kind"
+
+        def grade(self, answers: Sequence[Answer]) -> list[Grade]:
+            return [Grade(True, "why not") for _ in answers]
+
+    question = Question("q1", "What is T1?", ("Tall 1",), "forward", "T1")
+
+    def ask(gathered: Evidence, *given: object, **more: object) -> None:
+        gathered.answers, gathered.judge = [Answer(question, "a hill", "held_out")], Kind()
+
+    monkeypatch.setattr("wellread.gathering.ask", ask)
+    recipe = parse_recipe(RECIPE, ["questions=[mine.jsonl]", "measure.metrics=[recall_judge, bits_per_byte]"])
+    asked = Asked({"held_out": (question,)})
+    with pytest.raises(KeyboardInterrupt):
+        measured_in(tmp_path, recipe, Killed(3), asked)
+    rows = measured_in(tmp_path, recipe, Killed(), asked)
+    assert [row.value for row in rows if row.name == "recall_judge"] == [1]
+    assert [(row["judge"], row["judge_reason"]) for row in read_rows(tmp_path / "answers.jsonl")] == [(True, "why not")]
+
+
+def test_what_an_earlier_measuring_wrote_is_not_taken_for_a_new_ones(recipe: Recipe, tmp_path: Path) -> None:
+    wanted = measured_in(tmp_path, recipe, Killed())
+    stage = Stage(tmp_path)
+    stage.measurements.unlink()
+    stage.samples.write_text("stale", encoding="utf-8")
+    again = Killed()
+    assert measured_in(tmp_path, recipe, again) == wanted
+    assert len(again.asked) > 2
+
+
+def test_samples_come_back_with_what_was_laid_before_the_model(tmp_path: Path) -> None:
+    corpus = evidence(None, train=prose(100)).corpus
+    source = Chunk("d", 0, 4, "text", page=2, overleaf=(3, 9))
+    samples = [
+        Sample("One\u2028", prose(20), Sampling(top_k=3, n=2), 1, "m", "stop", (source,), 7, 8),
+        Sample("Two", "", Sampling(), 0),
+    ]
+    write_rows(tmp_path / "samples.jsonl", with_matches(samples, Index(corpus.documents)))
+    assert read_samples(tmp_path / "samples.jsonl") == samples
+    assert read_samples(tmp_path / "none.jsonl") == []

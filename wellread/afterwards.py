@@ -117,10 +117,14 @@ def afterwards(recipe: Recipe, corpus: Corpus, pace: Pace | None) -> tuple[After
         told = f"writing {measure.style_words:,} words to measure a style by, {_count(subjects)}"
         found.append(After(told, seconds(0, subjects * styling)))
     if recipe.dial.wish:
-        settings = len({*recipe.dial.settings, 1.0})
+        settings = {*recipe.dial.settings, 1.0}
+        ends = len(settings & {0.0, 1.0})
         # on validation at every setting; on held-out text at every setting again, and by all measures at two
-        turned = settings * (foreseen + by_heart) + 2 * by_heart
-        found.append(After(f"the dial curve of {settings} settings", seconds(turned, (settings + 2) * styling)))
+        turned = len(settings) * (foreseen + by_heart) + 2 * by_heart
+        # what the run has measured of both ends stays; what is recited of validation text is not among it
+        turned -= ends * (bits * foreseen + recited * (by_heart - 2 * OVERLAP * sizes["validation"]))
+        told = f"the dial curve of {len(settings)} settings"
+        found.append(After(told, seconds(turned, (len(settings) - ends + 2) * styling)))
     if recipe.questions or recipe.synthesis:
         found.append(After("answering questions", None))
     if any(name.startswith("lm_eval_") for name in names):

@@ -49,7 +49,7 @@ from wellread.errors import UsageError, WellreadError
 INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""
 RESUMED = frozenset({"run", "index", "synthesise"})
-"""Verbs that find again what they had made; `write --chapters` finds its draft."""
+"""Verbs that find again what they had made; so does `measure --dial`, and `write --chapters` finds its draft."""
 REQUIREMENT_UNMET = 3
 
 
@@ -182,7 +182,12 @@ def measure(
     model: ModelName,
     text: Annotated[list[Path] | None, typer.Option(help="Files to score, whole; repeatable.")] = None,
     run_folder: Annotated[Path | None, typer.Option("--run", help="Measure on the parts of this run.")] = None,
-    questions: Annotated[list[Path] | None, typer.Option(help="JSONL of questions to ask; repeatable.")] = None,
+    questions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="JSONL of questions to ask; repeatable. Without --text, --run and --metrics only answers are measured."
+        ),
+    ] = None,
     metrics: Annotated[str, typer.Option(help="Names, comma-separated; `wellread list metrics`.")] = "",
     quick: Annotated[
         bool | None,
@@ -295,9 +300,11 @@ def doctor(as_json: AsJson = False) -> None:
 
 def _kept(words: Sequence[str]) -> str:
     """What is said of a command that is given again after Ctrl-C: most begin anew."""
-    if words[:1] == ["write"] and any(word.partition("=")[0] == "--chapters" for word in words):
+    verb, options = words[:1], {word.partition("=")[0] for word in words}
+    if verb == ["write"] and "--chapters" in options:
         return "; the draft is kept, and the same command goes on with it"
-    return "; the same command goes on with what is kept" if words[:1] and words[0] in RESUMED else ""
+    kept = bool(verb) and (words[0] in RESUMED or (words[0] == "measure" and "--dial" in options))
+    return "; the same command goes on with what is kept" if kept else ""
 
 
 def main() -> None:

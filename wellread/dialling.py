@@ -1,21 +1,28 @@
-"""A run along its dial: measured at several settings on validation, one chosen for a wish, that one told on held-out."""
+"""A run along its dial: measured at several settings on validation, one chosen for a wish, that one told on held-out.
+
+What the run has measured of both ends is taken from there; all else is kept metric by metric, until the curve is whole.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wellread.dial_ends import SCORED, beside, measured_ends, still_to_measure
+from wellread.environment import version_of
 from wellread.errors import UsageError
 from wellread.gathering import SILENT, Watch, add_style, evidence, opening_samples, wants_style, watched
-from wellread.metrics import STYLE
+from wellread.keeping import Kept, keep, let_go, open_kept
+from wellread.metrics import STYLE, measure
 from wellread.models import dial_origin, read_name
-from wellread.recipe import Recipe, parse_recipe
-from wellread.runs import Run
+from wellread.recipe import Recipe, fingerprint, parse_recipe
+from wellread.runs import Run, Stage
 from wellread.storage import read_rows, write_rows
-from wellread.types import Corpus, LanguageModel, Measurement, Part
+from wellread.texts import digest
+from wellread.types import Corpus, Evidence, LanguageModel, Measurement, Part
 
 if TYPE_CHECKING:
     from wellread.weights import Dial
@@ -46,8 +53,10 @@ def dial_curve(
     Then on held-out text: bits per byte at every setting, recitation and style at the chosen one and at 1, with the
     paired difference of their bits per byte. Subjects are `STAGE@SETTING`; the row `dial_setting` says what was
     chosen, or why nothing was. `metrics` are measured in place of those of style, which take a recipe with
-    `measure.style_words`; `overrides` are settings of the recipe. Raises UsageError where MODEL is no run, has a setting
-    in its name already, or no base.
+    `measure.style_words`; `overrides` are settings of the recipe.
+
+    What the run has measured of 0 and 1 in the same way is not measured again (`dial_ends`), nor what the same call had
+    measured when it was killed. Raises UsageError where MODEL is no run, has a setting in its name already, or no base.
     """
     from wellread import weights
     from wellread.corpus.ingest import read_corpus
@@ -66,13 +75,17 @@ def dial_curve(
     corpus = read_corpus(named.run.corpus)
     dial = weights.open_dial(named.place, dial_origin(named.run, named.place), offline=offline)
     opened = watched(TransformersModel(dial.model, dial.tokenizer, model, note=dial.note), watch)
-    turning = _Turning(dial, opened, recipe, Path(named.place).parent.name.partition("-")[2], watch)
+    stage = Stage(Path(named.place).parent)
+    mark = fingerprint(recipe, asked, list(map(digest, beside(recipe))), dial.note, version_of("wellread"))
+    ends = measured_ends(named.run, Path(named.place), recipe, note=dial.note)
+    turning = _Turning(dial, opened, recipe, stage.name, ends, open_kept(stage.dial_so_far, mark), watch)
     rows: list[Measurement] = []
     for alpha in wanted:
         rows += _measured(turning, alpha, _only(corpus, "train", "validation"), asked)
     choice = chosen(rows, turning.stage, wanted)
     rows += [choice, *_told(turning, wanted, choice.value, corpus, asked)]
     _keep(named.run, turning.stage, rows)
+    let_go(stage.dial_so_far)
     return rows
 
 
@@ -84,6 +97,9 @@ class _Turning:
     model: LanguageModel
     recipe: Recipe
     stage: str
+    ends: Mapping[float, Sequence[Measurement]]
+    """What the run has measured at a setting."""
+    kept: Kept
     watch: Watch
 
 
@@ -149,21 +165,43 @@ def _told(
 
 
 def _measured(turning: _Turning, alpha: float, corpus: Corpus, metrics: Sequence[str]) -> list[Measurement]:
-    """The metrics at a setting, on the parts that `corpus` has; general text goes with validation."""
-    from wellread.metrics import measure
-
-    turning.dial.turn(alpha)
-    of, recipe, watch = subject(turning.stage, alpha), turning.recipe, turning.watch
+    """The metrics at a setting, on the parts that `corpus` has; general text goes with validation. Only what is not known
+    is measured, and the weights are turned only for that."""
+    of, kept = subject(turning.stage, alpha), turning.kept
     held_out = bool(corpus.split.get("held_out"))
-    watch.say(f"measuring {of} on held-out text" if held_out else f"measuring {of}")
-    sampled = not set(metrics) <= {BITS, RECITED, *STYLE}
-    samples = opening_samples(turning.model, recipe, corpus) if sampled else []
-    gathered = evidence(recipe, corpus, of, model=turning.model, samples=samples, watch=watch)
+    where = f"{of} on held-out text" if held_out else of
+    gathered = evidence(turning.recipe, corpus, of, model=turning.model, watch=turning.watch)
     if held_out:
         gathered.general = ()
+    known = {name: kept.rows[f"{name} of {where}"] for name in metrics if f"{name} of {where}" in kept.rows}
+    left: dict[str, Evidence] = {}
+    for name in metrics:
+        if name not in known:
+            known[name], rest = still_to_measure(turning.ends.get(alpha, ()), gathered, name)
+            if rest is not None:
+                left[name] = rest
+    if taken := [name for name in metrics if known[name]]:
+        turning.watch.say(f"measured already of {where}: {', '.join(taken)}")
+    if left:
+        turning.watch.say(f"measuring {where}")
+        turning.dial.turn(alpha)
+        _write(turning, gathered, list(left), metrics)
+    for name, rest in left.items():
+        known[name] = [*known[name], *measure(rest, [name])]
+        keep(kept, f"{name} of {where}", known[name])
+    return [row for name in metrics for row in known[name]]
+
+
+def _write(turning: _Turning, gathered: Evidence, left: Sequence[str], metrics: Sequence[str]) -> None:
+    """Have the model write what it is measured by, where any of the metrics that are left reads that: all that is written
+    for `metrics`, for some of them read what is written for others."""
+    recipe, corpus = turning.recipe, gathered.corpus
+    if set(left) <= set(SCORED):
+        return
+    if not set(metrics) <= {*SCORED, *STYLE}:
+        gathered.samples = opening_samples(turning.model, recipe, corpus)
     if recipe.measure.style_words and wants_style(metrics):
-        add_style(gathered, recipe, part="held_out" if held_out else "validation")
-    return measure(gathered, metrics)
+        add_style(gathered, recipe, part="held_out" if corpus.split.get("held_out") else "validation")
 
 
 def _only(corpus: Corpus, *parts: Part) -> Corpus:

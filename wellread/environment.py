@@ -51,7 +51,7 @@ def describe_environment(asked: Literal["auto", "float32", "bfloat16"] = "auto")
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: version_of(name) for name in PACKAGES},
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -61,7 +61,8 @@ def describe_environment(asked: Literal["auto", "float32", "bfloat16"] = "auto")
     }
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """The version of an installed package; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -102,7 +103,7 @@ def examine() -> list[Check]:
         Check("python", python_good, platform.python_version(), "" if python_good else "install Python 3.11 or newer")
     ]
     for name in PACKAGES[1:]:
-        found = _version(name)
+        found = version_of(name)
         checks.append(Check(name, found is not None, found or "missing", "" if found else f"pip install {name}"))
     checks.append(_embedded())
     checks += [_embedder(name) for name in EMBEDDERS]

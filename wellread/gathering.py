@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from wellread import runs
@@ -12,11 +13,14 @@ from wellread.asking import Keys, ask, no_key, write_answers
 from wellread.errors import UsageError
 from wellread.facts import Asked
 from wellread.generation.progress import Telling
+from wellread.keeping import let_go, measure_each, open_kept
 from wellread.matching import Index, words
 from wellread.recipe import CorpusSettings, Recipe
-from wellread.storage import read_rows, write_rows
+from wellread.recipe.questions import ANSWERED
+from wellread.storage import read_rows, stream_rows, write_rows
 from wellread.texts import found, reference_names
 from wellread.types import (
+    Chunk,
     Corpus,
     Document,
     Evidence,
@@ -65,32 +69,54 @@ def sample_and_measure(
     stage: runs.Stage, opened: Callable[[], LanguageModel], subject: str, about: tuple[Recipe, Corpus], *,
     asked: Asked | None = None, offline: bool = False, keys: Keys = no_key, watch: Watch,
 ) -> list[Measurement]:  # fmt: skip
-    """The same opening lines, questions, seeds and settings for every subject; then every metric, kept beside the samples."""
+    """The same opening lines, questions, seeds and settings for every subject; then every metric, kept beside the samples.
+
+    Samples, passages and metrics are kept one by one, and what a process before this one has kept is not made again, but
+    for answers: how they were judged is known only at the end.
+    """
     if stage.measurements.is_file():
+        let_go(stage.so_far)  # left by a kill just after all was kept
         return [Measurement.from_json(row) for row in read_rows(stage.measurements)]
-    from wellread.metrics import YARDSTICKS, measure
+    from wellread.metrics import YARDSTICKS
     from wellread.metrics.kept import kept_scores
-    from wellread.scorefile import write_scores
+    from wellread.scorefile import read_scores, together, write_scores
 
     recipe, corpus = about
+    going_on = stage.so_far.is_file()
+    kept = open_kept(stage.so_far)
+    scores = read_scores(stage.scores) if going_on else None
     model = watched(opened(), watch)
+    if not going_on:  # what lies there of an earlier measuring is not to be taken for this one's
+        let_go(stage.samples, stage.passages)
+        write_rows(stage.so_far, ())
     index = Index(corpus.documents)
     watch.say(f"sampling and measuring {subject}")
-    samples = [replace(sample, subject=subject) for sample in opening_samples(model, recipe, corpus)]
-    write_rows(stage.samples, with_matches(samples, index))
+    if kept.rows:
+        watch.say(f"measured before: {', '.join(kept.rows)}")
+    samples = read_samples(stage.samples) if going_on else []
+    if not samples:
+        samples = [replace(sample, subject=subject) for sample in opening_samples(model, recipe, corpus)]
+        write_rows(stage.samples, with_matches(samples, index))
     gathered = evidence(recipe, corpus, subject, model=model, samples=samples, watch=watch)
     gathered.cache["index"] = index
     if writes_for_style(recipe):
-        add_style(gathered, recipe)
-        write_rows(stage.passages, with_matches(gathered.passages, index))
+        written = read_samples(stage.passages) if going_on else []
+        add_style(gathered, recipe, written=written)
+        if not written:
+            write_rows(stage.passages, with_matches(gathered.passages, index))
     if asked:
         watch.say(f"asking {subject} what it knows")
         ask(gathered, model, asked, recipe.answers, seed=recipe.seed, offline=offline, keys=keys)
-    rows = measure(gathered, [name for name in recipe.measure.metrics if name not in YARDSTICKS])
-    write_scores(stage.scores, kept_scores(gathered))
+
+    def keep_scores() -> None:
+        write_scores(stage.scores, together(scores, kept_scores(gathered)))
+
+    wanted = [name for name in recipe.measure.metrics if name not in YARDSTICKS]
+    rows = measure_each(gathered, wanted, kept, anew=ANSWERED, scored=keep_scores)
     if asked:
         write_answers(stage, gathered)
     write_rows(stage.measurements, (row.as_json() for row in rows))
+    let_go(stage.so_far)
     return rows
 
 
@@ -142,13 +168,15 @@ def wants_style(metrics: Sequence[str]) -> bool:
     return not metrics or any(name in STYLE for name in metrics)
 
 
-def add_style(gathered: Evidence, recipe: Recipe, *, part: Part = "validation") -> None:
-    """Have the model write `measure.style_words` words to measure its style by, after words of a part; and read the
-    texts by others."""
+def add_style(gathered: Evidence, recipe: Recipe, *, part: Part = "validation", written: Sequence[Sample] = ()) -> None:
+    """Have the model write `measure.style_words` words to measure its style by, after words of a part, unless they are
+    `written`; and read the texts by others."""
     assert gathered.model is not None, "a style is measured of what a model writes"
-    gathered.progress(f"{gathered.subject} writes {recipe.measure.style_words:,} words to measure its style by")
-    passages = style_passages(gathered.model, recipe, gathered.corpus, part=part)
-    gathered.passages = [replace(passage, subject=gathered.subject) for passage in passages]
+    if not written:
+        gathered.progress(f"{gathered.subject} writes {recipe.measure.style_words:,} words to measure its style by")
+        passages = style_passages(gathered.model, recipe, gathered.corpus, part=part)
+        written = [replace(passage, subject=gathered.subject) for passage in passages]
+    gathered.passages = written
     gathered.references = reference_documents(recipe)
 
 
@@ -244,3 +272,14 @@ def with_matches(samples: Sequence[Sample], index: Index, at_least: int = SHARED
         longest = index.longest(text, from_char=own)
         rows.append({**as_row(sample), "matches": matches, "longest": longest and asdict(longest)})
     return rows
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """The samples of a file that `with_matches` has the rows of; none where there is no file. Raises StorageError."""
+    return [_sample(row) for row in stream_rows(path, optional=True)]
+
+
+def _sample(row: Mapping[str, Any]) -> Sample:
+    said = {key: value for key, value in row.items() if key not in {"matches", "longest"}}
+    sources = tuple(Chunk(**{**each, "overleaf": tuple(each["overleaf"])}) for each in row["sources"])
+    return Sample(**{**said, "settings": Sampling(**row["settings"]), "sources": sources})

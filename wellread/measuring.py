@@ -39,9 +39,10 @@ def measure_model(
 
     Without texts, a MODEL that is a run is measured on its own parts; at the settings of `dial`, such as `0,0.5,1`, its
     dial curve is drawn (see `dial_curve`) and its report written anew. `questions` are asked in place of a run's, all of
-    them held out; alone, they are all that is measured. With `quick` a stated sample of each part is measured, without it
-    all; where it is None, all, but along a dial what the run's recipe says, which is what its report has. `key` is for the model,
-    where that is an endpoint, `keys` has those of a judge that a run names. Raises UsageError where there is no text.
+    them held out; without `texts`, `run_folder` and `metrics` the answers are all that is measured, also of a run. With
+    `quick` a stated sample of each part is measured, without it all; where it is None, all, but along a dial what the run's
+    recipe says, which is what its report has. `key` is for the model, where that is an endpoint, `keys` has those of a judge
+    that a run names. Raises UsageError where there is no text.
     """
     from wellread.metrics import find, measure
 
@@ -67,11 +68,13 @@ def measure_model(
         return measure(gathered, metrics)
     own = read_name(model).run
     folder = run_folder or (own.path if own else None)
+    if asked and run_folder is None:
+        metrics = metrics or ANSWERED
     if folder is None and asked:
         opened = watched(open_model(model, offline=offline, key=key), watch)
         gathered = Evidence(model, Corpus((), {"train": (), "validation": (), "held_out": ()}), opened, seed=seed or 0)
         ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
-        return measure(gathered, metrics or ANSWERED)
+        return measure(gathered, metrics)
     if folder is None:
         raise UsageError("measure needs a text: name files with --text, or a run with --run.")
     from wellread.corpus.ingest import read_corpus

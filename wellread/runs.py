@@ -141,6 +141,16 @@ class Stage:
         return self.path / "measurements.jsonl"
 
     @property
+    def so_far(self) -> Path:
+        """What has been measured while not all is; there from when that begins until it is done."""
+        return self.path / "measured-so-far.jsonl"
+
+    @property
+    def dial_so_far(self) -> Path:
+        """The same along the dial."""
+        return self.path / "dial-so-far.jsonl"
+
+    @property
     def scores(self) -> Path:
         return self.path / "scores.npz"
 

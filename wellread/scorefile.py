@@ -50,6 +50,15 @@ class BookScores:
     spans: Mapping[str, Spans] = field(default_factory=dict)
 
 
+def together(earlier: BookScores | None, later: BookScores) -> BookScores:
+    """The scores of both; of a document that both have, the later ones."""
+    if earlier is None:
+        return later
+    return BookScores(
+        {**earlier.long, **later.long}, {**earlier.short, **later.short}, {**earlier.spans, **later.spans}
+    )
+
+
 def write_scores(path: Path, scores: BookScores) -> None:
     """A few bytes a token, whole or not at all. Raises StorageError."""
     arrays: dict[str, Any] = {}

@@ -61,19 +61,12 @@ HARNESS = "lm_eval_"
 
 
 def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
-    """The named metrics of one subject, in that order; without names all that the evidence holds something for, but no
-    yardsticks: those of questions where there are answers, those of references where rows were read, those of gold
-    questions where there are replies, those of retrieval where there are a retriever and gold questions.
+    """The named metrics of one subject, in that order; without names all that are `applying`.
 
     What cannot be measured is a row with the reason in its note; a model's own `note`, where it has one, goes with
     every number. Raises UnknownName.
     """
-    left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION),
-            *(() if evidence.replies else REPLIED),
-            *(() if evidence.retriever and evidence.gold else FOUND)}  # fmt: skip
-    everything = [name for name in METRICS if name not in left]
-    everything += [name for name in registry.names("metrics", METRICS) if name not in METRICS]
-    metrics = find(names or everything)
+    metrics = find(names or applying(evidence))
     rows: list[Measurement] = []
     for name, metric in metrics.items():
         if name not in MARKERS or getattr(evidence, MARKERS[name]) is not None:
@@ -84,6 +77,17 @@ def measure(evidence: Evidence, names: Sequence[str] = ()) -> list[Measurement]:
             rows.append(Measurement(name, None, subject=evidence.subject, note=str(error)))
     said = getattr(evidence.model, "note", "")
     return [row if row.value is None else replace(row, note="; ".join(filter(None, (row.note, said)))) for row in rows]
+
+
+def applying(evidence: Evidence) -> list[str]:
+    """The metrics that the evidence holds something for, but no yardsticks: those of questions where there are answers,
+    those of references where rows were read, those of gold questions where there are replies, those of retrieval where
+    there are a retriever and gold questions."""
+    left = {*YARDSTICKS, *(() if evidence.answers else ANSWERED), *(() if evidence.extracted else EXTRACTION),
+            *(() if evidence.replies else REPLIED),
+            *(() if evidence.retriever and evidence.gold else FOUND)}  # fmt: skip
+    everything = [name for name in METRICS if name not in left]
+    return everything + [name for name in registry.names("metrics", METRICS) if name not in METRICS]
 
 
 def find(names: Sequence[str]) -> dict[str, Metric]:
