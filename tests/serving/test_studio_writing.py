@@ -12,6 +12,7 @@ from wellread.serving.studio_models import Models, write_on
 from wellread.testing import prose, tiny_model
 from wellread.types import Sampling
 from wellread.weights.dial import AdapterDial
+from wellread.writing import continue_texts
 
 BEGINNING = "It was the last"
 SAMPLING = Sampling(12, 0.8, seed=3)
@@ -75,6 +76,11 @@ def test_whoever_stops_lets_the_next_one_write(run: Run) -> None:
     with pytest.raises(UsageError, match="dial"):
         next(write_on(models, run, BEGINNING, SAMPLING, [2.0]))
     assert not models.lock.locked()
-    with pytest.raises(UsageError, match="beginning is empty"):
-        next(write_on(models, run, " ", SAMPLING, [1.0]))
     assert list(write_on(models, run, BEGINNING, SAMPLING, [0.5]))
+
+
+def test_without_a_beginning_a_text_begins_by_itself(run: Run) -> None:
+    *_, [row] = write_on(Models(offline=True), run, " \n", SAMPLING, [1.0])
+    [alone] = continue_texts(str(run.path), [""], SAMPLING, dial=1.0, offline=True)
+    assert (row["prompt"], row["completion"]) == ("", alone.completion)
+    assert row["completion"].strip()

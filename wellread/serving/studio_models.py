@@ -62,11 +62,10 @@ def write_on(
     """Texts as they grow, one for each setting of the dial (None: the model as it was trained): rows of prompt and completion;
     of a text that is whole, with its matches in the run's book.
 
-    They grow by turns, or one after the other where turning the dial means computing all weights anew. Nobody else
-    writes meanwhile. Closing it ends the writing.
+    Without a prompt they begin as a text of the book does. They grow by turns, or one after the other where turning the dial
+    means computing all weights anew. Nobody else writes meanwhile. Closing it ends the writing.
     """
-    if not prompt.strip():
-        raise UsageError("the beginning is empty; write a few words to go on from.")
+    prompt = prompt if prompt.strip() else ""
     with models.lock:
         served = models.served(this)
         for dial in dials:

@@ -81,8 +81,10 @@ def runs_in(folder: Path) -> list[str]:
 
 def run_named(name: str | None, folder: Path) -> Run:
     """The run of this name. Raises UsageError for any other string, whatever path it spells."""
-    if not name or name not in runs_in(folder):
-        raise UsageError(f"there is no run {(name or '')[:80]!r} here; choose one from the list.")
+    if not name:
+        raise UsageError("no run is chosen; choose one from the list, or start one under “Runs”.")
+    if name not in runs_in(folder):
+        raise UsageError(f"there is no run {name[:80]!r} here; choose one from the list.")
     return Run(folder / name)
 
 
