@@ -236,6 +236,11 @@ def two(walk: Walk, given: argparse.Namespace) -> Any:
         page.get_by_label("The base beside it").click()
     for page in tabs:
         walk.press("Write", page)
+    walk.wait(
+        lambda: any("waiting for its turn" in walk.text(".wr-note", page) for page in tabs),
+        30,
+        "one says that it waits",
+    )
     for page in tabs:
         walk.wait(lambda page=page: "in the book" in walk.text(".wr-card .wr-note", page), 600, "both write")
     said = [walk.text(".wr-card", page) for page in tabs]

@@ -109,6 +109,7 @@ def halted(walk: Walk, given: argparse.Namespace) -> Any:
     walk.press("Write")
     walk.wait(lambda: _done(walk), 200, "one without a beginning is written")
     walk.shoot("unbegun", audit=False)
+    assert walk.text(".wr-card .wr-prompt"), "nothing says what it goes on from"
     return {"left at": left, "without a beginning": page.locator(".wr-card:visible").all_inner_texts()}
 
 

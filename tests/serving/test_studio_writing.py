@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from wellread import pipeline
+from wellread.corpus.ingest import read_corpus
 from wellread.errors import UsageError
 from wellread.recipe import parse_recipe
 from wellread.runs import Run
 from wellread.serving.studio_models import Models, write_on
+from wellread.serving.studio_runs import opening_of
+from wellread.storage import stream_rows
 from wellread.testing import prose, tiny_model
 from wellread.types import Sampling
 from wellread.weights.dial import AdapterDial
@@ -79,8 +82,14 @@ def test_whoever_stops_lets_the_next_one_write(run: Run) -> None:
     assert list(write_on(models, run, BEGINNING, SAMPLING, [0.5]))
 
 
-def test_without_a_beginning_a_text_begins_by_itself(run: Run) -> None:
+def test_without_a_beginning_it_goes_on_from_the_opening_line_of_the_samples(run: Run) -> None:
+    first = next(stream_rows(run.stages()[-1].samples))["prompt"]
+    assert first in " ".join(read_corpus(run.corpus).part("validation")[0].text.split())
     *_, [row] = write_on(Models(offline=True), run, " \n", SAMPLING, [1.0])
-    [alone] = continue_texts(str(run.path), [""], SAMPLING, dial=1.0, offline=True)
-    assert (row["prompt"], row["completion"]) == ("", alone.completion)
-    assert row["completion"].strip()
+    [alone] = continue_texts(str(run.path), [first], SAMPLING, dial=1.0, offline=True)
+    assert (row["prompt"], row["completion"]) == (first, alone.completion)
+    (run.path / "stages").rename(run.path / "away")  # a run without samples
+    try:
+        assert opening_of(run) == ""
+    finally:
+        (run.path / "away").rename(run.path / "stages")

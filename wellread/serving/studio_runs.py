@@ -323,6 +323,11 @@ def _samples(this: Run) -> list[tuple[str, str, str]]:
     return found
 
 
+def opening_of(this: Run) -> str:
+    """What the run's own samples go on from; nothing where it has none yet."""
+    return next((prompt for _, prompt, _ in _samples(this)), "")
+
+
 def _said(log: Path) -> tuple[str, ...]:
     if not log.is_file():
         return ()

@@ -24,7 +24,7 @@ def write_tab(runs: Path, models: Models) -> Any:
             chosen = gr.Dropdown([], label="Run", filterable=False)
             prompt = gr.Textbox(
                 label="Beginning", lines=4, placeholder="for example: It was the last evening of October when",
-                info="The text goes on from it; left empty, the model begins one of its own.",
+                info="Left empty: the opening line of the run's own samples.",
             )  # fmt: skip
             dial = gr.Slider(
                 0,
