@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from studio_walk import Served, Walk
-from studio_writing import coloured, leave, write
+from studio_writing import coloured, halted, leave, write
 
 HANDBOOK = Path(__file__).parents[1] / "wellread" / "library" / "handbook.md"
 QUESTION = "Which law governs the Board?"
@@ -57,12 +57,17 @@ def a_book(path: Path, words: int = 5000) -> Path:
 
 
 def empty(walk: Walk, given: argparse.Namespace) -> Any:
-    """A studio with no run and no store: what each page says then."""
-    said = {}
+    """A studio with no run and no store: what each page says then, and where one writes or asks all the same."""
+    said, wanted = {}, {"Write": "no run is chosen", "Ask": "no store is chosen"}
     for name in ("Runs", "Write", "Read", "Ask", "Compare"):
         walk.tab(name)
         said[name] = walk.text()[-300:]
         walk.shoot(f"empty-{name.lower()}", audit=False)
+        if name in wanted:
+            walk.press(name)
+            said[f"{name}, pressed"] = walk.toast()
+            assert wanted[name] in walk.text(".wr-failed"), "it is not told where the text was to stand"
+            walk.shoot(f"pressed-{name.lower()}")
     return said
 
 
@@ -231,6 +236,11 @@ def two(walk: Walk, given: argparse.Namespace) -> Any:
         page.get_by_label("The base beside it").click()
     for page in tabs:
         walk.press("Write", page)
+    walk.wait(
+        lambda: any("waiting for its turn" in walk.text(".wr-note", page) for page in tabs),
+        30,
+        "one says that it waits",
+    )
     for page in tabs:
         walk.wait(lambda page=page: "in the book" in walk.text(".wr-card .wr-note", page), 600, "both write")
     said = [walk.text(".wr-card", page) for page in tabs]
@@ -310,7 +320,7 @@ def pages(walk: Walk, given: argparse.Namespace) -> Any:
     return places
 
 
-STEPS = [empty, bad, start, coloured, write, leave, ask, read, compare, two, keyboard, password, pages]
+STEPS = [empty, bad, start, coloured, write, leave, halted, ask, read, compare, two, keyboard, password, pages]
 
 
 def main() -> None:

@@ -87,6 +87,32 @@ def leave(walk: Walk, given: argparse.Namespace) -> Any:
     return {"left at": texts, "seconds to the next one's text": round(time.monotonic() - began, 1)}
 
 
+def halted(walk: Walk, given: argparse.Namespace) -> Any:
+    """Stopped in the middle a text stays as it is, and says so; then one without a beginning."""
+    page = walk.page = walk.visit()
+    walk.tab("Write")
+    walk.choose("Run", Path(given.runs_with[0]).name)
+    page.get_by_label("Beginning").locator("visible=true").fill(given.beginning)
+    _open_sampling(walk)
+    walk.number("Tokens", 800)
+    walk.press("Write")
+    walk.wait(lambda: len(walk.text(".wr-card .wr-text").split()) > 20 or _done(walk), 200, "it writes")
+    walk.press("Stop writing")
+    notes = page.locator(".wr-card:visible .wr-note")
+    walk.wait(lambda: set(notes.all_inner_texts()) == {"stopped"}, 20, "it says that it was stopped")
+    left = walk.text(".wr-card")
+    walk.pause(page, 4000)
+    assert walk.text(".wr-card") == left, "it went on after it was stopped"
+    walk.shoot("halted")
+    page.get_by_label("Beginning").locator("visible=true").fill("")
+    walk.number("Tokens", 20)
+    walk.press("Write")
+    walk.wait(lambda: _done(walk), 200, "one without a beginning is written")
+    walk.shoot("unbegun", audit=False)
+    assert walk.text(".wr-card .wr-prompt"), "nothing says what it goes on from"
+    return {"left at": left, "without a beginning": page.locator(".wr-card:visible").all_inner_texts()}
+
+
 def _open_sampling(walk: Walk) -> None:
     """Another step may have opened it before."""
     if not walk.page.get_by_label("Seed").locator("visible=true").count():

@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from wellread import pipeline
+from wellread.corpus.ingest import read_corpus
 from wellread.errors import UsageError
 from wellread.recipe import parse_recipe
 from wellread.runs import Run
 from wellread.serving.studio_models import Models, write_on
+from wellread.serving.studio_runs import opening_of
+from wellread.storage import stream_rows
 from wellread.testing import prose, tiny_model
 from wellread.types import Sampling
 from wellread.weights.dial import AdapterDial
+from wellread.writing import continue_texts
 
 BEGINNING = "It was the last"
 SAMPLING = Sampling(12, 0.8, seed=3)
@@ -75,6 +79,17 @@ def test_whoever_stops_lets_the_next_one_write(run: Run) -> None:
     with pytest.raises(UsageError, match="dial"):
         next(write_on(models, run, BEGINNING, SAMPLING, [2.0]))
     assert not models.lock.locked()
-    with pytest.raises(UsageError, match="beginning is empty"):
-        next(write_on(models, run, " ", SAMPLING, [1.0]))
     assert list(write_on(models, run, BEGINNING, SAMPLING, [0.5]))
+
+
+def test_without_a_beginning_it_goes_on_from_the_opening_line_of_the_samples(run: Run) -> None:
+    first = next(stream_rows(run.stages()[-1].samples))["prompt"]
+    assert first in " ".join(read_corpus(run.corpus).part("validation")[0].text.split())
+    *_, [row] = write_on(Models(offline=True), run, " \n", SAMPLING, [1.0])
+    [alone] = continue_texts(str(run.path), [first], SAMPLING, dial=1.0, offline=True)
+    assert (row["prompt"], row["completion"]) == (first, alone.completion)
+    (run.path / "stages").rename(run.path / "away")  # a run without samples
+    try:
+        assert opening_of(run) == ""
+    finally:
+        (run.path / "away").rename(run.path / "stages")

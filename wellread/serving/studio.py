@@ -23,6 +23,10 @@ FRAMED = {"Content-Security-Policy": "sandbox allow-scripts; frame-ancestors 'se
 """A framed page is nobody's: it reaches neither the studio nor its password, whatever the book it shows says. What it may
 load it says itself, and that is nothing."""
 
+IDLE = 0.05
+"""Seconds between two looks at what visitors asked for. Gradio's own queue looks a thousand times a second, on Windows so often:
+a studio that nobody looks at would keep a processor awake."""
+
 
 def build_studio(runs: Path, admission: Admission, *, offline: bool = False) -> ASGIApp:
     """The studio over a folder of runs, for any ASGI server to run."""
@@ -55,6 +59,9 @@ def build_studio(runs: Path, admission: Admission, *, offline: bool = False) -> 
         app, blocks, "/", footer_links=[], run_history=False, ssr_mode=False, pwa=False, enable_monitoring=False,
         max_file_size=LARGEST, show_error=True, mcp_server=False, **looks,
     )  # fmt: skip
+    queue = getattr(blocks, "_queue", None)  # it has no setting for this
+    if queue is not None:
+        queue.sleep_when_free, queue.progress_update_sleep_when_free = IDLE, 2 * IDLE
     return Door(mounted, admission)
 
 

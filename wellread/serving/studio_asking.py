@@ -11,7 +11,7 @@ from wellread.retrieval.store import Mode, open_store
 from wellread.runs import Run
 from wellread.serving.studio_files import keep_uploads, kinds
 from wellread.serving.studio_models import Models, ask_model
-from wellread.serving.studio_parts import HERE, ONE_AT_A_TIME, told
+from wellread.serving.studio_parts import HERE, ONE_AT_A_TIME, STOPPED, TURN, failed, told
 from wellread.serving.studio_runs import run_named, runs_in
 from wellread.serving.studio_shown import answered
 from wellread.serving.studio_stores import embedders, keep_store, store_named, stores_in
@@ -27,6 +27,11 @@ SEARCHES = {
 }
 """How a store is searched, as the page names it and as stores do."""
 
+FIRST = (
+    "Make a store of your texts, or choose one, then ask: the answer names the passages that it was found in. "
+    "Without a store, choose the search “none, by heart”."
+)
+
 
 def ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
     """The choice of a model and of a store; the rest of the tab is wired here."""
@@ -34,21 +39,22 @@ def ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
 
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            store = gr.Dropdown([], label="Store", info="The texts that are looked things up in.", filterable=False)
+            store = gr.Dropdown([], label="Store", filterable=False,
+                                info="Texts of yours, cut into passages in which answers are looked up.")  # fmt: skip
             with gr.Accordion("A new store", open=not stores_in(runs)):
                 uploads = gr.File(label="Texts", file_count="multiple", file_types=kinds(), height=120)
                 name = gr.Textbox(label="Name", placeholder="my documents", max_lines=1)
                 embedder = gr.Dropdown(embedders(), value="", label="Meaning by", filterable=False,
                                        info="The model that tells which passages mean what is asked.")  # fmt: skip
                 make = gr.Button("Make the store")
+                kept = gr.HTML()
             chosen = gr.Dropdown([BASE], value=BASE, label="Model", info="Who answers.", filterable=False)
             search = gr.Radio(list(SEARCHES.items()), value="hybrid", label="Search")
-            question = gr.Textbox(label="Question", lines=2, placeholder="When are the stoves lit?")
+            question = gr.Textbox(label="Question", lines=2, placeholder="for example: When are the stoves lit?")
             beside = gr.Checkbox(True, label="By heart beside it", info="The same model, without looking anything up.")
             go = gr.Button("Ask", variant="primary")
         with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
-            sourced = gr.HTML(HERE.format("Make a store of your texts or choose one, then ask; the answer names its passages."),
-                              min_height=80)  # fmt: skip
+            sourced = gr.HTML(HERE.format(FIRST), min_height=80)
             closed = gr.HTML(min_height=80)
 
     def made(files: list[str] | None, name: str, embedder: str) -> Any:
@@ -56,7 +62,8 @@ def ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
             place = keep_store(name, keep_uploads(files, runs / "uploads"), runs, embedder=embedder or "")
         except WellreadError as error:
             raise told(error) from None
-        return gr.Dropdown(choices=stores_in(runs), value=place.name)
+        said = HERE.format(f"{place.name} is made and chosen: ask it below.")  # a safe name
+        return gr.Dropdown(choices=stores_in(runs), value=place.name), said
 
     def ask(store: str | None, name: str | None, search: str, question: str, beside: bool) -> Iterator[tuple[str, str]]:
         sampling = Sampling(150, 0.0, 1.0)
@@ -74,11 +81,15 @@ def ask_tab(runs: Path, models: Models) -> tuple[Any, Any]:
             else:
                 yield left, ""
         except WellreadError as error:
+            yield failed(error), ""
             raise told(error) from None
 
-    make.click(made, [uploads, name, embedder], store, api_visibility="private")
+    make.click(made, [uploads, name, embedder], [store, kept], api_visibility="private")
     given = [store, chosen, search, question, beside]
-    go.click(ask, given, [sourced, closed], api_name="ask", show_progress="hidden", **ONE_AT_A_TIME)
+    cards = [sourced, closed]
+    go.click(None, None, cards, js=TURN, api_visibility="private")
+    asks = go.click(ask, given, cards, api_name="ask", show_progress="hidden", **ONE_AT_A_TIME)
+    asks.failure(None, cards, cards, js=STOPPED, api_visibility="private")
     chosen.focus(lambda: gr.Dropdown(choices=[BASE, *runs_in(runs)]), None, chosen, api_visibility="private")
     store.focus(lambda: gr.Dropdown(choices=stores_in(runs)), None, store, api_visibility="private")
     return chosen, store

@@ -14,6 +14,7 @@ from wellread.replying import Told, reply
 from wellread.retrieval.store import Mode
 from wellread.runs import Run
 from wellread.serving.shelf import Served, open_shelf
+from wellread.serving.studio_runs import opening_of
 from wellread.streaming import texts
 from wellread.types import LanguageModel, Sample, Sampling
 
@@ -62,11 +63,10 @@ def write_on(
     """Texts as they grow, one for each setting of the dial (None: the model as it was trained): rows of prompt and completion;
     of a text that is whole, with its matches in the run's book.
 
-    They grow by turns, or one after the other where turning the dial means computing all weights anew. Nobody else
-    writes meanwhile. Closing it ends the writing.
+    Without a prompt they go on from what the run's own samples go on from. They grow by turns, or one after the other where
+    turning the dial means computing all weights anew. Nobody else writes meanwhile. Closing it ends the writing.
     """
-    if not prompt.strip():
-        raise UsageError("the beginning is empty; write a few words to go on from.")
+    prompt = prompt if prompt.strip() else opening_of(this)
     with models.lock:
         served = models.served(this)
         for dial in dials:

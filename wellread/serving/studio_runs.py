@@ -81,8 +81,10 @@ def runs_in(folder: Path) -> list[str]:
 
 def run_named(name: str | None, folder: Path) -> Run:
     """The run of this name. Raises UsageError for any other string, whatever path it spells."""
-    if not name or name not in runs_in(folder):
-        raise UsageError(f"there is no run {(name or '')[:80]!r} here; choose one from the list.")
+    if not name:
+        raise UsageError("no run is chosen; choose one from the list, or start one under “Runs”.")
+    if name not in runs_in(folder):
+        raise UsageError(f"there is no run {name[:80]!r} here; choose one from the list.")
     return Run(folder / name)
 
 
@@ -319,6 +321,11 @@ def _samples(this: Run) -> list[tuple[str, str, str]]:
             rows = [row for row in stream_rows(log) if "completion" in row]
             found += [(f"step {row['step']:,} of {name}", row["prompt"], row["completion"]) for row in rows[-1:]]
     return found
+
+
+def opening_of(this: Run) -> str:
+    """What the run's own samples go on from; nothing where it has none yet."""
+    return next((prompt for _, prompt, _ in _samples(this)), "")
 
 
 def _said(log: Path) -> tuple[str, ...]:

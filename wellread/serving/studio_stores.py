@@ -33,8 +33,12 @@ def stores_in(runs: Path) -> list[str]:
 
 
 def store_named(name: str | None, runs: Path) -> Path:
-    """Raises UsageError for a name that no store has."""
-    if not name or name not in stores_in(runs):
+    """Raises UsageError for a name that no store has, and for none."""
+    if not name:
+        raise UsageError("no store is chosen. A store holds texts of yours, cut into passages in which answers are looked up: choose "
+                         "one, or make one under “A new store” (upload texts, name it, press “Make the store”). To ask the model "
+                         "without one, choose the search “none, by heart”.")  # fmt: skip
+    if name not in stores_in(runs):
         raise UsageError("there is no such store here; make one of your texts first, under “A new store”.")
     return runs / "stores" / name
 

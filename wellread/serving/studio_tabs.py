@@ -32,6 +32,7 @@ from wellread.serving.studio_writing import write_tab
 EVERY = 2.0
 """Seconds between two looks at a run."""
 NO_RUN = "No run yet. Upload a text and start one."
+NO_READING = "The text of a finished run, its words shaded by how much they surprised the model."
 MINUTES = "0: as long as the recipe says. Writing and measuring come on top."
 
 
@@ -180,11 +181,11 @@ def _read_tab(runs: Path) -> Any:
     import gradio as gr
 
     chosen = gr.Dropdown([], label="Run", filterable=False)
-    view = gr.HTML(HERE.format("The text of a finished run, its words shaded by how much they surprised the model."))
+    view = gr.HTML(HERE.format(NO_READING))
 
     def read(name: str | None) -> str:
         if name not in runs_in(runs):
-            return ""
+            return HERE.format(NO_READING)
         if run_named(name, runs).reading.is_file():
             return framed(page_of(name, "reading"), "The book as the model read it")
         return HERE.format(f"{escape(name or '')} has no reading view yet: it is written when a run is finished.")

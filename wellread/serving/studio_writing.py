@@ -9,7 +9,7 @@ from typing import Any
 
 from wellread.errors import WellreadError
 from wellread.serving.studio_models import Models, has_dial, write_on
-from wellread.serving.studio_parts import HERE, ONE_AT_A_TIME, refreshed, told
+from wellread.serving.studio_parts import HERE, ONE_AT_A_TIME, STOPPED, TURN, failed, refreshed, told
 from wellread.serving.studio_runs import run_named
 from wellread.serving.studio_shown import written
 from wellread.types import Sampling
@@ -22,7 +22,10 @@ def write_tab(runs: Path, models: Models) -> Any:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             chosen = gr.Dropdown([], label="Run", filterable=False)
-            prompt = gr.Textbox(label="Beginning", lines=4, placeholder="It was the last evening of October when")
+            prompt = gr.Textbox(
+                label="Beginning", lines=4, placeholder="for example: It was the last evening of October when",
+                info="Left empty: the opening line of the run's own samples.",
+            )  # fmt: skip
             dial = gr.Slider(
                 0,
                 1.2,
@@ -62,7 +65,8 @@ def write_tab(runs: Path, models: Models) -> Any:
                 go, halt = gr.Button("Write", variant="primary"), gr.Button("Stop writing")
         with gr.Column(scale=2, min_width=300), gr.Row(elem_classes="wr-beside"):
             tuned = gr.HTML(
-                HERE.format("Choose a run, give a beginning and press Write; the text grows here."), min_height=80
+                HERE.format("Choose a run, give a beginning or none, and press Write; the text grows here."),
+                min_height=80,
             )
             base = gr.HTML(min_height=80)
 
@@ -80,22 +84,21 @@ def write_tab(runs: Path, models: Models) -> Any:
             dials = [dial if turned else None]
             if turned and beside:
                 titles, dials = [*titles, "Base, dial at 0"], [*dials, 0.0]
-            yield (
-                written(
-                    titles[0], {"prompt": prompt, "completion": ""}, "opening the model, or waiting for another tab"
-                ),
-                "",
-            )
+            yield written(titles[0], {"prompt": prompt, "completion": ""}, "opening the model …"), ""
             with closing(write_on(models, this, prompt, sampling, dials)) as grown:
                 for rows in grown:
                     shown = [written(title, row, "" if "matches" in row else "writing …")
                              for title, row in zip(titles, rows, strict=True)]  # fmt: skip
                     yield shown[0], shown[-1] if len(shown) > 1 else ""
         except WellreadError as error:
+            yield failed(error), ""
             raise told(error) from None
 
     given = [chosen, prompt, dial, guard, beside, tokens, temperature, top_p, penalty, seed]
-    writes = go.click(write, given, [tuned, base], api_name="write", show_progress="hidden", **ONE_AT_A_TIME)
-    halt.click(None, None, None, cancels=[writes])
+    cards = [tuned, base]
+    go.click(None, None, cards, js=TURN, api_visibility="private")
+    writes = go.click(write, given, cards, api_name="write", show_progress="hidden", **ONE_AT_A_TIME)
+    writes.failure(None, cards, cards, js=STOPPED, api_visibility="private")
+    halt.click(None, cards, cards, cancels=[writes], js=STOPPED, api_visibility="private")
     refreshed(chosen, runs)
     return chosen

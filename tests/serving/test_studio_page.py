@@ -1,0 +1,64 @@
+"""The studio's page as a browser meets it: what is left out is told where it was to stand, and nobody's page costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from wellread.serving.listening import served
+from wellread.serving.studio import build_studio
+from wellread.serving.studio_asking import BASE, BY_HEART
+from wellread.serving.studio_door import door_admission
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A visitor of a studio without a run and without a store."""
+    from gradio_client import Client
+
+    runs = tmp_path_factory.mktemp("studio") / "runs"
+    with served(build_studio(runs, door_admission("127.0.0.1", ""))) as base:
+        yield Client(base.removesuffix("/v1"), verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [(("/write", None, "", 1, 0, True, 10, 0.8, 0.9, 1, 0), "no run is chosen"),
+     (("/ask", None, BASE, "hybrid", "When are the stoves lit?", True), "no store is chosen. A store holds texts of yours"),
+     (("/ask", None, BASE, BY_HEART, "  ", True), "the question is empty")],
+)  # fmt: skip
+def test_what_is_left_out_is_told_where_the_text_was_to_stand(page: Any, asked: tuple[Any, ...], said: str) -> None:
+    """Beside the message that goes away: what stood there said that a text is coming, and went on saying so."""
+    name, *given = asked
+    job = page.submit(*given, api_name=name)
+    with pytest.raises(Exception, match=said):
+        job.result(timeout=120)
+    first, second = job.outputs()[-1]
+    assert said in first
+    assert "…" not in first + second
+
+
+def test_a_studio_that_nobody_looks_at_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradio's queue would look a thousand times a second whether there is something to do."""
+    looks, sleep = [], asyncio.sleep
+
+    async def counted(seconds: float, *given: Any) -> Any:
+        looks.append(seconds)
+        return await sleep(seconds, *given)
+
+    monkeypatch.setattr(asyncio, "sleep", counted)
+    with served(build_studio(tmp_path, door_admission("127.0.0.1", ""))):
+        time.sleep(0.5)
+        looks.clear()
+        time.sleep(1)
+        found = len(looks)
+    assert 0 < found < 100
