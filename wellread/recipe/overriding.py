@@ -9,8 +9,10 @@ from typing import Any
 import yaml
 
 from wellread.errors import RecipeError
-from wellread.recipe.stages import BUDGETS
 from wellread.registry import unknown
+
+BUDGETS = ("epochs", "steps", "tokens", "minutes")
+"""In which a budget can be told, and each in place of another."""
 
 
 def expand_grid(settings: Sequence[str]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from wellread.conditions import read_condition
 from wellread.recipe.methods import LowRank, Method, Record, Scratch
+from wellread.recipe.overriding import BUDGETS
 from wellread.recipe.questions import ANSWERED, EXTRACTED, HONEST
 from wellread.registry import unknown
 
@@ -60,10 +61,6 @@ class Mix(Record):
 
 RECITED_TOKENS = 100
 """A span of 50 tokens and the 50 before it: what a model must see for its recitation to be measured."""
-
-
-BUDGETS = ("epochs", "steps", "tokens", "minutes")
-"""In which a budget can be told."""
 
 
 class Budget(Record):
