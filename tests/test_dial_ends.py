@@ -15,6 +15,7 @@ from wellread import pipeline
 from wellread.corpus.ingest import read_corpus
 from wellread.dial_ends import measured_ends, still_to_measure
 from wellread.dialling import dial_curve
+from wellread.gathering import Watch
 from wellread.generation.hf import TransformersModel
 from wellread.recipe import Recipe, parse_recipe
 from wellread.runs import Run
@@ -102,7 +103,10 @@ def values(rows: Sequence[Measurement]) -> dict[tuple[str, str, str], float | No
 
 @pytest.mark.slow
 def test_of_both_ends_only_what_the_run_has_not_measured_is_measured(copy: Run, heard: Heard) -> None:
-    rows = dial_curve(str(copy.path), (0, 1), offline=True)
+    said: list[str] = []
+    rows = dial_curve(str(copy.path), (0, 1), offline=True, watch=Watch(said.append))
+    assert "measured already of imprint@0: bits_per_byte, greedy_recited_share (train)" in said
+    assert "measured already of imprint@1 on held-out text: bits_per_byte, greedy_recited_share" in said
     assert len(heard.calls) == 2 * 2  # what is recited of validation text, in spans of tokens and of bytes
     assert heard.of(copy, "validation")
     assert not heard.of(copy, "train")

@@ -180,7 +180,7 @@ def _measured(turning: _Turning, alpha: float, corpus: Corpus, metrics: Sequence
             known[name], rest = still_to_measure(turning.ends.get(alpha, ()), gathered, name)
             if rest is not None:
                 left[name] = rest
-    if taken := [name for name in metrics if known[name]]:
+    if taken := [f"{name}{_parts(known[name]) if name in left else ''}" for name in metrics if known[name]]:
         turning.watch.say(f"measured already of {where}: {', '.join(taken)}")
     if left:
         turning.watch.say(f"measuring {where}")
@@ -190,6 +190,11 @@ def _measured(turning: _Turning, alpha: float, corpus: Corpus, metrics: Sequence
         known[name] = [*known[name], *measure(rest, [name])]
         keep(kept, f"{name} of {where}", known[name])
     return [row for name in metrics for row in known[name]]
+
+
+def _parts(rows: Sequence[Measurement]) -> str:
+    """The parts that some rows of a metric are of, in brackets."""
+    return f" ({', '.join(dict.fromkeys(row.split for row in rows))})"
 
 
 def _write(turning: _Turning, gathered: Evidence, left: Sequence[str], metrics: Sequence[str]) -> None:
