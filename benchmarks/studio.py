@@ -316,6 +316,7 @@ def pages(walk: Walk, given: argparse.Namespace) -> Any:
         if page.goto(walk.url + place).status == 200:
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
+                walk.pause(page, 1000)  # colours fade into one another
                 walk.check(f"{place}, {scheme}", page)
     return places
 
