@@ -313,9 +313,9 @@ def pages(walk: Walk, given: argparse.Namespace) -> Any:
     if len(names) > 1:
         places.append(f"compare.html?a={names[0]}&b={names[1]}")
     for place in places:
-        if page.goto(walk.url + place).status == 200:
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # before the page is there: colours fade into one another
+            if page.goto(walk.url + place).status == 200:
                 walk.check(f"{place}, {scheme}", page)
     return places
 
