@@ -33,7 +33,17 @@ def test_the_verdict_tells_of_the_blind_texts_whatever_they_say() -> None:
     assert "blind" not in extraction_verdict(RECORD)
     blind = (row("tuned", 0.5, 0.3, 0.7, "blind"), row("tuned - pattern", -0.1, -0.3, 0.1, "blind"))
     told = extraction_verdict(replace(RECORD, measurements=(*RECORD.measurements, *blind)))
-    assert told.endswith("On the 40 blind texts it found lines with 50.0 %, and does not surely beat pattern there.")
+    assert told.endswith("On 40 blind texts it found lines with 50.0 %, and does not surely beat pattern there.")
+
+
+def test_what_was_not_measured_is_said_apart() -> None:
+    """Once a page said that texts were "left alone not measured of the time"."""
+    told = extraction_verdict(RECORD)
+    assert told.startswith("The F1 of lines is 80.0 % (70.0 to 90.0 %). Not measured: ")
+    assert "how many texts without references were left alone." in told
+    assert "not measured of" not in told
+    one = replace(row("tuned", 0.5, 0.3, 0.7, "blind"), n=1)
+    assert "On 1 blind text it found" in extraction_verdict(replace(RECORD, measurements=(*RECORD.measurements, one)))
 
 
 def test_a_side_that_is_surely_better_is_named_as_the_one_to_use() -> None:

@@ -15,7 +15,7 @@ from wellread.reports.reading import title_of_files
 from wellread.reports.rows import sign
 from wellread.reports.seal import seal
 from wellread.reports.table import Cell, judged, no_interval
-from wellread.reports.wording import listed, metric_words, number, signed, span
+from wellread.reports.wording import count, listed, metric_words, number, signed, span
 from wellread.storage import read_json, stream_rows
 from wellread.types import Measurement
 
@@ -108,15 +108,26 @@ def extraction_verdict(record: ExtractionRecord) -> str:
     def told(name: str) -> str:
         row = rows.get((name, record.trained, "held_out"))
         if row is None or row.value is None:
-            return "not measured"
+            return ""
         ends = [number(end, row) for end in (row.low, row.high) if end is not None]
         return number(row.value, row) + (f" ({span(*ends)})" if len(ends) == 2 else "")
 
-    sentences = [
-        f"Of texts it was not taught on, {told('reference_exact')} were read without a fault; "
-        f"works were found with an F1 of {told('work_f1')}, lines with {told('line_f1')}; "
-        f"texts without references were left alone {told('abstention')} of the time."
-    ]
+    parts = {
+        "reference_exact": (
+            "of texts it was not taught on, {} were read without a fault",
+            "how many texts were read without a fault",
+        ),
+        "work_f1": ("the F1 of works is {}", "the F1 of works"),
+        "line_f1": ("the F1 of lines is {}", "the F1 of lines"),
+        "abstention": (
+            "texts without references were left alone {} of the time",
+            "how many texts without references were left alone",
+        ),
+    }
+    found = [words.format(told(name)) for name, (words, _) in parts.items() if told(name)]
+    missing = [words for name, (_, words) in parts.items() if not told(name)]
+    sentences = [f"{text[:1].upper()}{text[1:]}." for text in ["; ".join(found)] if text]
+    sentences += [f"Not measured: {listed(missing)}."] if missing else []
     return " ".join([*sentences, *_beside(record, rows), *_of_blind(record, rows)])
 
 
@@ -145,7 +156,7 @@ def _of_blind(record: ExtractionRecord, rows: Mapping[tuple[str, str, str], Meas
     ahead = [who for who, gap in gaps.items() if _surely(gap) == -1]
     unsure = f", and does not surely beat {listed(level, 'or')} there" if level else ""
     beaten = f", and is surely beaten by {listed(ahead)} there" if ahead else ""
-    return [f"On the {row.n} blind texts it found lines with {number(row.value, row)}{unsure}{beaten}."]
+    return [f"On {count(row.n, 'blind text')} it found lines with {number(row.value, row)}{unsure}{beaten}."]
 
 
 def _gaps(
