@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from wellread import pipeline
 from wellread.asking import COLUMNS, answer_rows, answers, ask, cut, hot_test, plain_cell, write_answers
+from wellread.errors import UsageError
 from wellread.facts import Asked, run_questions
 from wellread.measuring import measure_model
 from wellread.metrics import measure
@@ -362,6 +363,31 @@ def test_measure_gives_a_runs_judge_its_key(finished: Run, tmp_path: Path) -> No
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [row["value"] for row in found] == [0, 0]
     assert {headers["authorization"] for headers in fake.headers} == {"Bearer secret"}
+
+
+@pytest.mark.slow
+def test_a_judge_can_be_named_after_the_run(finished: Run, tmp_path: Path) -> None:
+    """In place of whom the run names, of its questions and of others; where nothing is asked, that is said."""
+    from wellread.cli import app
+
+    file, book = tmp_path / "mine.jsonl", tmp_path / "book.txt"
+    row = {"id": "one", "prompt": f"What is {NAMES[0]}?", "expected": ["red"], "kind": "forward", "term": NAMES[0]}
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    book.write_text("The harbour was empty when we came back. " * 40, encoding="utf-8")
+    checkpoint = str(finished.last_checkpoint())
+    with Hostile(otherwise=answer(lambda body: '{"reason": "", "verdict": "right"}')) as fake:
+        for words in (
+            [str(finished.path), "--metrics", "recall_judge"],
+            [checkpoint, "--questions", str(file)],
+            [checkpoint, "--questions", str(file), "--text", str(book), "--metrics", "recall_judge"],
+        ):
+            done = CliRunner().invoke(app, ["measure", *words, "--judge", fake.name, "--offline", "--json"])
+            rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+            assert {found["value"] for found in rows if found["name"] == "recall_judge"} == {1.0}, words
+        calls = len(fake.headers)
+        with pytest.raises(UsageError, match="--judge is for answers to questions"):
+            measure_model(checkpoint, texts=[book], judge=fake.name, offline=True)
+        assert len(fake.headers) == calls
 
 
 @pytest.mark.slow

@@ -188,6 +188,10 @@ def measure(
             help="JSONL of questions to ask; repeatable. Without --text, --run and --metrics only answers are measured."
         ),
     ] = None,
+    judge: Annotated[
+        str,
+        typer.Option(metavar="MODEL", help="Who marks the answers, for `recall_judge`; default: whom the run names."),
+    ] = "",
     metrics: Annotated[str, typer.Option(help="Names, comma-separated; `wellread list metrics`.")] = "",
     quick: Annotated[
         bool | None,
@@ -210,7 +214,7 @@ def measure(
     with watching() as watch:
         rows = measure_model(
             model, run_folder=run_folder, texts=text or (), metrics=names, quick=quick, seed=seed, dial=dial,
-            questions=questions or (), offline=offline, key=key_of(model, key_file),
+            questions=questions or (), judge=judge, offline=offline, key=key_of(model, key_file),
             keys=partial(key_of, file=None if key_of(model, key_file) else key_file),  # a file's key has one addressee
             watch=watch,
         )  # fmt: skip

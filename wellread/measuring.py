@@ -30,6 +30,7 @@ def measure_model(
     seed: int | None = None,
     dial: str = "",
     questions: Sequence[Path] = (),
+    judge: str = "",
     offline: bool = False,
     key: str = "",
     keys: Keys = no_key,
@@ -41,8 +42,9 @@ def measure_model(
     dial curve is drawn (see `dial_curve`) and its report written anew. `questions` are asked in place of a run's, all of
     them held out; without `texts`, `run_folder` and `metrics` the answers are all that is measured, also of a run. With
     `quick` a stated sample of each part is measured, without it all; where it is None, all, but along a dial what the run's
-    recipe says, which is what its report has. `key` is for the model, where that is an endpoint, `keys` has those of a judge
-    that a run names. Raises UsageError where there is no text.
+    recipe says, which is what its report has. `judge` is the MODEL that marks the answers, in place of a run's own. `key` is
+    for the model, where that is an endpoint, `keys` has those of a judge. Raises UsageError where there is no text, and where
+    a judge is named and nothing is asked.
     """
     from wellread.metrics import find, measure
 
@@ -50,6 +52,8 @@ def measure_model(
     settings = [] if seed is None else [f"seed={seed}"]
     if quick is not None or not dial:
         settings.append(f"measure.quick={bool(quick)}")
+    if judge:
+        settings.append(f"answers.judge={judge}")
     if dial:
         if texts or run_folder or questions:
             raise UsageError("--dial measures a run on its own parts: leave --text, --questions and --run away.")
@@ -59,12 +63,16 @@ def measure_model(
     asked = Asked({"held_out": tuple(each for path in questions for each in read_questions(path))})
     if texts and run_folder:
         raise UsageError("measure takes a text or a run: leave --text or --run away.")
+    unasked = UsageError("--judge is for answers to questions: name --questions, or a run that asks some.")
+    own_settings = Answering(judge=judge or None)
+    if judge and texts and not asked:
+        raise unasked
     if texts:
         words = MeasureSettings().quick_words if quick else None
         opened = watched(open_model(model, offline=offline, key=key), watch)
         gathered = Evidence(model, whole(texts), opened, quick_words=words, seed=seed or 0, progress=watch.say)
         if asked:
-            ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
+            ask(gathered, opened, asked, own_settings, seed=seed or 0, offline=offline, keys=keys)
         return measure(gathered, metrics)
     own = read_name(model).run
     folder = run_folder or (own.path if own else None)
@@ -73,7 +81,7 @@ def measure_model(
     if folder is None and asked:
         opened = watched(open_model(model, offline=offline, key=key), watch)
         gathered = Evidence(model, Corpus((), {"train": (), "validation": (), "held_out": ()}), opened, seed=seed or 0)
-        ask(gathered, opened, asked, Answering(), seed=seed or 0, offline=offline)
+        ask(gathered, opened, asked, own_settings, seed=seed or 0, offline=offline, keys=keys)
         return measure(gathered, metrics)
     if folder is None:
         raise UsageError("measure needs a text: name files with --text, or a run with --run.")
@@ -82,6 +90,9 @@ def measure_model(
     this = runs.open_run(folder)
     recipe = parse_recipe(this.recipe.read_text(encoding="utf-8"), settings, source=str(this.recipe))
     corpus = read_corpus(this.corpus)
+    asked = asked or run_questions(this, corpus)
+    if judge and not asked:
+        raise unasked
     opened = watched(open_model(model, offline=offline, key=key), watch)
     wanted = not metrics or any(name in SAMPLED for name in metrics)
     samples = opening_samples(opened, recipe, corpus) if wanted else []
@@ -89,7 +100,6 @@ def measure_model(
     as_the_run_did = wanted and wants_style(recipe.measure.metrics)
     if recipe.measure.style_words and (wants_style(metrics) or as_the_run_did):
         add_style(gathered, recipe)
-    asked = asked or run_questions(this, corpus)
     if asked and (not metrics or any(name in ANSWERED for name in metrics)):
         ask(gathered, opened, asked, recipe.answers, seed=recipe.seed, offline=offline, keys=keys)
     return measure(gathered, metrics)
