@@ -5,7 +5,7 @@ sample holds the smaller. Prints a table of what was held out in Markdown; recal
 its `log.jsonl`.
 
 Every run is `wellread run` in a folder of --out; started again, the benchmark goes on where it was. `--set` goes to every run.
-On two cores 200 terms are foreseen at three quarters of an hour, others in proportion.
+On two cores 200 terms took 32 minutes; others in proportion.
 """
 
 from __future__ import annotations
