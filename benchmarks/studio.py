@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,8 @@ from studio_writing import coloured, halted, leave, write
 HANDBOOK = Path(__file__).parents[1] / "wellread" / "library" / "handbook.md"
 QUESTION = "Which law governs the Board?"
 PASSWORD = "a long secret of mine"
+TAKEN = re.compile("Remove this file|Clear")
+"""What takes an upload away that stands in its box."""
 
 
 def a_book(path: Path, words: int = 5000) -> Path:
@@ -86,7 +89,8 @@ def bad(walk: Walk, given: argparse.Namespace) -> Any:
     }
     for what, file in files.items():
         walk.page.locator("input[type=file]").first.set_input_files(file)
-        walk.pause(walk.page, 3000)
+        answered = walk.page.locator(".toast-body").or_(walk.page.get_by_label(TAKEN)).first
+        answered.wait_for()  # a fault is shown for some seconds alone
         if not walk.page.locator(".toast-body").count():
             walk.press("Start")
         if what == "wrong inside":
@@ -94,10 +98,8 @@ def bad(walk: Walk, given: argparse.Namespace) -> Any:
             said[what] = walk.text(".wr-state")
         else:
             said[what] = walk.toast()
-        if walk.page.get_by_label("Remove this file").count():
-            walk.page.get_by_label("Remove this file").first.click()
-        elif walk.page.get_by_label("Clear").count():
-            walk.page.get_by_label("Clear").first.click()
+        if walk.page.get_by_label(TAKEN).count():
+            walk.page.get_by_label(TAKEN).first.click()
         walk.pause(walk.page, 500)
     (folder / "large.txt").unlink()
     return said
