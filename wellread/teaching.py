@@ -331,8 +331,8 @@ def dose(recipe: Recipe, corpus: Corpus, stage: Stage, tokenizer: Any) -> Callab
 
     wanted = read_condition(stage.until)
     gathered = replace(evidence(recipe, corpus, stage.name), quick_words=DOSE_WORDS, general=())
-    if wanted.split == "validation":  # nothing else is scored, least of all what only the end may see
-        gathered.corpus = replace(corpus, split={**corpus.split, "train": (), "held_out": ()})
+    # nothing else is scored, least of all what only the end may see
+    gathered.corpus = replace(corpus, split={part: ids if part == wanted.split else () for part, ids in corpus.split.items()})
 
     def measured(model: Any) -> float:
         gathered.cache.clear()

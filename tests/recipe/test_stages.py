@@ -17,7 +17,8 @@ from wellread.recipe import Recipe, lineage, load_recipe, parse_recipe, settle
 from wellread.runs import Run
 from wellread.storage import read_json, read_rows
 from wellread.testing import prose, tiny_model
-from wellread.types import REAL_CHAPTERS, Measurement, Tally
+from wellread.types import REAL_CHAPTERS, Measurement, Scored, Tally
+from wellread.weights import open_base
 
 CURRICULUM = """
 name: path
@@ -315,6 +316,34 @@ measure: {{quick_words: 800, metrics: [bits_per_byte]}}
     assert log[-1]["step"] < 40
     assert "bits_per_byte" in log[-1]["stopped"]
     assert json.dumps(log[-1])
+
+
+def test_a_dose_is_measured_on_its_own_part_and_reads_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellread.generation.hf import TransformersModel
+    from wellread.teaching import dose
+    from wellread.types import Corpus, Document, Part
+
+    opened = open_base(str(tiny_model(tmp_path / "base")))
+    texts: dict[Part, str] = {"train": prose(300, seed=1), "validation": prose(300, seed=2), "held_out": prose(300, seed=3)}
+    documents = tuple(Document(part, text) for part, text in texts.items())
+    corpus = Corpus(documents, {part: (part,) for part in texts})
+    read: list[str] = []
+    score = TransformersModel.score
+
+    def noted(self: TransformersModel, asked: list[str], **how: int | None) -> list[Scored]:
+        read.extend(asked)
+        return score(self, asked, **how)
+
+    monkeypatch.setattr(TransformersModel, "score", noted)
+    untils: dict[Part, str] = {"train": "greedy_recited_share > 0.5", "validation": "bits_per_byte < 1"}
+    for part, until in untils.items():
+        recipe = stages(f"name: a, method: {{kind: full}}, until: {until}")
+        measured = dose(recipe, corpus, recipe.stages[0], opened.tokenizer)
+        assert measured is not None
+        assert measured(opened.model) >= 0
+        assert read
+        assert all(asked in texts[part] for asked in read)
+        read.clear()
 
 
 def test_a_stage_from_scratch_learns_its_tokens_from_the_library_it_reads(tmp_path: Path) -> None:
