@@ -54,7 +54,8 @@ class TransformersModel:
         if window is not None and positions is not None and not 2 <= window <= positions:
             raise ModelError(f"{name}: a window of {window} tokens was asked for; it takes 2 to {positions}.")
         self.name, self.note = name, note
-        self._scored_in = window or min(positions or WINDOW, WINDOW)
+        self.scored_in = window or min(positions or WINDOW, WINDOW)
+        """Tokens of the windows in which `score` reads, unless it is told another length."""
         self.window = window or min(positions or WINDOW, READING if reads_passages else WINDOW)
         self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
@@ -88,7 +89,7 @@ class TransformersModel:
         """See `LanguageModel.score`. `length` is `window` by default, of a model that reads passages what it is without
         them; raises ModelError where the model's config does not allow as many positions, ValueError unless
         1 <= stride <= length."""
-        length = length or self._scored_in
+        length = length or self.scored_in
         stride = stride or max(1, length // 2)
         if self.positions is not None and length > self.positions:
             raise ModelError(f"{self.name}: cannot score windows of {length} tokens; it takes {self.positions}.")
