@@ -185,7 +185,7 @@ def stage_windows(
     from wellread.tokens.windows import Windows, validation_windows
 
     start, end = weights.document_start(tokenizer), weights.document_end(tokenizer)
-    length, stride, seed = stage.windows.length, stage.windows.stride, recipe.seed
+    length, seed, opening = stage.windows.length, recipe.seed, weights.window_start(tokenizer)
 
     def rows(documents: Sequence[Document], name: str) -> Rows:
         return prepare(documents, tokens / "tokenizer", tokens / name, start=start, end=end)
@@ -196,22 +196,23 @@ def stage_windows(
         windows, validation, count = _examples(recipe, corpus, stage, tokens, tokenizer, say=say, share=share)
     else:
         validation = validation_windows(
-            rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows
+            rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows, opening=opening
         )
         if stage.random_windows is not None:
             unseen = rows([document for part in AFTER for document in corpus.part(part)], "unseen")
-            windows = _drawn(stage, tokens, (start, end), unseen, seed=seed, offline=offline, say=say)
+            windows = _drawn(stage, tokens, (start, end), unseen, opening, seed=seed, offline=offline, say=say)
             count = len(windows) * length
         else:
             own = rows(corpus.part("train"), "train")
-            windows, count = Windows(own, length=length, stride=stride, seed=seed), own.tokens
+            windows = Windows(own, length=length, stride=stage.windows.stride, seed=seed, opening=opening)
+            count = own.tokens
     if stage.mix is not None:
         documents = _documents(stage.mix.texts)
         chats = [document for document in documents if "messages" in document.metadata]
         texts = [document for document in documents if "messages" not in document.metadata]
         part = stage.mix.share / 2 if chats and texts else stage.mix.share  # of all windows, for each of the two
         if texts:
-            replay = Windows(rows(texts, "mix"), length=length, seed=seed)
+            replay = Windows(rows(texts, "mix"), length=length, seed=seed, opening=opening)
             windows = Mixed(windows, replay, share=part / (1 - part) if chats else part, seed=seed)
         if chats:
             said = ExampleWindows(
@@ -282,7 +283,7 @@ def _library(asked: RandomWindows, *, offline: bool) -> list[str]:
 
 
 def _drawn(
-    stage: Stage, tokens: Path, ends: tuple[int, int], unseen: Any, *, seed: int, offline: bool,
+    stage: Stage, tokens: Path, ends: tuple[int, int], unseen: Any, opening: int | None, *, seed: int, offline: bool,
     say: Callable[[str], None],
 ) -> Any:  # fmt: skip
     """Windows drawn from a library, without those that hold passages of the text's unseen parts."""
@@ -312,7 +313,7 @@ def _drawn(
                           "nothing may read before the end; name another library.")  # fmt: skip
     if without:
         say(f"{len(without):,} of {len(windows):,} windows hold passages of validation or held-out chapters: left out")
-    return DrawnWindows(tokens / "drawn", seed=seed, without=without)
+    return DrawnWindows(tokens / "drawn", seed=seed, without=without, opening=opening)
 
 
 def doses(recipe: Recipe) -> list[str]:

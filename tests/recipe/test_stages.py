@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from books import write_book
+from openings import with_bos
 from safetensors.torch import load_file
 
 from wellread import pipeline
@@ -344,6 +345,32 @@ def test_a_dose_is_measured_on_its_own_part_and_reads_no_other(tmp_path: Path, m
         assert read
         assert all(asked in texts[part] for asked in read)
         read.clear()
+
+
+def test_a_base_that_reads_nothing_without_its_bos_is_taught_with_it_in_every_window(tmp_path: Path) -> None:
+    from wellread import weights
+    from wellread.corpus.ingest import ingest
+    from wellread.recipe import CorpusSettings
+    from wellread.teaching import stage_windows
+
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "a.txt").write_text(prose(3000, seed=4), encoding="utf-8")
+    (tmp_path / "replay.txt").write_text(prose(900, seed=8), encoding="utf-8")
+    corpus = ingest([write_book(tmp_path / "book.txt")], CorpusSettings(), seed=0)
+    plain = open_base(str(tiny_model(tmp_path / "base"))).tokenizer
+    start = weights.document_start(plain)
+    mix = f"windows: {{length: 64}}, mix: {{texts: [{tmp_path}/replay.txt], share: 0.5}}"
+    library = f"windows: {{length: 64}}, random_windows: {{texts: [{tmp_path}/library], n: 20}}"
+    for name, tokenizer in (("plain", plain), ("opening", with_bos(plain))):
+        for place, reads in (("mix", mix), ("library", library)):
+            recipe = stages(f"name: a, method: {{kind: lora}}, {reads}")
+            tokens = tmp_path / name / place
+            weights.save_tokenizer(tokenizer, tokens / "tokenizer")
+            windows, validation, _ = stage_windows(
+                recipe, corpus, recipe.stages[0], tokens, tokenizer, offline=True, say=lambda line: None
+            )
+            read = [several[number] for several in (windows, validation) for number in range(len(several))]
+            assert all(item["input_ids"][0] == start for item in read) == (name == "opening")
 
 
 def test_a_stage_from_scratch_learns_its_tokens_from_the_library_it_reads(tmp_path: Path) -> None:

@@ -61,6 +61,16 @@ def test_windows_with_a_passage_of_the_text_are_left_out_of_every_epoch(tokenize
     assert all(np.array_equal(again[n]["input_ids"], kept[n]["input_ids"]) for n in range(len(kept)))
 
 
+def test_every_window_of_a_library_opens_with_the_id_that_is_wanted(tokenizer, tmp_path):
+    plain = drawn(tokenizer, tmp_path, [prose(1500, seed=5)], n=20)
+    opening = pickle.loads(pickle.dumps(DrawnWindows(tmp_path / "drawn", opening=1)))
+    pairs = [(plain[number], opening[number]) for number in range(len(plain))]
+    assert all(other["input_ids"][0] == 1 for _, other in pairs)
+    assert any(one["input_ids"][0] != 1 for one, _ in pairs)
+    assert all(np.array_equal(one["input_ids"][1:], other["input_ids"][1:]) for one, other in pairs)
+    assert all(np.array_equal(one["labels"], other["labels"]) for one, other in pairs)
+
+
 def test_a_library_of_other_text_loses_nothing(tokenizer, unseen, tmp_path):
     phrase = " ".join(SECRET.split()[:10])
     windows = drawn(tokenizer, tmp_path, [prose(1500, seed=5) + " " + phrase + " " + prose(1500, seed=6)], n=30)

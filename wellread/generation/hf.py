@@ -48,7 +48,7 @@ class TransformersModel:
         self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, note: str = "",
         index: Index | None = None, reads_passages: bool = False,
     ) -> None:  # fmt: skip
-        from wellread.weights import device, document_end, document_start
+        from wellread.weights import device, document_end, document_start, window_start
 
         positions = getattr(model.config, "max_position_embeddings", None)
         if window is not None and positions is not None and not 2 <= window <= positions:
@@ -63,7 +63,7 @@ class TransformersModel:
         self._index = index
         self.positions = positions
         """Tokens that it can be opened for at most, as its config has it; None where that does not say."""
-        self._start = document_start(tokenizer)
+        self._start, self._opening = document_start(tokenizer), window_start(tokenizer)
         eos = tokenizer.eos_token_id
         self._end = document_end(tokenizer) if eos is None else int(eos)
         self._stops = {
@@ -72,7 +72,7 @@ class TransformersModel:
             *_eos(tokenizer.eos_token_id),
             *_eos(getattr(model.generation_config, "eos_token_id", None)),
         }
-        self._scorer = Scorer(self._model, self._start)
+        self._scorer = Scorer(self._model, self._start, everywhere=self._opening is not None)
         self.tell: Tell = untold
         self._compiled: tuple[str, Grammar] | None = None
 
@@ -186,7 +186,10 @@ class TransformersModel:
         return [said[job] for job in jobs]
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
-        return self._asked(prompt)[-max(self.window - max_tokens, self.window // 2, 1) :]
+        asked, most = self._asked(prompt), max(self.window - max_tokens, self.window // 2, 1)
+        if self._opening is None or len(asked) <= most:
+            return asked[-most:]
+        return [self._opening, *asked[len(asked) - most + 1 :]]
 
     def _asked(self, chat: Prompt) -> list[int]:
         """A beginning, or a chat up to where the answer begins, as training reads it."""
