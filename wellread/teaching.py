@@ -307,7 +307,7 @@ def _drawn(
             length=stage.windows.length, seed=seed, column=asked.column, start=ends[0], end=ends[1], say=say,
         )  # fmt: skip
     windows = DrawnWindows(tokens / "drawn", seed=seed)
-    without = left_out(windows, unseen)
+    without = left_out(windows, unseen, tokens / "tokenizer")
     if len(without) == len(windows):
         raise CorpusError(f"stage {stage.name}: every window drawn from {asked.texts[0]} holds passages of the text that "
                           "nothing may read before the end; name another library.")  # fmt: skip
