@@ -100,6 +100,10 @@ class Corpus:
         wanted = set(self.split[name])
         return tuple(document for document in self.documents if document.id in wanted)
 
+    def unseen(self) -> tuple[Document, ...]:
+        """The documents that nothing is trained on: those of validation, then those held out."""
+        return (*self.part("validation"), *self.part("held_out"))
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:

@@ -116,9 +116,7 @@ def open_part(path: Path) -> Any:
         ) from None
 
 
-def _reopened(
-    folder: Path, seed: int, pad: int, without: list[int], opening: int | None, epoch: int
-) -> DrawnWindows:
+def _reopened(folder: Path, seed: int, pad: int, without: list[int], opening: int | None, epoch: int) -> DrawnWindows:
     windows = DrawnWindows(folder, seed=seed, pad=pad, without=without, opening=opening)
     windows.set_epoch(epoch)
     return windows
