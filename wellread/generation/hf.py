@@ -220,7 +220,9 @@ class TransformersModel:
         ends = [len(context) + each.max_tokens for context, each in zip(contexts, samplings, strict=True)]
         most = max(map(len, contexts)) + max(each.max_tokens for each in samplings)
         # what pads a shorter row takes room in the cache, and none of the row's own positions
-        stepper = Stepper(self._model, most if max(ends) <= self.window else self.window, self._spelling.size)
+        stepper = Stepper(
+            self._model, most if max(ends) <= self.window else self.window, self._spelling.size, self._opening
+        )
         return Growing(
             stepper, contexts, samplings[0], [each.seed for each in samplings], [each.max_tokens for each in samplings],
             stops=self._stops, piece=self._spelling.piece, guard=guard,
