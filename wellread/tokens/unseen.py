@@ -45,7 +45,8 @@ def left_out(drawn: DrawnWindows, unseen: Rows, tokenizer_folder: Path) -> list[
     """The drawn windows, by their number in the draw, that share a run of `RUN` letters with a document of `unseen`.
 
     Case, accents, white space and punctuation make no difference. Both were made with the tokenizer. Kept beside the draw,
-    so that the same question is answered at once; holds `BLOCK` windows at a time.
+    so that the same question is answered at once. Takes about four minutes of one core for a million windows of 512 tokens
+    (reckoned from 256 of them), and holds `BLOCK` windows at a time.
     """
     tokenizer, _ = open_tokenizer(tokenizer_folder)
     asked = hashlib.sha256(f"letters {RUN} {len(drawn)}".encode())
