@@ -23,12 +23,11 @@ from wellread.runs import Run
 from wellread.storage import read_json, write_json
 from wellread.texts import found, library_path
 from wellread.training import processes
-from wellread.types import Corpus, Document, Part
+from wellread.types import Corpus, Document, unit_of
 
 if TYPE_CHECKING:
     from wellread.training.session import Watched
 
-AFTER: tuple[Part, ...] = ("validation", "held_out")
 BYTES_PER_TOKEN = 4
 """Of prose, about: sizes a rank or a model to a library before it is drawn."""
 DOSE_WORDS = 4_000
@@ -62,15 +61,8 @@ def train_stage(
     start = starting_point(this, recipe, number)
     with processes.first_goes_first():
         ready = prepare_stage(
-            recipe,
-            corpus,
-            stage,
-            this.tokens(stage.name),
-            start=start,
-            place=folder.path,
-            offline=offline,
-            say=watch.say,
-        )
+            recipe, corpus, stage, this.tokens(stage.name), start=start, place=folder.path, offline=offline, say=watch.say
+        )  # fmt: skip
     watch.say(f"{stage.name}: {ready.tokens:,} tokens to read")
     train(
         ready.model, ready.tokenizer, ready.windows, ready.validation, stage, folder=folder.path,
@@ -185,7 +177,7 @@ def stage_windows(
     from wellread.tokens.windows import Windows, validation_windows
 
     start, end = weights.document_start(tokenizer), weights.document_end(tokenizer)
-    length, stride, seed = stage.windows.length, stage.windows.stride, recipe.seed
+    length, seed, opening = stage.windows.length, recipe.seed, weights.window_start(tokenizer)
 
     def rows(documents: Sequence[Document], name: str) -> Rows:
         return prepare(documents, tokens / "tokenizer", tokens / name, start=start, end=end)
@@ -196,22 +188,23 @@ def stage_windows(
         windows, validation, count = _examples(recipe, corpus, stage, tokens, tokenizer, say=say, share=share)
     else:
         validation = validation_windows(
-            rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows
+            rows(corpus.part("validation"), "validation"), length, most=stage.validation_windows, opening=opening
         )
         if stage.random_windows is not None:
-            unseen = rows([document for part in AFTER for document in corpus.part(part)], "unseen")
-            windows = _drawn(stage, tokens, (start, end), unseen, seed=seed, offline=offline, say=say)
+            unseen = rows(corpus.unseen(), "unseen")
+            windows = _drawn(stage, tokens, (start, end), unseen, opening, seed=seed, offline=offline, say=say)
             count = len(windows) * length
         else:
             own = rows(corpus.part("train"), "train")
-            windows, count = Windows(own, length=length, stride=stride, seed=seed), own.tokens
+            windows = Windows(own, length=length, stride=stage.windows.stride, seed=seed, opening=opening)
+            count = own.tokens
     if stage.mix is not None:
-        documents = _documents(stage.mix.texts)
+        documents = _documents(stage, stage.mix.texts, corpus, say)
         chats = [document for document in documents if "messages" in document.metadata]
         texts = [document for document in documents if "messages" not in document.metadata]
         part = stage.mix.share / 2 if chats and texts else stage.mix.share  # of all windows, for each of the two
         if texts:
-            replay = Windows(rows(texts, "mix"), length=length, seed=seed)
+            replay = Windows(rows(texts, "mix"), length=length, seed=seed, opening=opening)
             windows = Mixed(windows, replay, share=part / (1 - part) if chats else part, seed=seed)
         if chats:
             said = ExampleWindows(
@@ -222,13 +215,23 @@ def stage_windows(
     return windows, validation, count
 
 
-def _documents(names: Iterable[str], *, clean: bool = True) -> list[Document]:
+def _documents(
+    stage: Stage, names: Iterable[str], corpus: Corpus, say: Callable[[str], None], *, clean: bool = True
+) -> list[Document]:
+    """What is read beside the text, without what holds passages of parts that nothing is trained on."""
     from wellread.corpus.ingest import read_documents
+    from wellread.corpus.near import sharing
 
     documents, _, skipped = read_documents(found(names), CorpusSettings(clean=clean))
     if skipped:
         raise CorpusError(f"{skipped[0].source}: {skipped[0].reason}")
-    return documents
+    shared = sharing(documents, corpus.unseen())
+    told = f"{len(shared):,} of {len(documents):,} {unit_of(documents)}s that are read beside the text hold passages"
+    if len(shared) == len(documents):
+        raise CorpusError(f"stage {stage.name}: {told} that nothing may read before the end; name other texts.")
+    if shared:
+        say(f"stage {stage.name}: {told} of its validation or held-out part: left out")
+    return [document for place, document in enumerate(documents) if place not in shared]
 
 
 def _examples(
@@ -239,12 +242,13 @@ def _examples(
 
     assert stage.examples is not None
     seed = recipe.seed
-    extra = _documents(stage.examples.files, clean=False) if stage.examples.files else []
-    unseen = {_asked(document) for part in AFTER for document in corpus.part(part)}
+    extra = _documents(stage, stage.examples.files, corpus, say, clean=False) if stage.examples.files else []
+    unseen = {_asked(document) for document in corpus.unseen()}
     extra = [document for document in extra if _asked(document) not in unseen - {""}]
     parts = {"train": [*corpus.part("train"), *extra], "validation": list(corpus.part("validation"))}
     if extra and not any("messages" in document.metadata for document in parts["validation"]):
-        prompts = sorted({_asked(document) for document in extra}, key=lambda text: _drawn_lot(seed, text))
+        lots = {hashlib.sha256(f"{seed} {_asked(each)}".encode()).digest(): _asked(each) for each in extra}
+        prompts = [lots[lot] for lot in sorted(lots)]
         watched = set(prompts[: max(1, round(recipe.corpus.validation * len(prompts)))])
         parts["validation"] = [document for document in extra if _asked(document) in watched]
         parts["train"] = [*corpus.part("train"), *(each for each in extra if _asked(each) not in watched)]
@@ -268,10 +272,6 @@ def _asked(document: Document) -> str:
     return " ".join(asked_in(document).casefold().split())
 
 
-def _drawn_lot(seed: int, text: str) -> bytes:
-    return hashlib.sha256(f"{seed} {text}".encode()).digest()
-
-
 def _library(asked: RandomWindows, *, offline: bool) -> list[str]:
     """Where a library's texts are. Raises UsageError for a hub's where no hub may be asked."""
     sources = [library_path(text) for text in asked.texts]
@@ -282,7 +282,7 @@ def _library(asked: RandomWindows, *, offline: bool) -> list[str]:
 
 
 def _drawn(
-    stage: Stage, tokens: Path, ends: tuple[int, int], unseen: Any, *, seed: int, offline: bool,
+    stage: Stage, tokens: Path, ends: tuple[int, int], unseen: Any, opening: int | None, *, seed: int, offline: bool,
     say: Callable[[str], None],
 ) -> Any:  # fmt: skip
     """Windows drawn from a library, without those that hold passages of the text's unseen parts."""
@@ -306,13 +306,13 @@ def _drawn(
             length=stage.windows.length, seed=seed, column=asked.column, start=ends[0], end=ends[1], say=say,
         )  # fmt: skip
     windows = DrawnWindows(tokens / "drawn", seed=seed)
-    without = left_out(windows, unseen)
+    without = left_out(windows, unseen, tokens / "tokenizer")
     if len(without) == len(windows):
         raise CorpusError(f"stage {stage.name}: every window drawn from {asked.texts[0]} holds passages of the text that "
                           "nothing may read before the end; name another library.")  # fmt: skip
     if without:
         say(f"{len(without):,} of {len(windows):,} windows hold passages of validation or held-out chapters: left out")
-    return DrawnWindows(tokens / "drawn", seed=seed, without=without)
+    return DrawnWindows(tokens / "drawn", seed=seed, without=without, opening=opening)
 
 
 def doses(recipe: Recipe) -> list[str]:
@@ -331,8 +331,9 @@ def dose(recipe: Recipe, corpus: Corpus, stage: Stage, tokenizer: Any) -> Callab
 
     wanted = read_condition(stage.until)
     gathered = replace(evidence(recipe, corpus, stage.name), quick_words=DOSE_WORDS, general=())
-    if wanted.split == "validation":  # nothing else is scored, least of all what only the end may see
-        gathered.corpus = replace(corpus, split={**corpus.split, "train": (), "held_out": ()})
+    # nothing else is scored, least of all what only the end may see
+    split = {part: ids if part == wanted.split else () for part, ids in corpus.split.items()}
+    gathered.corpus = replace(corpus, split=split)
 
     def measured(model: Any) -> float:
         gathered.cache.clear()

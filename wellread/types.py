@@ -100,6 +100,10 @@ class Corpus:
         wanted = set(self.split[name])
         return tuple(document for document in self.documents if document.id in wanted)
 
+    def unseen(self) -> tuple[Document, ...]:
+        """The documents that nothing is trained on: those of validation, then those held out."""
+        return (*self.part("validation"), *self.part("held_out"))
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -177,7 +181,8 @@ class LanguageModel(Protocol):
 
         Each text begins after the tokenizer's BOS or separator. A text longer than `length` tokens (default: the
         model's own window) is scored in windows `stride` tokens apart (default: half of `length`); in every window
-        but the first, only the last `stride` tokens count, so each has at least `length - stride` tokens of context.
+        but the first, only the last `stride` tokens count, so each has at least `length - stride` tokens of context,
+        behind the BOS once more where the tokenizer puts one before every text.
         With `length=100, stride=50` the tokens 50..99, 100..149, … are each predicted from exactly the 50 tokens
         before their span plus the span so far. Raises ModelError where a backend cannot score.
         """

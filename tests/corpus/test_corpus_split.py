@@ -3,13 +3,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from wellread.corpus import near
 from wellread.corpus.chapters import divide
-from wellread.corpus.near import near_duplicates
+from wellread.corpus.near import near_duplicates, sharing
 from wellread.corpus.split import split
 from wellread.errors import CorpusError
 from wellread.types import Document, Part
@@ -169,6 +170,19 @@ def test_where_all_is_repeated_the_note_says_so() -> None:
     parts, notes = parted(doubled)
     assert not runs(doubled, parts["train"]) & runs(doubled, parts["held_out"])
     assert "into one part" in notes[0]
+
+
+def test_what_shares_fifty_words_with_one_of_several_texts_is_found_among_many_alike() -> None:
+    unseen, others = chapters(6, 300)[:3], chapters(30, 300, seed=9)
+    passage = unseen[1].text.split()[100:150]
+    holding = {3, *range(10, 25)}  # so many that they are one another's twins before they are the unseen one's
+    several = [
+        replace(each, text=f"{each.text} {' '.join(passage if place in holding else passage[:40])}")
+        for place, each in enumerate(others)
+    ]
+    assert sharing(several, unseen) == holding
+    assert sharing(several, []) == set()
+    assert sharing([], unseen) == set()
 
 
 def test_near_duplicates_are_measured() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from openings import with_bos
 
 from wellread.errors import ModelError
 from wellread.gathering import Watch, watched
 from wellread.generation.hf import TransformersModel
 from wellread.generation.progress import Work
+from wellread.generation.spelling import Spelling
 from wellread.generation.windows import cut
 from wellread.types import Sampling, Scored
 
@@ -24,7 +26,9 @@ def model(opened: tuple[Any, Any]) -> TransformersModel:
     return TransformersModel(*opened, "tiny")
 
 
-def token_by_token(opened: tuple[Any, Any], text: str, length: int, stride: int) -> tuple[list[float], list[bool]]:
+def token_by_token(
+    opened: tuple[Any, Any], text: str, length: int, stride: int, *, everywhere: bool = False
+) -> tuple[list[float], list[bool]]:
     """Log-probabilities and greedy flags by one forward pass for each token, from the definition in types.py."""
     network, tokenizer = opened
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -33,7 +37,7 @@ def token_by_token(opened: tuple[Any, Any], text: str, length: int, stride: int)
     for place, token in enumerate(ids):
         window = 0 if place < length else math.ceil((place + 1 - length) / stride)
         context = ids[window * stride : place]
-        if window == 0 or stride == length:
+        if window == 0 or stride == length or everywhere:
             context = [start, *context]
         with torch.no_grad():
             after = network(torch.tensor([context], device=network.device)).logits[0, -1].log_softmax(-1)
@@ -53,6 +57,32 @@ def test_every_window_setting_equals_the_slow_reference(
     logprobs, greedy = token_by_token(opened, PROSE, used, stride or used // 2)
     np.testing.assert_allclose(scored.logprobs, logprobs, atol=1e-4)
     assert list(scored.greedy) == greedy
+
+
+@pytest.mark.parametrize(("length", "stride"), [(20, 10), (20, 20), (21, 1), (None, None)])
+def test_a_tokenizer_that_puts_its_bos_before_every_text_has_it_before_every_window(
+    opened: tuple[Any, Any], length: int | None, stride: int | None
+) -> None:
+    [scored] = TransformersModel(opened[0], with_bos(opened[1]), "opens").score([PROSE], length=length, stride=stride)
+    used = length or 64
+    logprobs, greedy = token_by_token(opened, PROSE, used, stride or used // 2, everywhere=True)
+    np.testing.assert_allclose(scored.logprobs, logprobs, atol=1e-4)
+    assert list(scored.greedy) == greedy
+    assert_covers(scored)
+
+
+def test_a_prompt_that_is_cut_keeps_the_bos_that_its_tokenizer_would_put_before_it(opened: tuple[Any, Any]) -> None:
+    network, tokenizer = opened
+    ids = tokenizer(PROSE, add_special_tokens=False)["input_ids"]
+    one = Sampling(max_tokens=1, temperature=0.0)
+    for opens, seen in (
+        (tokenizer, ids[-15:]),
+        (with_bos(tokenizer), [tokenizer.bos_token_id, *ids[-14:]]),
+    ):
+        [sample] = TransformersModel(network, opens, "cut", window=16).generate([PROSE], one)
+        with torch.no_grad():
+            likeliest = network(torch.tensor([seen], device=network.device)).logits[0, -1].argmax().item()
+        assert sample.completion == Spelling(tokenizer).decode([likeliest])
 
 
 def test_texts_of_all_lengths_score_as_they_do_alone(model: TransformersModel) -> None:

@@ -114,3 +114,21 @@ def test_a_common_beginning_leaves_with_the_window(opened: tuple[Any, Any]) -> N
         for row, logits in zip(rows, found, strict=True):
             alone = network(torch.tensor([row[-24:]], device=network.device)).logits[0, -1].float().cpu()
             torch.testing.assert_close(logits, alone[: together.vocabulary], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_full_window_is_read_anew_behind_the_bos_where_that_is_wanted(opened: tuple[Any, Any], opens: bool) -> None:
+    network, tokenizer = opened
+    start = int(tokenizer.bos_token_id)
+    stepper = Stepper(network.eval(), 16, len(tokenizer), start if opens else None)
+    row, begin = [start], 0
+    for place in range(40):
+        if len(row) - begin > 16:
+            begin = len(row) - 8
+        seen = [start, *row[begin + 1 :]] if opens and begin else row[begin:]
+        with torch.no_grad():
+            logits = stepper.logits([row])
+            expected = network(torch.tensor([seen], device=network.device)).logits[0, -1].float().cpu()
+        torch.testing.assert_close(logits[0], expected[: logits.shape[1]], atol=1e-4, rtol=1e-4)
+        row = [*row, 30 + 7 * place % 200]
+    assert begin > 16

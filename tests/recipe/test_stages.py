@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from books import write_book
+from openings import with_bos
 from safetensors.torch import load_file
 
 from wellread import pipeline
@@ -17,7 +18,8 @@ from wellread.recipe import Recipe, lineage, load_recipe, parse_recipe, settle
 from wellread.runs import Run
 from wellread.storage import read_json, read_rows
 from wellread.testing import prose, tiny_model
-from wellread.types import REAL_CHAPTERS, Measurement, Tally
+from wellread.types import REAL_CHAPTERS, Measurement, Scored, Tally
+from wellread.weights import open_base
 
 CURRICULUM = """
 name: path
@@ -315,6 +317,102 @@ measure: {{quick_words: 800, metrics: [bits_per_byte]}}
     assert log[-1]["step"] < 40
     assert "bits_per_byte" in log[-1]["stopped"]
     assert json.dumps(log[-1])
+
+
+def test_a_dose_is_measured_on_its_own_part_and_reads_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellread.generation.hf import TransformersModel
+    from wellread.teaching import dose
+    from wellread.types import Corpus, Document, Part
+
+    opened = open_base(str(tiny_model(tmp_path / "base")))
+    texts: dict[Part, str] = {
+        "train": prose(300, seed=1),
+        "validation": prose(300, seed=2),
+        "held_out": prose(300, seed=3),
+    }
+    documents = tuple(Document(part, text) for part, text in texts.items())
+    corpus = Corpus(documents, {part: (part,) for part in texts})
+    read: list[str] = []
+    score = TransformersModel.score
+
+    def noted(self: TransformersModel, asked: list[str], **how: int | None) -> list[Scored]:
+        read.extend(asked)
+        return score(self, asked, **how)
+
+    monkeypatch.setattr(TransformersModel, "score", noted)
+    untils: dict[Part, str] = {"train": "greedy_recited_share > 0.5", "validation": "bits_per_byte < 1"}
+    for part, until in untils.items():
+        recipe = stages(f"name: a, method: {{kind: full}}, until: {until}")
+        measured = dose(recipe, corpus, recipe.stages[0], opened.tokenizer)
+        assert measured is not None
+        assert measured(opened.model) >= 0
+        assert read
+        assert all(asked in texts[part] for asked in read)
+        read.clear()
+
+
+def test_a_base_that_reads_nothing_without_its_bos_is_taught_with_it_in_every_window(tmp_path: Path) -> None:
+    from wellread import weights
+    from wellread.corpus.ingest import ingest
+    from wellread.recipe import CorpusSettings
+    from wellread.teaching import stage_windows
+
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "a.txt").write_text(prose(3000, seed=4), encoding="utf-8")
+    (tmp_path / "replay.txt").write_text(prose(900, seed=8), encoding="utf-8")
+    corpus = ingest([write_book(tmp_path / "book.txt")], CorpusSettings(), seed=0)
+    plain = open_base(str(tiny_model(tmp_path / "base"))).tokenizer
+    start = weights.document_start(plain)
+    mix = f"windows: {{length: 64}}, mix: {{texts: [{tmp_path}/replay.txt], share: 0.5}}"
+    library = f"windows: {{length: 64}}, random_windows: {{texts: [{tmp_path}/library], n: 20}}"
+    for name, tokenizer in (("plain", plain), ("opening", with_bos(plain))):
+        for place, reads in (("mix", mix), ("library", library)):
+            recipe = stages(f"name: a, method: {{kind: lora}}, {reads}")
+            tokens = tmp_path / name / place
+            weights.save_tokenizer(tokenizer, tokens / "tokenizer")
+            windows, validation, _ = stage_windows(
+                recipe, corpus, recipe.stages[0], tokens, tokenizer, offline=True, say=lambda line: None
+            )
+            read = [several[number] for several in (windows, validation) for number in range(len(several))]
+            assert all(item["input_ids"][0] == start for item in read) == (name == "opening")
+
+
+def test_what_is_read_beside_the_book_loses_what_stands_in_chapters_that_nothing_may_read(tmp_path: Path) -> None:
+    from wellread import weights
+    from wellread.corpus.ingest import ingest
+    from wellread.recipe import CorpusSettings
+    from wellread.teaching import stage_windows
+    from wellread.tokens.rows import open_rows
+
+    corpus = ingest([write_book(tmp_path / "book.txt")], CorpusSettings(), seed=0)
+    words = corpus.part("held_out")[0].text.split()[10:400]
+    edition = "\n".join(" ".join(words[at : at + 9]).upper() for at in range(0, len(words), 9))
+    (tmp_path / "edition.txt").write_text(edition, encoding="utf-8")
+    (tmp_path / "replay.txt").write_text(prose(900, seed=8), encoding="utf-8")
+    rows = [{"prompt": f"What is {n}?", "completion": f"It is {n + 1}."} for n in range(40)]
+    rows[7]["completion"] = " ".join(words[:80])
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    tokenizer = open_base(str(tiny_model(tmp_path / "base"))).tokenizer
+
+    def read(name: str, reads: str) -> tuple[str, list[str]]:
+        """All that a stage reads under a name, and what is told of it."""
+        recipe = stages(f"name: a, method: {{kind: lora}}, windows: {{length: 512}}, {reads}")
+        told: list[str] = []
+        tokens = tmp_path / "tokens" / str(len(reads))
+        weights.save_tokenizer(tokenizer, tokens / "tokenizer")
+        stage_windows(recipe, corpus, recipe.stages[0], tokens, tokenizer, offline=True, say=told.append)
+        found = open_rows(tokens / name)
+        return "\n".join(tokenizer.decode(found.document(number)) for number in range(len(found))), told
+
+    text, told = read("mix", f"mix: {{texts: [{tmp_path}/edition.txt, {tmp_path}/replay.txt]}}")
+    assert " ".join(words[100:105]).upper() not in " ".join(text.split())
+    assert " ".join(prose(900, seed=8).split()[200:205]) in " ".join(text.split())
+    assert "read beside the text hold passages" in told[-1]
+    text, told = read("train", f"examples: {{files: [{tmp_path}/rows.jsonl]}}")
+    assert " ".join(words[:5]) not in text
+    assert "1 of 40 examples that are read beside the text hold passages" in told[0]
+    with pytest.raises(CorpusError, match="name other texts"):
+        read("mix", f"mix: {{texts: [{tmp_path}/edition.txt]}}")
 
 
 def test_a_stage_from_scratch_learns_its_tokens_from_the_library_it_reads(tmp_path: Path) -> None:

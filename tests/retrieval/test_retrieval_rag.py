@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from wellread.generation.hf import TransformersModel
+from wellread.metrics.bits_per_byte import bits_per_byte
 from wellread.retrieval.prompt import refusal
 from wellread.retrieval.rag import RetrievalModel, with_retrieval
 from wellread.retrieval.refusing import Refusal
-from wellread.testing import Memorised, UniformBytes
+from wellread.testing import Memorised, UniformBytes, evidence, tiny_model
 from wellread.types import Chunk, Prompt, Retriever, Sample, Sampling, Scored, StructuredModel, last_words
+from wellread.weights import open_base
 
 TEXTS = ["The bridge opens at nine.", "A card costs three crowns.", "Ponies are fed at noon."]
 CHUNKS = [Chunk("book", 100 * n, 100 * n + len(text), text, "book.md") for n, text in enumerate(TEXTS)]
@@ -157,6 +162,17 @@ def test_scores_are_the_models_own() -> None:
     [scored] = RetrievalModel(inner, Shelf()).score(["opens at nine"])
     assert list(scored.logprobs) == list(inner.score(["opens at nine"])[0].logprobs)
     assert "without" in RetrievalModel(inner, Shelf()).note
+
+
+def test_what_is_said_of_the_window_is_the_one_that_texts_are_scored_in(tmp_path: Path) -> None:
+    opened = open_base(str(tiny_model(tmp_path / "tiny", positions=2000)))
+    inner = TransformersModel(opened.model, opened.tokenizer, "tiny", reads_passages=True)
+    model, text = RetrievalModel(inner, Shelf()), "the lamp " * 150
+    assert (model.window, model.scored_in) == (2000, 1024)
+    [row] = bits_per_byte(evidence(model, text))
+    assert "windows of 1,024 tokens" in row.note
+    [told] = model.score([text], length=1024)
+    assert row.value == pytest.approx(-sum(told.logprobs) / math.log(2) / len(text), rel=1e-5)
 
 
 def test_a_schema_is_held_where_the_model_can_hold_one() -> None:

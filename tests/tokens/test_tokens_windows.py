@@ -145,6 +145,20 @@ def test_short_documents_share_windows_and_keep_apart(make):
     assert all(item["position_ids"].shape == (16,) for item in windows)
 
 
+def test_a_window_inside_a_document_opens_as_the_document_does_where_that_is_wanted(make):
+    rows = make(100, 40, 9, 5)
+    for plain, opening in (
+        (Windows(rows, length=16, seed=1), Windows(rows, length=16, seed=1, opening=1)),
+        (validation_windows(rows, 16), validation_windows(rows, 16, opening=1)),
+    ):
+        pairs = list(zip(plain, opening, strict=True))
+        assert all(other["input_ids"][0] == 1 for _, other in pairs)
+        assert any(one["input_ids"][0] != 1 for one, _ in pairs)
+        for one, other in pairs:
+            assert one["input_ids"][1:].tolist() == other["input_ids"][1:].tolist()
+            assert one["labels"].tolist() == other["labels"].tolist()
+
+
 def test_no_position_ids_where_nothing_is_shared(make):
     for lengths in ((40, 90), (16,), (40, 10), (12, 13)):
         assert set(Windows(make(*lengths), length=16)[0]) == {"input_ids", "labels"}

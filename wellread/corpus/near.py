@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wellread.corpus.examples import said
+from wellread.types import Document
+
 Hashes = NDArray[np.uint64]
 Vocabulary = defaultdict[str, int]
 """A number for every word, given when it is first seen."""
@@ -59,6 +62,17 @@ def near_duplicates(texts: Sequence[str]) -> list[Twins]:
         if words >= RUN or share:
             twins.append(Twins(first, second, words, share))
     return twins
+
+
+def sharing(documents: Sequence[Document], unseen: Sequence[Document]) -> set[int]:
+    """Places of the documents that share with `unseen` a run of 50 words, or a fifth (and at least 40) of their 8-word
+    shingles; of an example counts what is asked and answered. Exact."""
+    vocabulary: Vocabulary = defaultdict(count(1).__next__)
+    texts = said([*unseen, *documents])
+    known = [np.empty(0, np.uint64), *(_shingles(text, vocabulary) for text in texts[: len(unseen)])]
+    secret = np.unique(np.concatenate(known))
+    found = (_shared(_shingles(text, vocabulary), secret) for text in texts[len(unseen) :])
+    return {place for place, (words, share) in enumerate(found) if words >= RUN or share}
 
 
 def _shingles(text: str, vocabulary: Vocabulary) -> Hashes:

@@ -48,13 +48,14 @@ class TransformersModel:
         self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, note: str = "",
         index: Index | None = None, reads_passages: bool = False,
     ) -> None:  # fmt: skip
-        from wellread.weights import device, document_end, document_start
+        from wellread.weights import device, document_end, document_start, window_start
 
         positions = getattr(model.config, "max_position_embeddings", None)
         if window is not None and positions is not None and not 2 <= window <= positions:
             raise ModelError(f"{name}: a window of {window} tokens was asked for; it takes 2 to {positions}.")
         self.name, self.note = name, note
-        self._scored_in = window or min(positions or WINDOW, WINDOW)
+        self.scored_in = window or min(positions or WINDOW, WINDOW)
+        """Tokens of the windows in which `score` reads, unless it is told another length."""
         self.window = window or min(positions or WINDOW, READING if reads_passages else WINDOW)
         self._model = _placed(model.eval(), device())
         self._spelling, self._tokenizer = Spelling(tokenizer), tokenizer
@@ -62,7 +63,7 @@ class TransformersModel:
         self._index = index
         self.positions = positions
         """Tokens that it can be opened for at most, as its config has it; None where that does not say."""
-        self._start = document_start(tokenizer)
+        self._start, self._opening = document_start(tokenizer), window_start(tokenizer)
         eos = tokenizer.eos_token_id
         self._end = document_end(tokenizer) if eos is None else int(eos)
         self._stops = {
@@ -71,7 +72,7 @@ class TransformersModel:
             *_eos(tokenizer.eos_token_id),
             *_eos(getattr(model.generation_config, "eos_token_id", None)),
         }
-        self._scorer = Scorer(self._model, self._start)
+        self._scorer = Scorer(self._model, self._start, everywhere=self._opening is not None)
         self.tell: Tell = untold
         self._compiled: tuple[str, Grammar] | None = None
 
@@ -88,7 +89,7 @@ class TransformersModel:
         """See `LanguageModel.score`. `length` is `window` by default, of a model that reads passages what it is without
         them; raises ModelError where the model's config does not allow as many positions, ValueError unless
         1 <= stride <= length."""
-        length = length or self._scored_in
+        length = length or self.scored_in
         stride = stride or max(1, length // 2)
         if self.positions is not None and length > self.positions:
             raise ModelError(f"{self.name}: cannot score windows of {length} tokens; it takes {self.positions}.")
@@ -185,7 +186,10 @@ class TransformersModel:
         return [said[job] for job in jobs]
 
     def _context(self, prompt: Prompt, max_tokens: int) -> list[int]:
-        return self._asked(prompt)[-max(self.window - max_tokens, self.window // 2, 1) :]
+        asked, most = self._asked(prompt), max(self.window - max_tokens, self.window // 2, 1)
+        if self._opening is None or len(asked) <= most:
+            return asked[-most:]
+        return [self._opening, *asked[len(asked) - most + 1 :]]
 
     def _asked(self, chat: Prompt) -> list[int]:
         """A beginning, or a chat up to where the answer begins, as training reads it."""
@@ -216,7 +220,9 @@ class TransformersModel:
         ends = [len(context) + each.max_tokens for context, each in zip(contexts, samplings, strict=True)]
         most = max(map(len, contexts)) + max(each.max_tokens for each in samplings)
         # what pads a shorter row takes room in the cache, and none of the row's own positions
-        stepper = Stepper(self._model, most if max(ends) <= self.window else self.window, self._spelling.size)
+        stepper = Stepper(
+            self._model, most if max(ends) <= self.window else self.window, self._spelling.size, self._opening
+        )
         return Growing(
             stepper, contexts, samplings[0], [each.seed for each in samplings], [each.max_tokens for each in samplings],
             stops=self._stops, piece=self._spelling.piece, guard=guard,

@@ -29,11 +29,11 @@ class _Row(NamedTuple):
 
 
 class Scorer:
-    """A causal model and the id that its documents begin after."""
+    """A causal model and the id that its documents begin after; with `everywhere`, windows inside a document too."""
 
-    def __init__(self, model: Any, start: int) -> None:
+    def __init__(self, model: Any, start: int, *, everywhere: bool = False) -> None:
         self._model = model
-        self._start = start
+        self._start, self._everywhere = start, everywhere
         self._apart: bool | None = None
 
     def score(
@@ -64,10 +64,11 @@ class Scorer:
 
     def _rows(self, texts: Sequence[NDArray[np.int64]], length: int, stride: int) -> Iterator[_Row]:
         """What each window is given: the document's start and all tokens but the last, or, within a text, all but
-        the last; only windows that do not overlap at all begin after the document's start again."""
+        the last; windows that do not overlap at all begin after the document's start again, and, for a model that knows
+        no other beginning, all do. None is given more than `length` tokens."""
         for index, ids in enumerate(texts):
             for window in cut(len(ids), length, stride):
-                opens = window.begin in {0, window.first}
+                opens = self._everywhere or window.begin in {0, window.first}
                 inputs = ids[window.begin : window.end - 1]
                 if opens:
                     inputs = np.concatenate([[self._start], inputs])

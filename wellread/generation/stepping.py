@@ -47,11 +47,13 @@ class Stepper:
 
     Rows may be of unlike length, if the longest never grows beyond the window: the shorter are padded, on the left of what
     is their own. What all rows begin with (a template's system message, an instruction with its examples) is read once.
+    A window that is full is read anew from its last half on, behind the id `opening` in place of its first token where one
+    is given (`weights.window_start`).
     """
 
-    def __init__(self, model: Any, window: int, tokens: int) -> None:
+    def __init__(self, model: Any, window: int, tokens: int, opening: int | None = None) -> None:
         self._model = model
-        self._window = window
+        self._window, self._opening = window, opening
         self._cache: Any = None
         self._cached = 0  # positions in the cache
         self._read = 0  # tokens of each row, padding counted, that are in the cache or have left it
@@ -72,6 +74,8 @@ class Stepper:
         if self._cache is None and not self._read:
             self._read_common(rows, length)
         feed = [self._fresh(row, pad) for row, pad in zip(rows, pads, strict=True)]
+        if self._cache is None and self._read and self._opening is not None:
+            feed = [[self._opening, *fresh[1:]] for fresh in feed]
         out = self._model(
             input_ids=torch.tensor(feed, device=self._model.device), past_key_values=self._cache, use_cache=True,
             logits_to_keep=1, **(self._places(pads, length) if any(pads) else {}),

@@ -126,8 +126,9 @@ def corpus_index(evidence: Evidence) -> Index:
 
 
 def window_note(evidence: Evidence) -> str:
-    """The window that the scores of whole documents use, where the model tells it."""
-    window = getattr(evidence.model, "window", None)
+    """The window that the scores of whole documents use, where the model tells it: the one that it sees at once, unless it
+    says that it scores in another."""
+    window = getattr(evidence.model, "scored_in", None) or getattr(evidence.model, "window", None)
     return f"windows of {window:,} tokens, overlapping by half" if window else ""
 
 

@@ -115,6 +115,11 @@ class RetrievalModel:
         said = prompt if isinstance(prompt, str) else "".join(message["content"] for message in prompt)
         return len(said.encode()) // BYTES_PER_TOKEN + 8 * (1 if isinstance(prompt, str) else len(prompt))
 
+    @property
+    def scored_in(self) -> int | None:
+        """Tokens of the windows in which the model scores texts, where it says: fewer, as a rule, than it answers in."""
+        return getattr(self.model, "scored_in", None)
+
     def score(self, texts: Sequence[str], *, length: int | None = None, stride: int | None = None) -> list[Scored]:
         """Of the model alone: a text is foreseen without sources."""
         return self.model.score(texts, length=length, stride=stride)

@@ -20,18 +20,20 @@ class DrawnWindows:
     An item holds `input_ids` and `labels`, int64 arrays of exactly `length`, and, where windows hold several documents,
     `position_ids` that restart at each. Labels are the ids themselves, `IGNORED` at the first token of the window and
     of each document, and at padding. An item depends on (seed, epoch, index) only. `without` names windows, by their
-    number in the draw, that are left out.
+    number in the draw, that are left out. `opening` is the id that every window opens with, as for `windows.Windows`.
     Raises StorageError where the draw is not finished or a part is damaged.
     """
 
-    def __init__(self, folder: Path, *, seed: int = 0, pad: int = 0, without: Collection[int] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int = 0, pad: int = 0, without: Collection[int] = (), opening: int | None = None
+    ) -> None:
         counts, request = noted(folder, "counts.json"), noted(folder, "request.json")
         if not counts or not request or request.get("format") != FORMAT:
             raise StorageError(f"{folder} holds no finished draw (counts.json is missing); run the draw again")
         self.folder = folder
         self.length: int = counts["length"]
         self.seed = seed
-        self.pad = pad
+        self.pad, self.opening = pad, opening
         self._count: int = counts["windows"]
         self._without = sorted(without)
         self._restarts: bool = counts["several"]
@@ -52,7 +54,7 @@ class DrawnWindows:
         return self._count - len(self._without)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self.folder, self.seed, self.pad, self._without, self.epoch)
+        return _reopened, (self.folder, self.seed, self.pad, self._without, self.opening, self.epoch)
 
     def __getitem__(self, index: int) -> dict[str, Ints]:
         part, row = self._found(index)
@@ -64,6 +66,8 @@ class DrawnWindows:
         labels = ids.copy()
         labels[[0, *begins]] = IGNORED
         labels[stop:] = IGNORED
+        if self.opening is not None:
+            ids[0] = self.opening
         item = {"input_ids": ids, "labels": labels}
         if self._restarts:
             edges = [0, *begins, stop] if stop < self.length else [0, *begins]
@@ -112,7 +116,7 @@ def open_part(path: Path) -> Any:
         ) from None
 
 
-def _reopened(folder: Path, seed: int, pad: int, without: list[int], epoch: int) -> DrawnWindows:
-    windows = DrawnWindows(folder, seed=seed, pad=pad, without=without)
+def _reopened(folder: Path, seed: int, pad: int, without: list[int], opening: int | None, epoch: int) -> DrawnWindows:
+    windows = DrawnWindows(folder, seed=seed, pad=pad, without=without, opening=opening)
     windows.set_epoch(epoch)
     return windows

@@ -33,12 +33,18 @@ class Windows:
     window the first window begins at its beginning, the last ends at its end, and no two are more than `stride` apart
     (`length - 1` at most), so that in every epoch each token is foretold at least once. An item depends on
     (seed, epoch, index) only, and the number of items on none of them.
+
+    `opening` is an id that stands in place of the first token of a window inside a document: for a base whose tokenizer
+    puts it before whatever is read (`weights.window_start`). None: the token stays.
     """
 
-    def __init__(self, rows: Rows, *, length: int, stride: int | None = None, seed: int = 0, pad: int = 0) -> None:
+    def __init__(
+        self, rows: Rows, *, length: int, stride: int | None = None, seed: int = 0, pad: int = 0,
+        opening: int | None = None,
+    ) -> None:  # fmt: skip
         self.length = length
         self.seed = seed
-        self._cut = _Cut(rows, length, stride, pad)
+        self._cut = _Cut(rows, length, stride, pad, opening)
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -84,12 +90,14 @@ class FixedWindows:
         return self._cut.window(int(document), int(start), int(fresh))
 
 
-def validation_windows(rows: Rows, length: int, *, most: int | None = None, pad: int = 0) -> FixedWindows:
-    """Windows in which every token but each document's first counts exactly once.
+def validation_windows(
+    rows: Rows, length: int, *, most: int | None = None, pad: int = 0, opening: int | None = None
+) -> FixedWindows:
+    """Windows in which every token but each document's first counts exactly once. `opening` as for `Windows`.
 
     With `most`, at most so many of them, spread evenly over the part.
     """
-    cut = _Cut(rows, length, None, pad)
+    cut = _Cut(rows, length, None, pad, opening)
     return FixedWindows(cut, spread(cut.tiles(), most))
 
 
@@ -103,7 +111,7 @@ def spread(places: Ints, most: int | None) -> Ints:
 class _Cut:
     """How rows are divided: which documents have windows of their own, which share, and how a window is filled."""
 
-    def __init__(self, rows: Rows, length: int, stride: int | None, pad: int) -> None:
+    def __init__(self, rows: Rows, length: int, stride: int | None, pad: int, opening: int | None) -> None:
         if length < 2:
             raise RecipeError(f"a window of {length} tokens has nothing to foretell; set windows.length to 2 or more")
         if stride is not None and not 1 <= stride <= length:
@@ -111,7 +119,7 @@ class _Cut:
                 f"windows.stride is {stride}, of windows.length {length}: set it from 1 to {length}, "
                 "or no token between two windows is read"
             )
-        self.rows, self.length, self.pad = rows, length, pad
+        self.rows, self.length, self.pad, self.opening = rows, length, pad, opening
         self.step = min(stride or length, length - 1)
         self.long = np.flatnonzero(rows.lengths > length)
         self.span = rows.lengths[self.long] - length
@@ -146,6 +154,8 @@ class _Cut:
         ids = self.rows.slice(document, start, start + self.length).astype(np.int64)
         labels = ids.copy()
         labels[:fresh] = IGNORED
+        if start and self.opening is not None:  # what stood there is context alone: its own label never counts
+            ids[0] = self.opening
         item = {"input_ids": ids, "labels": labels}
         if self.restarts:
             item["position_ids"] = np.arange(self.length, dtype=np.int64)

@@ -32,7 +32,7 @@ from wellread.weights.saving import (
     save,
     save_tokenizer,
 )
-from wellread.weights.separators import document_end, document_start
+from wellread.weights.separators import document_end, document_start, window_start
 from wellread.weights.sizes import SIZES, Shape, fitting_size
 from wellread.weights.trainee import Trainee, open_to_train
 
@@ -81,4 +81,5 @@ __all__ = [
     "read_checkpoint",
     "save",
     "save_tokenizer",
+    "window_start",
 ]

@@ -73,8 +73,8 @@ def precision(setting: Literal["auto", "float32", "bfloat16"], on: torch.device 
 def frozen_dtype(stage: Stage, on: torch.device | None = None) -> torch.dtype:
     """What the frozen weights below an adapter are kept in: bfloat16 on a CUDA GPU that computes in it, else float32.
 
-    The products see the same numbers either way, since autocast rounds each float32 matrix to bfloat16 first; a weights
-    file in float32 and without a GPU keeps all its bits.
+    The matrices are the same numbers to the products either way, since autocast rounds them to bfloat16 first; embeddings,
+    norms and with them what layers add up are rounded too. A weights file in float32 and without a GPU keeps all its bits.
     """
     import torch
 
