@@ -20,6 +20,7 @@ from wellread.errors import CorpusError, UsageError
 from wellread.facts import prepare_questions, run_questions, taught_paths
 from wellread.fight.fighting import fight
 from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, writes_for_style
+from wellread.keeping import let_go
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
@@ -187,6 +188,8 @@ def stage_rows(
     if folder.checkpoint.is_dir():
         shutil.rmtree(folder.path / "resume", ignore_errors=True)  # left by a kill just after the checkpoint was saved
     else:
+        # a checkpoint that was taken away may come out otherwise, and what was measured is of that one
+        let_go(folder.measurements, folder.so_far, folder.dial_so_far)
         train_stage(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
     if isinstance(stage.method, Qlora):
         tell_gap(this, recipe, corpus, (number, stage), offline=offline, watch=watch)
