@@ -14,6 +14,7 @@ from pathlib import Path
 from wellread import runs
 from wellread.asking import Keys, no_key
 from wellread.cross_validation import checked_rows, cross_validate
+from wellread.dial_ends import beside
 from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
@@ -278,8 +279,10 @@ def _begin(this: Run, recipe: Recipe, mark: str, command: str, *, texts: Sequenc
         runs.clear_prepared(this)
         watch.say(f"{this.path} held a run of other texts or settings, of which no stage had begun: it begins anew")
     given = {"texts": [str(Path(text)) for text in texts]} if texts else {}
-    write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
-                                       "command": command, **given, "start": runs.now(), "end": None})  # fmt: skip
+    write_json(this.environment, {
+        **describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "texts_beside": beside(recipe), "seed": recipe.seed,
+        "command": command, **given, "start": runs.now(), "end": None,
+    })  # fmt: skip
     write_text(this.recipe, recipe_yaml(recipe))
     return True
 
