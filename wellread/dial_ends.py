@@ -15,7 +15,7 @@ from wellread.recipe.requirements import measured_by
 from wellread.runs import BASE_STAGE, Run, Stage
 from wellread.storage import read_json, stream_rows
 from wellread.texts import digest, found, reference_names
-from wellread.types import Evidence, Measurement
+from wellread.types import FEWER_BITS, Evidence, Measurement
 
 SCORED = {
     "bits_per_byte": parts,
@@ -24,8 +24,6 @@ SCORED = {
     "probable_recited_share": recited_parts,
 }
 """Metrics that follow from what a model foresees of each part of the text, and the parts that they are measured on."""
-FEWER_BITS = "weights in "
-"""Begins the note of what was measured on weights in less than float32."""
 
 
 def measured_ends(this: Run, checkpoint: Path, recipe: Recipe, *, note: str) -> dict[float, list[Measurement]]:
