@@ -190,7 +190,7 @@ def stage_rows(
         shutil.rmtree(folder.path / "resume", ignore_errors=True)  # left by a kill just after the checkpoint was saved
     else:
         # a checkpoint that was taken away may come out otherwise, and what was measured is of that one
-        let_go(folder.measurements, folder.so_far, folder.dial_so_far)
+        let_go(folder.measurements, folder.so_far, folder.dial_so_far, folder.rounding)
         train_stage(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
     if isinstance(stage.method, Qlora):
         tell_gap(this, recipe, corpus, (number, stage), offline=offline, watch=watch)
