@@ -55,6 +55,9 @@ def test_writing_for_the_style_and_the_dial_curve_come_on_top() -> None:
     # at both ends only what is recited of 100 words of validation text, in spans of tokens and of bytes, windows overlapping
     words = 3 * 2800 + 2 * 400 + 2 * 2400
     assert dial == After("the dial curve of 5 settings", pytest.approx(words * 2 / 100 + 5 * written))
+    _, _, rounded = afterwards(recipe(*settings, "read.method={kind: qlora}", base="embedded"), CORPUS, PACE)
+    words += 2800 - 400  # of the rounded base nothing is known
+    assert rounded.seconds == pytest.approx(words * 2 / 100 + 6 * written)
 
 
 def test_without_a_pace_it_is_named_all_the_same() -> None:

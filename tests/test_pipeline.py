@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from books import write_book
 from wellread import pipeline
 from wellread.errors import UsageError
 from wellread.gathering import with_matches
+from wellread.keeping import keep, open_kept
 from wellread.measuring import measure_model
 from wellread.planning import plan
 from wellread.recipe import Recipe, parse_recipe
@@ -163,6 +166,22 @@ def test_running_again_changes_nothing_but_writes_the_page_anew(lora_run: Run) -
     assert {path: path.stat().st_mtime_ns for path in kept if path != lora_run.measurements} == {
         path: time for path, time in kept.items() if path != lora_run.measurements
     }
+
+
+def test_what_was_measured_of_a_checkpoint_that_was_taken_away_is_not_told_of_the_next(
+    scratch_run: Run, tmp_path: Path
+) -> None:
+    """A damaged checkpoint is to be removed, and the command given again, perhaps after a kill while it was measured."""
+    this = Run(Path(shutil.copytree(scratch_run.path, tmp_path / "run")))
+    [stage] = this.stages()
+    before = one(this, "bits_per_byte", "held_out", "scratch")
+    keep(open_kept(stage.so_far), "bits_per_byte", [replace(before, value=99.0)])
+    shutil.rmtree(stage.checkpoint)
+    stage.measurements.unlink()
+    this.measurements.unlink()
+    again = pipeline.run(parse_recipe(SCRATCH), [scratch_run.path.parent / "book.txt"], out=this.path)
+    assert again.path == this.path
+    assert one(again, "bits_per_byte", "held_out", "scratch").value == pytest.approx(before.value)
 
 
 def test_another_text_does_not_go_into_the_same_folder(lora_run: Run, book: Path) -> None:

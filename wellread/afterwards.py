@@ -118,10 +118,11 @@ def afterwards(recipe: Recipe, corpus: Corpus, pace: Pace | None) -> tuple[After
         found.append(After(told, seconds(0, subjects * styling)))
     if recipe.dial.wish:
         settings = {*recipe.dial.settings, 1.0}
-        ends = len(settings & {0.0, 1.0})
+        # of QLoRA 0 is the base as it was rounded, which no run measures
+        ends = len(settings & ({1.0} if recipe.stages[-1].method.kind == "qlora" else {0.0, 1.0}))
         # on validation at every setting; on held-out text at every setting again, and by all measures at two
         turned = len(settings) * (foreseen + by_heart) + 2 * by_heart
-        # what the run has measured of both ends stays; what is recited of validation text is not among it
+        # what the run has measured of the ends stays; what is recited of validation text is not among it
         turned -= ends * (bits * foreseen + recited * (by_heart - 2 * OVERLAP * sizes["validation"]))
         told = f"the dial curve of {len(settings)} settings"
         found.append(After(told, seconds(turned, (len(settings) - ends + 2) * styling)))

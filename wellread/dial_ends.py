@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from wellread.environment import version_of
 from wellread.metrics import STYLE
 from wellread.metrics.scores import measured, parts, recited_parts
-from wellread.recipe import Recipe, parse_recipe
+from wellread.recipe import Recipe, fingerprint, parse_recipe
 from wellread.recipe.requirements import measured_by
 from wellread.runs import BASE_STAGE, Run, Stage
 from wellread.storage import read_json, stream_rows
-from wellread.texts import found, reference_names
-from wellread.types import Evidence, Measurement
+from wellread.texts import digest, found, reference_names
+from wellread.types import FEWER_BITS, Evidence, Measurement
 
 SCORED = {
     "bits_per_byte": parts,
@@ -25,8 +24,6 @@ SCORED = {
     "probable_recited_share": recited_parts,
 }
 """Metrics that follow from what a model foresees of each part of the text, and the parts that they are measured on."""
-FEWER_BITS = "weights in "
-"""Begins the note of what was measured on weights in less than float32."""
 
 
 def measured_ends(this: Run, checkpoint: Path, recipe: Recipe, *, note: str) -> dict[float, list[Measurement]]:
@@ -81,27 +78,24 @@ def still_to_measure(
     return taken, replace(gathered, corpus=corpus, general=gathered.general if "general" in left else ())
 
 
-def beside(recipe: Recipe) -> list[Path]:
-    """The files and folders that a dial is measured with beside the book. Raises UsageError for one that is not there."""
+def beside(recipe: Recipe) -> str:
+    """A mark of the texts that a dial is measured with beside the book. Raises UsageError for one that is not there."""
     general = recipe.general if recipe.base is not None else ()
-    return found([*general, *(reference_names(recipe) if recipe.measure.style_words else ())])
+    names = [*general, *(reference_names(recipe) if recipe.measure.style_words else ())]
+    return fingerprint([digest(path) for path in found(names)])
 
 
 def _how(recipe: Recipe) -> object:
     """Whatever of a recipe decides a measurement of a text or a style; which metrics are named does not."""
     measure = recipe.measure.model_copy(update={"metrics": ()})
-    return recipe.base, recipe.seed, recipe.sampling, measure, recipe.general, recipe.references
+    return recipe.base, recipe.seed, recipe.sampling, measure, recipe.general, recipe.references, recipe.corpus
 
 
 def _as_it_was(this: Run, recipe: Recipe) -> bool:
-    """Whether this is the version of wellread that began the run, and no text beside the book is newer than that."""
+    """Whether this is the version of wellread that began the run, and the texts beside the book are those of then."""
     environment: Mapping[str, Any] = read_json(this.environment, optional=True) or {}
-    begun = environment.get("start")
-    if begun is None or environment.get("versions", {}).get("wellread") != version_of("wellread"):
-        return False
-    files = [file for path in beside(recipe) for file in (path, *path.rglob("*")) if file.exists()]
-    # the start is told to the second
-    return all(int(file.stat().st_mtime) <= datetime.fromisoformat(begun).timestamp() for file in files)
+    same_version = environment.get("versions", {}).get("wellread") == version_of("wellread")
+    return bool(same_version and environment.get("texts_beside") == beside(recipe))
 
 
 def _rows(path: Path) -> Iterable[Measurement]:

@@ -21,7 +21,6 @@ from wellread.models import dial_origin, read_name
 from wellread.recipe import Recipe, fingerprint, parse_recipe
 from wellread.runs import Run, Stage
 from wellread.storage import read_rows, write_rows
-from wellread.texts import digest
 from wellread.types import Corpus, Evidence, LanguageModel, Measurement, Part
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def dial_curve(
     dial = weights.open_dial(named.place, dial_origin(named.run, named.place), offline=offline)
     opened = watched(TransformersModel(dial.model, dial.tokenizer, model, note=dial.note), watch)
     stage = Stage(Path(named.place).parent)
-    mark = fingerprint(recipe, asked, list(map(digest, beside(recipe))), dial.note, version_of("wellread"))
+    mark = fingerprint(recipe, asked, beside(recipe), dial.note, version_of("wellread"))
     ends = measured_ends(named.run, Path(named.place), recipe, note=dial.note)
     turning = _Turning(dial, opened, recipe, stage.name, ends, open_kept(stage.dial_so_far, mark), watch)
     rows: list[Measurement] = []

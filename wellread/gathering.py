@@ -87,7 +87,7 @@ def sample_and_measure(
     scores = read_scores(stage.scores) if going_on else None
     model = watched(opened(), watch)
     if not going_on:  # what lies there of an earlier measuring is not to be taken for this one's
-        let_go(stage.samples, stage.passages)
+        let_go(stage.samples, stage.passages, stage.scores)
         write_rows(stage.so_far, ())
     index = Index(corpus.documents)
     watch.say(f"sampling and measuring {subject}")

@@ -14,12 +14,14 @@ from pathlib import Path
 from wellread import runs
 from wellread.asking import Keys, no_key
 from wellread.cross_validation import checked_rows, cross_validate
+from wellread.dial_ends import beside
 from wellread.dialling import dial_curve, dialled
 from wellread.environment import describe_environment
 from wellread.errors import CorpusError, UsageError
 from wellread.facts import prepare_questions, run_questions, taught_paths
 from wellread.fight.fighting import fight
 from wellread.gathering import SILENT, Watch, evidence, reference_documents, sample_and_measure, writes_for_style
+from wellread.keeping import let_go
 from wellread.metrics import find as find_metrics
 from wellread.models import open_model
 from wellread.recipe import Qlora, Recipe, Stage, fingerprint, lineage, load_recipe, recipe_yaml, settle
@@ -187,6 +189,8 @@ def stage_rows(
     if folder.checkpoint.is_dir():
         shutil.rmtree(folder.path / "resume", ignore_errors=True)  # left by a kill just after the checkpoint was saved
     else:
+        # a checkpoint that was taken away may come out otherwise, and what was measured is of that one
+        let_go(folder.measurements, folder.so_far, folder.dial_so_far, folder.rounding)
         train_stage(this, recipe, corpus, (number, stage), mark=mark, offline=offline, watch=watch)
     if isinstance(stage.method, Qlora):
         tell_gap(this, recipe, corpus, (number, stage), offline=offline, watch=watch)
@@ -275,8 +279,10 @@ def _begin(this: Run, recipe: Recipe, mark: str, command: str, *, texts: Sequenc
         runs.clear_prepared(this)
         watch.say(f"{this.path} held a run of other texts or settings, of which no stage had begun: it begins anew")
     given = {"texts": [str(Path(text)) for text in texts]} if texts else {}
-    write_json(this.environment, {**describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "seed": recipe.seed,
-                                       "command": command, **given, "start": runs.now(), "end": None})  # fmt: skip
+    write_json(this.environment, {
+        **describe_environment(recipe.stages[-1].precision), "fingerprint": mark, "texts_beside": beside(recipe), "seed": recipe.seed,
+        "command": command, **given, "start": runs.now(), "end": None,
+    })  # fmt: skip
     write_text(this.recipe, recipe_yaml(recipe))
     return True
 

@@ -151,6 +151,11 @@ class Stage:
         return self.path / "dial-so-far.jsonl"
 
     @property
+    def rounding(self) -> Path:
+        """What rounding the base cost, before and after training."""
+        return self.path / "quantization.json"
+
+    @property
     def scores(self) -> Path:
         return self.path / "scores.npz"
 

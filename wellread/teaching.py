@@ -84,7 +84,7 @@ def tell_gap(
 
     number, stage = numbered
     folder, tokens = this.stage(number, stage.name), this.tokens(stage.name)
-    kept = folder.path / "quantization.json"
+    kept = folder.rounding
     if kept.is_file():
         return
     tokenizer = weights.open_tokenizer(tokens / "tokenizer")

@@ -29,6 +29,8 @@ Prompt = str | Sequence[Message]
 """A beginning to go on from, or a chat to answer."""
 REAL_CHAPTERS = "real chapters"
 """Subject of measurements of the author's own held-out text: the ceiling of what a model's writing may reach."""
+FEWER_BITS = "weights in "
+"""Begins the note of what was measured on weights in less than float32."""
 
 
 def last_words(prompt: Prompt) -> str:

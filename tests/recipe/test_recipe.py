@@ -41,6 +41,13 @@ def test_a_budget_that_is_set_replaces_the_recipes() -> None:
     assert parse_recipe(least).stages[0].budget.least_steps == 40
     for setting in ("stages.minutes=5", "stages.epochs=1", "stages.steps=2"):  # whoever says how long means it
         assert parse_recipe(least, [setting]).stages[0].budget.least_steps is None
+    both = ["stages.least_steps=9", "stages.epochs=1"]
+    for settings in (both, both[::-1]):
+        budget = parse_recipe(least, settings).stages[0].budget
+        assert (budget.epochs, budget.least_steps) == (1, 9)
+    sized = least + "sizes: {small: [stages.epochs=2, stages.least_steps=20]}"
+    assert parse_recipe(sized, ["size=small"]).stages[0].budget.least_steps == 20
+    assert parse_recipe(sized, ["size=small", "stages.epochs=1"]).stages[0].budget.least_steps is None
 
 
 @pytest.mark.parametrize(

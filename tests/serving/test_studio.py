@@ -197,6 +197,10 @@ def test_bits_and_time_left_are_read_from_the_folder(tmp_path: Path) -> None:
     steps = load_recipe("novel", ["stages.imprint.budget={steps: 32}"])
     assert duration_left(steps, "imprint", rows[1], now=0.0) == (pytest.approx(0.25), pytest.approx(90.0))
     assert duration_left(steps, "another", rows[1], now=0.0) is None
+    least = load_recipe("novel", ["stages.imprint.budget={epochs: 2, least_steps: 32}"])
+    for epochs, share in ((3.0, 0.25), (0.2, 0.1)):  # more passes are taken where two are not so many steps
+        found = duration_left(least, "imprint", {**rows[1], "epochs": epochs}, now=0.0)
+        assert found == (pytest.approx(share), pytest.approx(30 * (1 / share - 1)))
 
 
 def test_matches_are_coloured_and_everything_is_escaped() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from training_toy import toy_stage, toy_train
 
 from wellread import weights
 from wellread.testing import tiny_model
@@ -16,6 +17,14 @@ from wellread.training.crew import Crew, shares
 from wellread.training.loss import causal_loss
 from wellread.training.muon import Muon
 from wellread.training.twins import Twins, dressed, side_by_side, twins_help
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """What a test takes for the number of cores is not left to the next."""
+    own = torch.get_num_threads()
+    yield
+    torch.set_num_threads(own)
 
 
 @pytest.fixture
@@ -105,6 +114,25 @@ def test_one_window_at_a_time_is_read_by_all_cores(model: Any, monkeypatch: pyte
         assert (twins.crew.size, twins.crew.cores) == (2, 4)
     with dressed(model, 0.0, rows=2, world=2) as twins:
         assert twins is None
+
+
+@pytest.mark.parametrize(("method", "copies"), [({"kind": "scratch"}, [2]), ({"kind": "lora", "rank": 2}, [])])
+def test_a_window_that_is_read_in_pieces_is_several_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: dict[str, Any], copies: list[int]
+) -> None:
+    """From scratch, one window of 64 is two rows at first, and a model so small gains nothing by two cores for each operation."""
+    seen: list[int] = []
+
+    class Seen(Crew):
+        def __init__(self, size: int, cores: int = 1) -> None:
+            seen.append(size)
+            super().__init__(size, cores)
+
+    monkeypatch.setattr("wellread.training.twins.Crew", Seen)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    one = {"batch": 1, "kind": "adamw"}
+    toy_train(tmp_path / "run", toy_stage(method=method, optimizer=one, budget={"steps": 1}))
+    assert seen == copies
 
 
 def test_work_is_shared_by_cost_and_errors_come_back(crew: Crew) -> None:

@@ -267,15 +267,16 @@ def parse_recipe(text: str, settings: Sequence[str] = (), *, source: str = "reci
     size = next((text.removeprefix("size=") for text in settings if text.startswith("size=")), raw.get("size", ""))
     settings = [text for text in settings if not text.startswith("size=")]
     recipe = _validate({**raw, "size": ""}, source)
+    sized: tuple[str, ...] = ()
     if size and (recipe.sizes or size != raw.get("size")):
         if size not in recipe.sizes:
             raise RecipeError(f"{source}: {unknown(f'size {size!r}', str(size), recipe.sizes)}")
-        settings = [*recipe.sizes[size], *settings]
+        sized = recipe.sizes[size]
     if not settings and not size:
         return recipe
     resolved = {**recipe.model_dump(mode="json"), "size": size, "sizes": {}}
-    for setting in settings:
-        override(resolved, setting)
+    for several in (sized, settings):
+        override(resolved, several)
     return _validate(resolved, source)
 
 

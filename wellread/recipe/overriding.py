@@ -13,6 +13,8 @@ from wellread.registry import unknown
 
 BUDGETS = ("epochs", "steps", "tokens", "minutes")
 """In which a budget can be told, and each in place of another."""
+LEAST = "least_steps"
+"""Goes with a budget in epochs, and goes when another is told."""
 
 
 def expand_grid(settings: Sequence[str]) -> list[list[str]]:
@@ -37,8 +39,14 @@ def _listed(text: str) -> list[str]:
     return values
 
 
-def override(raw: dict[str, Any], setting: str) -> None:
-    """Apply one `place.key=value` to a resolved recipe: the exact path, or the only such key below `place`."""
+def override(raw: dict[str, Any], settings: Sequence[str]) -> None:
+    """Lay settings over a resolved recipe, in their order; but what goes with a budget after it, wherever it was named."""
+    for setting in sorted(settings, key=lambda each: each.partition("=")[0].rpartition(".")[2] == LEAST):
+        _override(raw, setting)
+
+
+def _override(raw: dict[str, Any], setting: str) -> None:
+    """Apply one `place.key=value`: the exact path, or the only such key below `place`."""
     path, equals, text = setting.partition("=")
     if not equals or not path:
         raise RecipeError(f"--set wants place.key=value; found {setting!r}")
@@ -58,7 +66,7 @@ def override(raw: dict[str, Any], setting: str) -> None:
             f"--set {path}: {len(holders)} settings have this name; write the whole path, as in recipe.yaml"
         )
     if key in BUDGETS and holders[0].keys() >= {*BUDGETS}:  # one budget replaces another, with what went with it
-        holders[0].update(dict.fromkeys((*BUDGETS, "least_steps")))
+        holders[0].update(dict.fromkeys((*BUDGETS, LEAST)))
     holders[0][key] = value
 
 

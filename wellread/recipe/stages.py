@@ -75,7 +75,8 @@ class Budget(Record):
     minutes: float | None = Field(default=None, gt=0)
     """Minutes of training with its validation, on this machine; preparation and the final measurement not counted."""
     least_steps: int | None = Field(default=None, ge=1)
-    """Optimizer steps that a budget in epochs has at the least: little text takes more passes to be learned."""
+    """Optimizer steps that a budget in epochs has at the least: little text takes more passes to be learned. Whoever sets another
+    budget (`--set`, `--minutes`) does without them, unless they are set too."""
 
     @model_validator(mode="after")
     def exactly_one(self) -> Budget:

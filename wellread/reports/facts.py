@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 NOTHING_ELSE = "a new model that has read nothing else"
-SAID_ELSEWHERE = {"command", "texts", "start", "end", "versions"}
+SAID_ELSEWHERE = {"command", "texts", "texts_beside", "start", "end", "versions"}
+"""What a colophon says in words of its own, or of `texts_beside`, a mark that only `dial_ends` reads, not at all."""
 
 
 def date(record: RunRecord | ExtractionRecord | FightRecord) -> str:

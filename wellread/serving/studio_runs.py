@@ -214,8 +214,10 @@ def duration_left(recipe: Recipe, stage: str, row: dict[str, Any], now: float) -
     if budget.minutes is not None:
         left = max(0.0, 60 * budget.minutes - elapsed)
         return 1 - left / (60 * budget.minutes), left
-    done = {"steps": row.get("step", 0), "tokens": row.get("tokens", 0), "epochs": row.get("epochs", 0)}
-    share = max((done[key] / limit for key in done if (limit := getattr(budget, key))), default=0.0)
+    taken = row.get("step", 0)
+    done = {"steps": taken, "tokens": row.get("tokens", 0), "epochs": row.get("epochs", 0), "least_steps": taken}
+    # of epochs with least_steps, whichever is further from its end
+    share = min((done[key] / limit for key in done if (limit := getattr(budget, key))), default=0.0)
     return (min(share, 1.0), elapsed * (1 / share - 1)) if share > 0 else None
 
 

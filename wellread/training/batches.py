@@ -140,6 +140,11 @@ def pieces_at(share: float, length: int) -> int:
     return 1
 
 
+def most_rows(micro: int, length: int, *, scratch: bool) -> int:
+    """Rows that a micro-batch of so many windows has at the most: from scratch they are read in pieces first."""
+    return micro * (pieces_at(0.0, length) if scratch else 1)
+
+
 def cut(batch: dict[str, torch.Tensor], pieces: int) -> dict[str, torch.Tensor]:
     """The same tokens as so many times more, shorter windows; the first label of each is ignored."""
     shorter = {name: ids.reshape(len(ids) * pieces, -1) for name, ids in batch.items()}

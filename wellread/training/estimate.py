@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wellread import weights
 from wellread.recipe import Scratch, Stage
-from wellread.training.batches import Batches, FixedWindows, Windows
+from wellread.training.batches import Batches, FixedWindows, Windows, most_rows
 from wellread.training.budget import planned_steps
 from wellread.training.checkpoints import KEPT
 from wellread.training.foreseen import COPIES, Foreseen, Memory, peak
@@ -65,9 +65,10 @@ def foresee(
     batch = next(iter(batches))
     autocast = weights.precision(stage.precision, model.device).autocast
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
+    rows = most_rows(batches.micro, stage.windows.length, scratch=isinstance(stage.method, Scratch))
     process = process_bytes(model)
     optimizer = make_optimizer(model, settings)
-    with dressed(model, share, rows=batches.micro) as twins:
+    with dressed(model, share, rows=rows) as twins:
         step = _Step(model, optimizer, batch, batches.parts, autocast, twins)
         parts, step_seconds = step.watched(), step.seconds()
     trained = sum(weight.numel() * 4 for weight in model.parameters() if weight.requires_grad)

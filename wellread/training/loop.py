@@ -21,7 +21,7 @@ from wellread.errors import RunError
 from wellread.recipe import Scratch, Stage
 from wellread.recipe.stages import LOSS
 from wellread.training import processes
-from wellread.training.batches import Batches, FixedWindows, Windows
+from wellread.training.batches import Batches, FixedWindows, Windows, most_rows
 from wellread.training.budget import Course
 from wellread.training.checkpoints import State, read_clock, read_state
 from wellread.training.fitting import dear_validation, fit_validation, nothing_fitted
@@ -141,11 +141,12 @@ def _train(
     if state is not None:
         restore(session, state, together.of_first(max(state.facts["seconds"], read_clock(folder / "resume"))))
     share = stage.method.dropout if isinstance(stage.method, Scratch) else 0.0
+    rows = most_rows(session.batches.micro, stage.windows.length, scratch=isinstance(stage.method, Scratch))
     on_cpu = weights.device().type == "cpu"
     with (
         freed_memory_kept(on_cpu),
         interruptible(session),
-        dressed(model, share, rows=session.batches.micro, world=together.world, sharded=sharded) as twins,
+        dressed(model, share, rows=rows, world=together.world, sharded=sharded) as twins,
     ):
         if twins is not None:
             session.share_work(twins.crew)

@@ -30,8 +30,8 @@ tokens) to 0.8 (of 1,024); a model of three million parameters gains nothing."""
 
 @contextmanager
 def dressed(model: Any, share: float, *, rows: int, world: int = 1, sharded: bool = False) -> Iterator[Twins | None]:
-    """For a while, lean layers and dropout on the model; and, where `rows` windows at a time are better taken side by
-    side, its copies."""
+    """For a while, lean layers and dropout on the model; and, where `rows` at a time, the most that there are, are better
+    taken side by side, its copies."""
     size, cores = side_by_side(rows, torch.get_num_threads())
     if sharded or world > 1 or size == 1 or not twins_help(model):
         with nullcontext() if sharded else lean(model), dropout(model, share):
@@ -47,7 +47,7 @@ def dressed(model: Any, share: float, *, rows: int, world: int = 1, sharded: boo
 
 
 def side_by_side(rows: int, cores: int) -> tuple[int, int]:
-    """By how many copies so many windows are read soonest, and on how many cores each: none of them should wait."""
+    """By how many copies so many rows are read soonest, and on how many cores each: none of them should wait."""
 
     def seconds(size: int) -> float:
         return math.ceil(rows / size) / math.pow(cores // size, GAIN)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wellread.types import FEWER_BITS
 from wellread.weights.machine import device
 from wellread.weights.opening import Opened, find_weights, open_base, saved_weights
 from wellread.weights.room import fits
@@ -68,7 +69,7 @@ def measuring_dtype(name: str, *, offline: bool = False) -> tuple[torch.dtype | 
         half = torch.bfloat16
     saved = ", as they were saved" if kinds == {"F16" if half == torch.float16 else "BF16"} else ""
     name = str(half).removeprefix("torch.")
-    return half, f"weights in {name}{saved}: float32 ({4 * count / 1e9:,.1f} GB) does not fit"
+    return half, f"{FEWER_BITS}{name}{saved}: float32 ({4 * count / 1e9:,.1f} GB) does not fit"
 
 
 def _base(place: Path, *, offline: bool) -> Path:
