@@ -109,6 +109,11 @@ def digest(checkpoint: Path) -> str:
     return whole.hexdigest()
 
 
+def final(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights that a stage ended with, by name."""
+    return dict(weights.load_checkpoint(folder / "checkpoint").model.state_dict())
+
+
 def log(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
