@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from waiting import PATIENCE
 
 from wellread.streaming import Token
 from wellread.types import Chunk, Prompt, Sample, Sampling, Scored, last_words
@@ -96,7 +97,7 @@ class Clockwork:
             raise RuntimeError("a wire is loose")
         for step in range(max(sampling.max_tokens for _, sampling in asked)):
             if not self.free:
-                self.go.acquire(timeout=20)
+                self.go.acquire(timeout=PATIENCE)
             tokens: list[Token | None] = []
             for place, (prompt, sampling) in enumerate(asked):
                 if not wanted(place) or step >= sampling.max_tokens:
