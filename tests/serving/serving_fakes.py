@@ -75,6 +75,11 @@ class Clockwork:
         self.steps: dict[int, int] = {}
         self.batches: list[list[int]] = []
 
+    def run_down(self) -> None:
+        """Hold no step back any more."""
+        self.free = True
+        self.go.release(10_000)
+
     def count(self, prompt: Prompt) -> int:
         return len(last_words(prompt).split())
 

@@ -40,14 +40,14 @@ LIMITS = Limits(places=6, max_tokens=500, seconds=PATIENCE)
 def clockwork() -> Iterator[Clockwork]:
     one = Clockwork()
     yield one
-    one.free = True
-    one.go.release(10_000)
+    one.run_down()
 
 
 @pytest.fixture
 def base(clockwork: Clockwork) -> Iterator[str]:
     with served(build(Shelf({"clockwork": Served("clockwork", clockwork)}), Admission(), LIMITS), LIMITS) as url:
         yield url
+        clockwork.run_down()
 
 
 def gauge(base: str, name: str) -> float:
