@@ -28,7 +28,7 @@ SMALL = {"BATCH": 32, "INDEXED": 40, "CELL": 16}
 """Of `filling`: several batches, and an index of vectors, of a few files."""
 WRITING = [(LanceDBConnection, "create_table"), (LanceTable, "add"), (LanceTable, "delete"), (LanceTable, "optimize"),
            (LanceTable, "create_index"), (Tags, "create"), (Tags, "update")]  # fmt: skip
-LONGEST = 100
+LONGEST = 600
 """Seconds after which a process that hangs is ended otherwise."""
 
 

@@ -139,7 +139,7 @@ def status(url: str, **headers: str) -> tuple[int, str]:
 
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay)
     try:
-        with opener.open(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        with opener.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
             return answer.status, answer.read(4000).decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read(4000).decode()

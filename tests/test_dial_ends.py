@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from books import write_book
+from dials import dialled_in
 
 from wellread import pipeline
 from wellread.corpus.ingest import read_corpus
@@ -20,25 +21,13 @@ from wellread.generation.hf import TransformersModel
 from wellread.recipe import Recipe, parse_recipe
 from wellread.runs import Run
 from wellread.storage import read_json, read_rows, write_json
-from wellread.testing import UniformBytes, evidence, prose, tiny_model
+from wellread.testing import UniformBytes, evidence, prose
 from wellread.types import Measurement, Part, Scored
 
-RECIPE = """
-name: ends
-base: {base}
-general: [{general}]
-stages:
-  - name: imprint
-    method: {{kind: lora, rank: 4, alpha: 8}}
-    windows: {{length: 64}}
-    budget: {{steps: 4}}
-    optimizer: {{batch: 2, learning_rate: 0.03}}
-    evaluations: 1
-sampling: {{max_tokens: 12, n: 1}}
-measure: {{quick_words: 1500, metrics: [bits_per_byte, greedy_recited_share]}}
+MEASURED = """
+sampling: {max_tokens: 12, n: 1}
+measure: {quick_words: 1500, metrics: [bits_per_byte, greedy_recited_share]}
 """
-
-
 RECITED_HELD_OUT = {(f"greedy_recited_share{of}", "held_out") for of in ("", "_200_bytes")}
 """What is told of the chosen setting and of 1 alone."""
 
@@ -46,9 +35,8 @@ RECITED_HELD_OUT = {(f"greedy_recited_share{of}", "held_out") for of in ("", "_2
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("ends")
-    (folder / "general.txt").write_text(prose(300, seed=9), encoding="utf-8")
-    recipe = RECIPE.format(base=tiny_model(folder / "base").as_posix(), general=(folder / "general.txt").as_posix())
-    return pipeline.run(parse_recipe(recipe), [write_book(folder / "book.txt")], out=folder / "run", offline=True)
+    recipe = parse_recipe(dialled_in(folder, MEASURED))
+    return pipeline.run(recipe, [write_book(folder / "book.txt")], out=folder / "run", offline=True)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from books import write_book
+from dials import dialled, dialled_in
 from typer.testing import CliRunner
 
 from wellread import cli, measuring, models, pipeline, weights
@@ -21,29 +22,19 @@ from wellread.recipe import lineage, parse_recipe, recipe_yaml
 from wellread.reports.dial import dial as drawn
 from wellread.runs import Run
 from wellread.storage import read_rows, write_text
-from wellread.testing import prose, tiny_model
+from wellread.testing import tiny_model
 from wellread.types import Measurement, Sampling
 
-TUNED = """
-name: tuned
-base: {base}
-general: [{general}]
-stages:
-  - name: imprint
-    method: {{kind: lora, rank: 4, alpha: 8}}
-    windows: {{length: 64}}
-    budget: {{steps: 4}}
-    optimizer: {{batch: 2, learning_rate: 0.03}}
-    evaluations: 1
+DEEPENED = """
   - name: deepen
-    method: {{kind: full}}
-    windows: {{length: 64}}
-    budget: {{steps: 2}}
-    optimizer: {{batch: 2}}
+    method: {kind: full}
+    windows: {length: 64}
+    budget: {steps: 2}
+    optimizer: {batch: 2}
     evaluations: 1
-dial: {{wish: voice-without-recitation, settings: [0, 0.5, 1]}}
-sampling: {{max_tokens: 12, n: 1}}
-measure: {{quick_words: 1500, metrics: [bits_per_byte]}}
+dial: {wish: voice-without-recitation, settings: [0, 0.5, 1]}
+sampling: {max_tokens: 12, n: 1}
+measure: {quick_words: 1500, metrics: [bits_per_byte]}
 """
 SCRATCH = """
 name: short
@@ -64,14 +55,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def tuned_run(folder: Path, book: Path, *settings: str) -> Run:
     """The folder of a run: an adapter of random differences, then random steps of every weight."""
-    base = tiny_model(folder / "base")
-    (folder / "general.txt").write_text(prose(300, seed=9), encoding="utf-8")
-    recipe = parse_recipe(TUNED.format(base=base, general=folder / "general.txt"), settings)
+    recipe = parse_recipe(dialled_in(folder, DEEPENED), settings)
     this = Run(folder / "run")
     write_corpus(ingest([book], recipe.corpus, seed=0), this.corpus)
     write_text(this.recipe, recipe_yaml(recipe))
     first = this.stage(1, "imprint").checkpoint
-    _stray(weights.open_to_train(recipe.stages[0], str(base), folder=folder, text_bytes=1, seed=0), first, "lora")
+    base = str(recipe.base)
+    _stray(weights.open_to_train(recipe.stages[0], base, folder=folder, text_bytes=1, seed=0), first, "lora")
     later = weights.open_to_train(recipe.stages[1], str(first), folder=folder, text_bytes=1, seed=0)
     _stray(later, this.stage(2, "deepen").checkpoint, "full")
     return this
@@ -283,7 +273,7 @@ def test_the_figure_tells_what_held_out_text_says_of_the_choice() -> None:
 def test_a_recipe_knows_what_its_stages_go_back_to(tmp_path: Path) -> None:
     stages = parse_recipe(SCRATCH).stages
     assert lineage(stages) == {"first": (), "second": ("first",)}
-    of_a_base = parse_recipe(TUNED.format(base="embedded", general="x")).stages
+    of_a_base = parse_recipe(dialled(DEEPENED)).stages
     assert lineage(of_a_base)["deepen"] == ("imprint", "base")
     with pytest.raises(RecipeError, match="name an earlier stage"):
         parse_recipe(SCRATCH + "dial: {wish: voice-without-recitation}")

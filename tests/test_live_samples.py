@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from books import write_book
+from waiting import PATIENCE
 
 from wellread import pipeline
 from wellread.errors import ModelError
@@ -37,13 +38,15 @@ OFF = "sampling.generate_during_eval=false"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """The same run with samples while it trains, and without."""
+    """The same run with samples while it trains, which may take their time, and without."""
     folder = tmp_path_factory.mktemp("live")
     book = write_book(folder / "book.txt")
-    return {
-        name: pipeline.run(parse_recipe(SHORT, settings), [book], out=folder / name)
-        for name, settings in (("on", []), ("off", [OFF]))
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wellread.training.session.SAMPLED_SECONDS", PATIENCE)
+        return {
+            name: pipeline.run(parse_recipe(SHORT, settings), [book], out=folder / name)
+            for name, settings in (("on", []), ("off", [OFF]))
+        }
 
 
 def written(run: Run) -> list[dict[str, Any]]:
@@ -92,7 +95,7 @@ def test_of_examples_a_question_of_the_validation_part_is_asked_in_time(tmp_path
     opened = weights.open_base(str(tiny_model(tmp_path / "base")))
     sampler = live_sampler(recipe, corpus, recipe.stages[0], opened.tokenizer)
     assert sampler is not None
-    whole, hasty = sampler(opened.model, 60.0), sampler(opened.model, 0.0)
+    whole, hasty = sampler(opened.model, PATIENCE), sampler(opened.model, 0.0)
     assert whole is not None
     assert hasty is not None
     assert whole["prompt"] == "Watched?\n\n"

@@ -113,7 +113,7 @@ def test_it_runs_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     book = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(
-        book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        book, timeout=3600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     shown = "\n".join(
         str(output["data"].get("text/html", ""))

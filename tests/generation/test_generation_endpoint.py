@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hostile import Hostile, answer, completion, endless, gone, half, late, raw, say, status
+from waiting import PATIENCE, comes
 
 from wellread.errors import ModelError, RunError
 from wellread.generation.calling import Limits
@@ -18,7 +19,7 @@ from wellread.generation.pace import asked_to_wait, duration, used_up
 from wellread.types import Sampling
 
 QUICK = Limits(seconds=20.0, tries=3, backoff=0.01, wait=1.0, concurrency=2, size=20_000)
-HASTY = replace(QUICK, seconds=0.4)
+HASTY = replace(QUICK, seconds=1.0)
 GREEDY = Sampling(max_tokens=5, temperature=0.0, top_p=1.0)
 
 
@@ -63,9 +64,9 @@ TROUBLES = {
     "half a JSON": (half, "not a whole JSON object"),
     "wrong schema": (raw(b'{"answer": "yes"}'), "not a chat completion"),
     "no text": (raw(completion(None)), "without text"),
-    "late": (late(1.5), "no answer within 0.4 s"),
+    "late": (late(5.0), "no answer within 1 s"),
     "endless and fast": (endless(0.0), "more than 20,000 bytes"),
-    "endless and slow": (endless(0.02, b" "), "had not ended after 0.4 s"),
+    "endless and slow": (endless(0.02, b" "), "had not ended after 1 s"),
     "gone": (gone, "connection broke"),
 }
 
@@ -73,8 +74,9 @@ TROUBLES = {
 @pytest.mark.parametrize("name", TROUBLES)
 def test_trouble_is_tried_again(name: str) -> None:
     trouble, told = TROUBLES[name]
+    limits = replace(HASTY if " 1 s" in told else QUICK, tries=9)  # a machine that is at work may be late itself
     with Hostile(trouble, otherwise=say("yes")) as fake:
-        [sample] = EndpointModel(fake.name, limits=HASTY if "0.4 s" in told else QUICK).generate(["Once"], GREEDY)
+        [sample] = EndpointModel(fake.name, limits=limits).generate(["Once"], GREEDY)
     assert sample.completion == "yes"
     assert len(fake.asked) >= 2
 
@@ -83,7 +85,7 @@ def test_trouble_is_tried_again(name: str) -> None:
 def test_trouble_that_stays_ends_and_is_told(name: str) -> None:
     trouble, told = TROUBLES[name]
     with Hostile(otherwise=trouble) as fake, pytest.raises(RunError, match=told):
-        EndpointModel(fake.name, limits=HASTY if "0.4 s" in told else QUICK).generate(["Once"], GREEDY)
+        EndpointModel(fake.name, limits=HASTY if " 1 s" in told else QUICK).generate(["Once"], GREEDY)
     assert len(fake.asked) == QUICK.tries
 
 
@@ -118,7 +120,7 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for() -> None:
     with Hostile(otherwise=status(429, Retry_After="3600")) as fake:
         began = time.monotonic()
         found = EndpointModel(fake.name, limits=QUICK).replies([f"Question {n}" for n in range(9)], GREEDY)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 600
     assert "3,600 seconds" in str(found[0])
     assert len(fake.asked) <= QUICK.concurrency
 
@@ -238,8 +240,13 @@ def test_replies_that_stay_no_use_are_a_reason_and_never_a_reply(tmp_path: Path)
 
 
 def test_so_many_calls_at_a_time_and_no_more() -> None:
-    with Hostile(otherwise=late(0.1)) as fake:
-        EndpointModel(fake.name, limits=QUICK).generate([f"Question {n}" for n in range(6)], GREEDY)
+    def sociable(handler: Any, body: dict[str, Any]) -> None:
+        comes(lambda: fake.most_inside >= 2)
+        late(0.1)(handler, body)
+
+    with Hostile(otherwise=sociable) as fake:
+        limits = replace(QUICK, seconds=PATIENCE)
+        EndpointModel(fake.name, limits=limits).generate([f"Question {n}" for n in range(6)], GREEDY)
     assert fake.most_inside == 2
 
 
@@ -267,5 +274,5 @@ def test_what_headers_ask_for() -> None:
     assert used_up({"X-RateLimit-Remaining-Tokens": "0", "X-RateLimit-Reset-Tokens": "6m0s"}) == 360
     assert used_up({"X-RateLimit-Remaining-Tokens": "12", "X-RateLimit-Reset-Tokens": "6m0s"}) is None
     assert duration("1h2m3.5s") == 3723.5
-    assert duration(str(time.time() + 50)) == pytest.approx(50, abs=1)
+    assert 20 < duration(str(time.time() + 50)) <= 50
     assert duration("never") is None

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from reports_fabricated import (
-    certificate,
-    fabricate,
-    line,
-    match,
-    sample,
-    seen,
-    told,
-)
+from reports_eyes import certificate, line, seen, told
+from reports_fabricated import fabricate, match, sample
 
 from wellread.reports import verdict_of
 from wellread.types import Measurement

@@ -9,17 +9,9 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from reports_fabricated import (
-    TITLE,
-    Fabricated,
-    certificate,
-    fabricate,
-    fabricate_curriculum,
-    line,
-    sample,
-    told,
-    training_log,
-)
+from reports_curriculum import fabricate_curriculum
+from reports_eyes import certificate, line, told
+from reports_fabricated import TITLE, Fabricated, fabricate, sample, training_log
 
 from wellread.errors import StorageError, UsageError
 from wellread.reports import read_run, verdict_of, write_report

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from reports_fabricated import Fabricated, certificate, fabricate, fabricate_curriculum, gap, general, line, seen, told
+from reports_curriculum import fabricate_curriculum
+from reports_eyes import certificate, line, seen, told
+from reports_fabricated import Fabricated, fabricate
+from reports_rows import gap, general
 
 from wellread.reports import verdict
 from wellread.reports.wording import stopped_words

@@ -14,16 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from reports_fabricated import (
-    by_words,
-    document,
-    fabricate,
-    fabricate_curriculum,
-    read_through,
-    spans,
-    told,
-    with_scores,
-)
+from reports_curriculum import fabricate_curriculum
+from reports_eyes import told
+from reports_fabricated import document, fabricate
+from reports_scored import by_words, read_through, spans, with_scores
 
 from wellread.errors import StorageError
 from wellread.reports import write_report

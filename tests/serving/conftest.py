@@ -52,6 +52,6 @@ def shelf(model: TransformersModel, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def url(shelf: Shelf) -> Iterator[str]:
-    limits = Limits(max_tokens=200, body=100_000, slow=3.0)
+    limits = Limits(max_tokens=200, body=100_000)
     with served(build(shelf, Admission(), limits), limits) as base:
         yield base

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from waiting import PATIENCE
 
 from wellread.streaming import Token
 from wellread.types import Chunk, Prompt, Sample, Sampling, Scored, last_words
@@ -74,6 +75,11 @@ class Clockwork:
         self.steps: dict[int, int] = {}
         self.batches: list[list[int]] = []
 
+    def run_down(self) -> None:
+        """Hold no step back any more."""
+        self.free = True
+        self.go.release(10_000)
+
     def count(self, prompt: Prompt) -> int:
         return len(last_words(prompt).split())
 
@@ -96,7 +102,7 @@ class Clockwork:
             raise RuntimeError("a wire is loose")
         for step in range(max(sampling.max_tokens for _, sampling in asked)):
             if not self.free:
-                self.go.acquire(timeout=20)
+                self.go.acquire(timeout=PATIENCE)
             tokens: list[Token | None] = []
             for place, (prompt, sampling) in enumerate(asked):
                 if not wanted(place) or step >= sampling.max_tokens:

@@ -11,11 +11,12 @@ import httpx
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 from serving_fakes import OTHER, PASSAGE
+from waiting import PATIENCE
 
 from wellread.generation.hf import TransformersModel
 from wellread.types import Sampling
 
-http = httpx.Client(verify=False, timeout=60)
+http = httpx.Client(verify=False, timeout=PATIENCE)
 SCHEMA = {
     "type": "object",
     "properties": {"count": {"type": "integer"}},
@@ -28,7 +29,7 @@ CHAT: list[Any] = [{"role": "system", "content": "be brief"}, {"role": "user", "
 
 @pytest.fixture(scope="module")
 def client(url: str) -> Iterator[OpenAI]:
-    with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=30) as made:
+    with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=PATIENCE) as made:
         yield made
 
 
@@ -284,9 +285,9 @@ def test_a_text_may_be_longer_than_the_window_and_no_longer_than_the_server_lets
     url: str, model: TransformersModel
 ) -> None:
     asked = {**ASKED, "max_tokens": 100_000, "prompt": "the cat", "temperature": 0}
-    found = http.post(f"{url}/completions", json=asked, timeout=60).json()
+    found = http.post(f"{url}/completions", json=asked).json()
     assert found["usage"]["completion_tokens"] <= 200
     [sample] = model.generate(["the cat"], Sampling(200, 0, 1, seed=3))
     assert found["choices"][0]["text"] == sample.completion
-    chat = http.post(f"{url}/chat/completions", json={"model": "tiny", "messages": CHAT, "seed": 3}, timeout=60).json()
+    chat = http.post(f"{url}/chat/completions", json={"model": "tiny", "messages": CHAT, "seed": 3}).json()
     assert chat["usage"]["total_tokens"] <= 128

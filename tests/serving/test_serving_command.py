@@ -19,6 +19,7 @@ from serving_fakes import Clockwork, Letters
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from typer.testing import CliRunner
+from waiting import PATIENCE
 
 from wellread.cli import app
 from wellread.corpus.ingest import write_corpus
@@ -35,7 +36,7 @@ from wellread.serving.shelf import Served, Shelf, embedder_of, open_shelf, short
 from wellread.streaming import StreamingModel
 from wellread.types import Corpus, Document, Sampling
 
-http = httpx.Client(verify=False, timeout=60)
+http = httpx.Client(verify=False, timeout=PATIENCE)
 
 
 def test_without_keys_it_listens_on_this_machine_alone(tiny: Path) -> None:
@@ -192,7 +193,7 @@ def test_a_text_ends_when_the_seconds_are_over(tiny: Path, monkeypatch: pytest.M
         clockwork.go.release(9)
         return dict(answer.json()["choices"][0])
 
-    found, _ = asking(monkeypatch, [str(tiny), "--seconds", "1"], ask)
+    found, _ = asking(monkeypatch, [str(tiny), "--seconds", "2"], ask)
     assert (found["text"], found["finish_reason"]) == ("tick tick tick ", "length")
 
 
@@ -237,7 +238,7 @@ def test_the_server_as_a_program(tiny: Path, tmp_path: Path) -> None:
         assert answer.status_code == 200
         server.send_signal(signal.SIGINT)
         lines = server.stderr.read().splitlines()
-        assert server.wait(30) == 0
+        assert server.wait(PATIENCE) == 0
     rows = [json.loads(line) for line in lines if line.startswith("{")]
     assert [row["status"] for row in rows] == [200]
     assert lines[-1] == "stopped"

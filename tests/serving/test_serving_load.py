@@ -9,6 +9,7 @@ from collections import Counter
 import httpx
 import psutil
 import pytest
+from waiting import PATIENCE
 
 from wellread.serving.app import build
 from wellread.serving.listening import served
@@ -56,7 +57,7 @@ async def at_once(url: str, count: int) -> Counter[str]:
 
 
 def client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, timeout=60, verify=False, limits=httpx.Limits(max_connections=None))
+    return httpx.AsyncClient(base_url=url, timeout=PATIENCE, verify=False, limits=httpx.Limits(max_connections=None))
 
 
 async def one(asking: httpx.AsyncClient, seed: int) -> str:

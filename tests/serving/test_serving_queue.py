@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from serving_fakes import OTHER, PASSAGE, Clockwork, Letters
+from waiting import PATIENCE, comes
 
 from wellread.errors import ModelError, RunError
 from wellread.indexing import index_texts
@@ -30,21 +32,22 @@ from wellread.serving.shelf import Served, Shelf
 from wellread.streaming import Token
 from wellread.types import Chunk
 
-http = httpx.Client(verify=False, timeout=30)
-LIMITS = Limits(places=6, max_tokens=500, seconds=20, slow=1.0)
+http = httpx.Client(verify=False, timeout=PATIENCE)
+LIMITS = Limits(places=6, max_tokens=500, seconds=PATIENCE)
 
 
 @pytest.fixture
-def clockwork() -> Clockwork:
-    return Clockwork()
+def clockwork() -> Iterator[Clockwork]:
+    one = Clockwork()
+    yield one
+    one.run_down()
 
 
 @pytest.fixture
 def base(clockwork: Clockwork) -> Iterator[str]:
     with served(build(Shelf({"clockwork": Served("clockwork", clockwork)}), Admission(), LIMITS), LIMITS) as url:
         yield url
-        clockwork.free = True
-        clockwork.go.release(2000)
+        clockwork.run_down()
 
 
 def gauge(base: str, name: str) -> float:
@@ -52,25 +55,27 @@ def gauge(base: str, name: str) -> float:
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"wellread_{name} "))
 
 
-def soon(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def asked(seed: int, tokens: int = 3, **changed: Any) -> dict[str, Any]:
     return {"prompt": "wind it up", "seed": seed, "max_tokens": tokens, **changed}
+
+
+def unread(base: str, body: dict[str, Any]) -> socket.socket:
+    """A connection with little room, on which this is asked and nothing is read; closed, the client has gone."""
+    content, line = json.dumps(body).encode(), socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.settimeout(PATIENCE)
+    line.connect((urlsplit(base).hostname, urlsplit(base).port))
+    line.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                 + f"Content-Length: {len(content)}\r\n\r\n".encode() + content)  # fmt: skip
+    return line
 
 
 def test_above_the_bound_clients_are_told_to_come_again_and_below_it_none_is_lost(
     base: str, clockwork: Clockwork
 ) -> None:
     with ThreadPoolExecutor(6) as pool:
-        waiting = [pool.submit(http.post, f"{base}/completions", json=asked(seed), timeout=30) for seed in range(6)]
-        assert soon(lambda: gauge(base, "texts_writing") + gauge(base, "texts_waiting") == 6)
+        waiting = [pool.submit(http.post, f"{base}/completions", json=asked(seed)) for seed in range(6)]
+        assert comes(lambda: gauge(base, "texts_writing") + gauge(base, "texts_waiting") == 6)
         refused = http.post(f"{base}/completions", json=asked(9))
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["retry-after"]) <= 60
@@ -88,11 +93,11 @@ def test_a_request_for_more_texts_than_there_are_places_takes_none(base: str) ->
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_who_disconnects_frees_the_place_and_the_writing_stops(base: str, clockwork: Clockwork, stream: bool) -> None:
-    with httpx.Client(verify=False) as client, pytest.raises(httpx.ReadTimeout):
-        client.post(f"{base}/completions", json=asked(1, 400, n=6, stream=stream), timeout=0.5)
-    assert soon(lambda: gauge(base, "texts_waiting") == 0)
+    with unread(base, asked(1, 400, n=6, stream=stream)):
+        assert comes(lambda: gauge(base, "texts_writing") + gauge(base, "texts_waiting") == 6)
+    assert comes(lambda: gauge(base, "texts_waiting") == 0)
     clockwork.go.release(1)
-    assert soon(lambda: gauge(base, "texts_writing") == 0)
+    assert comes(lambda: gauge(base, "texts_writing") == 0)
     clockwork.free = True
     clockwork.go.release(100)
     assert http.post(f"{base}/completions", json=asked(50, n=6)).status_code == 200
@@ -108,7 +113,7 @@ def test_who_leaves_in_the_middle_of_a_stream_frees_the_place(base: str, clockwo
         assert "tick" in next(lines)
         assert gauge(base, "texts_writing") == 1
     clockwork.go.release(2)
-    assert soon(lambda: gauge(base, "texts_writing") == 0)
+    assert comes(lambda: gauge(base, "texts_writing") == 0)
     assert clockwork.steps[1] <= 5
 
 
@@ -116,19 +121,17 @@ def test_texts_that_end_early_make_room_while_others_go_on(base: str, clockwork:
     clockwork.free = True
     clockwork.go.release(500)
     with ThreadPoolExecutor(6) as pool:
-        long = [pool.submit(http.post, f"{base}/completions", json=asked(seed, 400), timeout=60) for seed in range(3)]
-        short = [
-            pool.submit(http.post, f"{base}/completions", json=asked(10 + seed, 2), timeout=60) for seed in range(3)
-        ]
+        long = [pool.submit(http.post, f"{base}/completions", json=asked(seed, 400)) for seed in range(3)]
+        short = [pool.submit(http.post, f"{base}/completions", json=asked(10 + seed, 2)) for seed in range(3)]
         assert [each.result().status_code for each in short + long] == [200] * 6
 
 
 def test_texts_that_wait_are_written_side_by_side(base: str, clockwork: Clockwork) -> None:
     with ThreadPoolExecutor(6) as pool:
-        first = pool.submit(http.post, f"{base}/completions", json=asked(0, 1), timeout=30)
-        assert soon(lambda: clockwork.batches == [[0]])
-        others = [pool.submit(http.post, f"{base}/completions", json=asked(seed, 2), timeout=30) for seed in (1, 2, 3)]
-        assert soon(lambda: gauge(base, "texts_waiting") == 3)
+        first = pool.submit(http.post, f"{base}/completions", json=asked(0, 1))
+        assert comes(lambda: clockwork.batches == [[0]])
+        others = [pool.submit(http.post, f"{base}/completions", json=asked(seed, 2)) for seed in (1, 2, 3)]
+        assert comes(lambda: gauge(base, "texts_waiting") == 3)
         clockwork.free = True
         clockwork.go.release(10)
         assert {each.result().status_code for each in [first, *others]} == {200}
@@ -147,7 +150,7 @@ def test_a_model_that_breaks_is_a_500_and_the_next_request_is_answered(base: str
 
 
 def test_the_time_limit_ends_a_text_and_says_when_there_was_none(clockwork: Clockwork) -> None:
-    limits = Limits(places=6, seconds=0.6)
+    limits = Limits(places=6, seconds=2)
     with served(build(Shelf({"clockwork": Served("clockwork", clockwork)}), Admission(), limits), limits) as base:
         late = http.post(f"{base}/completions", json=asked(1))
         assert (late.status_code, late.headers["retry-after"]) == (503, "10")
@@ -157,7 +160,7 @@ def test_the_time_limit_ends_a_text_and_says_when_there_was_none(clockwork: Cloc
         assert 1 <= cut["text"].count("tick") <= 3
         clockwork.free = True
         clockwork.go.release(500)
-        assert soon(lambda: gauge(base, "texts_writing") == 0)
+        assert comes(lambda: gauge(base, "texts_writing") == 0)
 
 
 class Maps:
@@ -220,29 +223,34 @@ def test_a_sentence_that_names_no_source_is_cited_by_its_words() -> None:
     assert citations("The sources do not say.", [replace(PASSAGE, text="The sources do not say.")]) == []
 
 
-class Slow(Letters):
-    """An embedder that takes a quarter of a second, however few texts there are."""
+class Halting(Letters):
+    """An embedder that makes vectors as often as it is let, however few the texts are."""
 
     def __init__(self) -> None:
+        self.go = threading.Semaphore(0)
         self.made: list[int] = []
 
     def embed(self, texts: Sequence[str]) -> Any:
-        time.sleep(0.25)
+        self.go.acquire(timeout=PATIENCE)
         self.made.append(len(texts))
         return super().embed(texts)
 
 
 def test_vectors_are_made_a_few_texts_at_a_time_and_not_beyond_the_time_limit() -> None:
-    limits, slow = Limits(places=6, seconds=0.6), Slow()
-    with served(build(Shelf({"slow": Served("slow", embedder=slow)}), Admission(), limits), limits) as base:
+    limits, halting = Limits(places=6, seconds=2), Halting()
+    with served(build(Shelf({"halting": Served("halting", embedder=halting)}), Admission(), limits), limits) as base:
+        halting.go.release(2)
         few = http.post(f"{base}/embeddings", json={"input": ["a", "bb"] * 9}).json()
         assert [each["embedding"][:2] for each in few["data"]] == [[1.0, 0.0], [0.0, 2.0]] * 9
-        assert slow.made == [16, 2]
+        assert halting.made == [16, 2]
+        halting.go.release(2)
         late = http.post(f"{base}/embeddings", json={"input": ["a"] * 200})
         assert (late.status_code, late.headers["retry-after"]) == (503, "10")
         assert "fewer texts" in late.json()["error"]["message"]
-        time.sleep(0.6)
-        assert sum(slow.made) < 18 + 80  # nobody waits for the others any more
+        halting.go.release(100)
+        assert http.post(f"{base}/embeddings", json={"input": "a"}).status_code == 200
+        assert halting.made[-1] == 1
+        assert sum(halting.made[2:-1]) <= 3 * 16  # nobody waits for the others any more
         assert gauge(base, "texts_waiting") == 0
 
 
@@ -318,21 +326,14 @@ def test_every_event_is_one_line_however_lines_are_told_apart() -> None:
 @pytest.mark.slow
 def test_who_reads_nothing_is_cut_off(clockwork: Clockwork) -> None:
     """More is written than socket buffers hold, and less than all; the connection is given up, and the place is free."""
-    import socket
-    from urllib.parse import urlsplit
-
     clockwork.go.release(600)
-    limits = Limits(places=40, max_tokens=3000, slow=0.5)
+    limits = Limits(places=40, max_tokens=3000, slow=2)
     with served(build(Shelf({"clockwork": Served("clockwork", clockwork)}), Admission(), limits), limits) as base:
-        body = b'{"prompt": "loud", "seed": 1, "max_tokens": 900, "stream": true}'
-        with socket.socket() as line:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            line.settimeout(20)
-            line.connect((urlsplit(base).hostname, urlsplit(base).port))
-            line.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                         + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)  # fmt: skip
-            assert soon(lambda: "wellread_clients_left_total 1" in http.get(base.removesuffix("/v1") + "/metrics").text)
+        with unread(base, {"prompt": "loud", "seed": 1, "max_tokens": 900, "stream": True}):
+            assert comes(
+                lambda: "wellread_clients_left_total 1" in http.get(base.removesuffix("/v1") + "/metrics").text
+            )
         clockwork.free = True
         clockwork.go.release(10)
-        assert soon(lambda: gauge(base, "texts_writing") == 0)
+        assert comes(lambda: gauge(base, "texts_writing") == 0)
         assert threading.active_count() < 20

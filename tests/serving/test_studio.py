@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import psutil
 import pytest
 from typer.testing import CliRunner
+from waiting import PATIENCE, comes
 
 from wellread.cli import app
 from wellread.errors import RunError, UsageError
@@ -89,14 +89,7 @@ def sleeper(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of wellread's own command: a process that says its words and waits to be interrupted, as `_MAIN` lets it be
     where whoever started the tests had them ignore that."""
     heard = "import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    monkeypatch.setattr(studio_runs, "_MAIN", heard + "print(*sys.argv[1:], flush=True)\ntime.sleep(60)")
-
-
-def wait_for(true: object, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    monkeypatch.setattr(studio_runs, "_MAIN", heard + f"print(*sys.argv[1:], flush=True)\ntime.sleep({PATIENCE})")
 
 
 @pytest.mark.usefixtures("sleeper")
@@ -117,14 +110,14 @@ def test_a_run_is_started_stopped_and_resumed_in_a_process_of_its_own(tmp_path: 
         "--out",
         str(this.path.resolve()),
     ]
-    wait_for(lambda: status(this).said)
+    assert comes(lambda: status(this).said)
     assert status(this).state == "working"
     assert (status(this).may_stop, status(this).may_resume) == (True, False)
     with pytest.raises(RunError, match="already"):
         resume_run(this)
     stop_run(this)
     assert not status(this).may_stop
-    wait_for(lambda: status(this).state == "stopped")
+    assert comes(lambda: status(this).state == "stopped")
     assert (status(this).may_stop, status(this).may_resume) == (False, True)
     assert status(other).state == "working"
     with pytest.raises(RunError, match="nothing works"):
@@ -132,10 +125,10 @@ def test_a_run_is_started_stopped_and_resumed_in_a_process_of_its_own(tmp_path: 
     resume_run(this)
     assert status(this).state == "working"
     log = this.path / "studio.log"
-    wait_for(lambda: log.read_text().count("run novel") == 2)  # before it has said so it may be deaf yet
+    assert comes(lambda: log.read_text().count("run novel") == 2)  # before it has said so it may be deaf yet
     for each in (this, other):
         stop_run(each)
-        wait_for(lambda each=each: status(each).state != "working")
+        assert comes(lambda each=each: status(each).state != "working")
 
 
 def test_another_process_of_the_same_number_is_not_taken_for_the_run(tmp_path: Path) -> None:
@@ -149,7 +142,7 @@ def test_another_process_of_the_same_number_is_not_taken_for_the_run(tmp_path: P
 def test_a_run_that_fails_says_why(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studio_runs, "_MAIN", "import sys; sys.exit(f'wellread: {sys.argv[3]}: it is too short.')")
     this = start_run("novel", [book], tmp_path / "runs", minutes=1)
-    wait_for(lambda: status(this).state != "working")
+    assert comes(lambda: status(this).state != "working")
     assert (status(this).state, status(this).doing) == ("failed", "book.txt: it is too short.")
     assert status(this).may_resume
 
@@ -359,27 +352,28 @@ def test_the_studio_is_served_and_starts_a_run(tmp_path: Path, book: Path, sleep
     from wellread.serving.studio import build_studio
 
     runs = tmp_path / "runs"
-    with served(build_studio(runs, door_admission("127.0.0.1", ""))) as base:
+    with served(build_studio(runs, door_admission("127.0.0.1", ""))) as base, httpx.Client(timeout=PATIENCE) as http:
         url = base.removesuffix("/v1")
-        front = httpx.get(f"{url}/", timeout=60)
+        front = http.get(f"{url}/")
         assert front.status_code == 200
         assert "connect-src 'self'" in front.headers["content-security-policy"]
-        assert httpx.get(f"{url}/", headers={"Origin": "http://evil.example"}).status_code == 403
-        assert httpx.get(f"{url}/pages/..%2f/report.html").status_code == 404
+        assert http.get(f"{url}/", headers={"Origin": "http://evil.example"}).status_code == 403
+        assert http.get(f"{url}/pages/..%2f/report.html").status_code == 404
         odd = runs / "odd & 50% #1"
         (odd / "corpus").mkdir(parents=True)
         (odd / "recipe.yaml").write_text("name: odd\n", encoding="utf-8")
         (odd / "report.html").write_text("<p>odd</p>", encoding="utf-8")
-        assert httpx.get(url + page_of(odd.name, "report")).text == "<p>odd</p>"
-        client = Client(url, verbose=False)
+        assert http.get(url + page_of(odd.name, "report")).text == "<p>odd</p>"
+        client = Client(url, verbose=False, httpx_kwargs={"timeout": PATIENCE})
         with pytest.raises(Exception, match="4294967295"):
             client.predict(None, "It was", 1, 0, True, 10, 0.8, 0.9, 1, 2**32, api_name="/write")
         client.predict([handle_file(str(book))], "novel", 1, api_name="/start")
         this = run_named("novel-book", runs)
-        page = httpx.get(f"{url}/pages/novel-book/report.html")
+        page = http.get(f"{url}/pages/novel-book/report.html")
         assert page.status_code == 404
         assert "sandbox" in page.headers["content-security-policy"]
+        assert comes(lambda: status(this).said)  # before it has said so it may be deaf yet
         client.predict("novel-book", api_name="/stop")
-        wait_for(lambda: status(this).state == "stopped")
+        assert comes(lambda: status(this).state == "stopped")
         with pytest.raises(Exception, match="list of choices"):
             client.predict("../novel-book", api_name="/stop")

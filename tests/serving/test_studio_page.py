@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE, comes
 
 pytest.importorskip("gradio")
 
@@ -27,7 +28,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     runs = tmp_path_factory.mktemp("studio") / "runs"
     with served(build_studio(runs, door_admission("127.0.0.1", ""))) as base:
-        yield Client(base.removesuffix("/v1"), verbose=False)
+        yield Client(base.removesuffix("/v1"), verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
 
 @pytest.mark.parametrize(
@@ -41,14 +42,15 @@ def test_what_is_left_out_is_told_where_the_text_was_to_stand(page: Any, asked: 
     name, *given = asked
     job = page.submit(*given, api_name=name)
     with pytest.raises(Exception, match=said):
-        job.result(timeout=120)
+        job.result(timeout=PATIENCE)
     first, second = job.outputs()[-1]
     assert said in first
     assert "…" not in first + second
 
 
 def test_a_studio_that_nobody_looks_at_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gradio's queue would look a thousand times a second whether there is something to do."""
+    """Gradio's queue would look a thousand times a second whether there is something to do. Told by how long whoever looks
+    wants to sleep: how often that is on this machine, others at work on it have a say in."""
     looks, sleep = [], asyncio.sleep
 
     async def counted(seconds: float, *given: Any) -> Any:
@@ -59,6 +61,6 @@ def test_a_studio_that_nobody_looks_at_rests(tmp_path: Path, monkeypatch: pytest
     with served(build_studio(tmp_path, door_admission("127.0.0.1", ""))):
         time.sleep(0.5)
         looks.clear()
-        time.sleep(1)
-        found = len(looks)
-    assert 0 < found < 100
+        assert comes(lambda: len(looks) >= 10)
+        found = looks[:]
+    assert sum(found) / len(found) > 0.01

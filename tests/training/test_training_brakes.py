@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-import time
+import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_toy import BATCH, LENGTH, ToyWindows, in_child, log, toy_model, toy_stage, toy_train
+from training_toy import BATCH, LENGTH, Clock, ToyWindows, die_at, in_child, log, toy_model, toy_stage, toy_train
 
 from wellread import weights
 from wellread.errors import MissingPackage, RecipeError, RunError
@@ -64,40 +64,30 @@ def test_validation_that_eats_a_budget_in_minutes_is_told(tmp_path: Path) -> Non
     assert [line for line in said if "`--set read.evaluations=1` (100 now)" in line]
 
 
-class SlowWindows(ToyWindows):
-    """A tenth of a second for each."""
-
-    def __getitem__(self, place: int) -> dict[str, list[int]]:
-        time.sleep(0.1)
-        return super().__getitem__(place)
-
-
-def test_validation_is_cut_to_what_a_budget_in_minutes_has_room_for(tmp_path: Path) -> None:
-    """All six windows, four times, would take 2.4 of 3.6 seconds."""
+def test_validation_is_cut_to_what_a_budget_in_minutes_has_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All six windows of a tenth of a second each, four times, would take 2.4 of 3.6 seconds."""
+    clock = Clock(monkeypatch)
+    slow = ToyWindows(6, watch=clock.each(0.1))
     said: list[str] = []
     stage = toy_stage(budget={"minutes": 0.06}, evaluations=3, optimizer=ADAMW, method=CALM, checkpoint_minutes=0.005)
-    toy_train(tmp_path / "run", stage, validation=SlowWindows(6), say=said.append)
-    read = {row["validation_tokens"] for row in log(tmp_path / "run") if "validation_tokens" in row}
-    assert read in ({LENGTH - 1}, {2 * (LENGTH - 1)})
+
+    def trained(name: str, validation: ToyWindows, read: Callable[[int, int], None] | None = None) -> list[int]:
+        """How many tokens each validation read, where a window of training takes a sixteenth of a second."""
+        windows = ToyWindows(watch=clock.each(1 / 16, read))
+        toy_train(tmp_path / name, stage, validation=validation, windows=windows, say=said.append)
+        return [row["validation_tokens"] for row in log(tmp_path / name) if "validation_tokens" in row]
+
+    assert trained("run", slow) == [2 * (LENGTH - 1)] * 4
     assert len([line for line in said if "of its 6 windows" in line]) == 1
-    toy_train(tmp_path / "steps", toy_stage(budget={"steps": 1}), validation=SlowWindows(6))
+    toy_train(tmp_path / "steps", toy_stage(budget={"steps": 1}), validation=slow)
     assert log(tmp_path / "steps")[0]["validation_tokens"] == 6 * (LENGTH - 1)
 
-    # killed, it goes on with as many as it began with
-    def killed() -> None:
-        began = time.monotonic()
-
-        def late(epoch: int, place: int) -> None:
-            if time.monotonic() > began + 2.2:
-                os.kill(os.getpid(), 9)
-
-        toy_train(tmp_path / "killed", stage, validation=SlowWindows(6), windows=ToyWindows(watch=late))
-
-    assert in_child(killed) == -9
-    toy_train(tmp_path / "killed", stage, validation=SlowWindows(6))
-    rows = [row["validation_tokens"] for row in log(tmp_path / "killed") if "validation_tokens" in row]
-    assert len(rows) > 1
-    assert set(rows) == {rows[0]} < {LENGTH - 1, 2 * (LENGTH - 1), 6 * (LENGTH - 1)}
+    # killed, it goes on with as many as it began with, however long they take by now
+    assert in_child(lambda: trained("killed", slow, die_at(5 * BATCH + 2))) == -signal.SIGKILL
+    assert list((tmp_path / "killed" / "resume").glob("step-*"))
+    assert trained("killed", ToyWindows(6)) == [2 * (LENGTH - 1)] * 4
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
+from waiting import PATIENCE
 
 from wellread import weights
 from wellread.training import chunked
@@ -272,9 +273,9 @@ def test_two_processes_average_the_gradients_of_their_halves() -> None:
     ranks = [context.Process(target=_rank, args=(rank, port, answers)) for rank in range(2)]
     for process in ranks:
         process.start()
-    results = answers.get(timeout=60)
+    results = answers.get(timeout=PATIENCE)
     for process in ranks:
-        process.join(timeout=60)
+        process.join(timeout=PATIENCE)
         assert process.exitcode == 0
     model = made("tied")
     expected = gradients(model, plain(model, batch(4)) / 2)

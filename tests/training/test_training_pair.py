@@ -17,6 +17,7 @@ import torch
 from accelerate.state import AcceleratorState
 from training_pair import main, measured_dose
 from training_toy import BATCH, LENGTH, digest, log, toy_stage, toy_train
+from waiting import PATIENCE
 
 from wellread import weights
 from wellread.recipe import Stage
@@ -58,7 +59,9 @@ def torchrun(*jobs: dict[str, Any]) -> None:
     script = str(Path(__file__).with_name("training_pair.py"))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, json.dumps(jobs)], capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(
+        [*command, json.dumps(jobs)], capture_output=True, text=True, env=environment, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr[-4000:]
 
 
@@ -80,7 +83,7 @@ def forked(*jobs: dict[str, Any]) -> list[int]:
     for child in children:
         child.start()
     for child in children:
-        child.join(timeout=90)
+        child.join(timeout=PATIENCE)
     for child in children:
         if child.is_alive():
             child.kill()

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_toy import BATCH, LENGTH, ToyWindows, die_at, digest, in_child, log, toy_stage, toy_train
+from training_toy import BATCH, LENGTH, Clock, ToyWindows, die_at, digest, in_child, log, toy_stage, toy_train
 
 from wellread import weights
 from wellread.errors import RunError, StorageError
@@ -80,15 +79,21 @@ def test_killed_while_a_checkpoint_is_written(tmp_path: Path, undisturbed: dict[
     stage, folder = stages()["muon-best"], tmp_path / "run"
 
     def kill_while_writing() -> None:
-        def watch() -> None:
-            while len(list((folder / "resume").glob("step-*"))) < 2 or not list((folder / "resume").glob(".step-*")):
-                pass
-            os.kill(os.getpid(), signal.SIGKILL)
+        from safetensors import torch as files
 
-        threading.Thread(target=watch, daemon=True).start()
+        write = files.save_file
+
+        def half(tensors: dict[str, torch.Tensor], path: Path) -> None:
+            write(tensors, path)
+            if len(list((folder / "resume").glob("step-*"))) == 2:
+                os.truncate(path, path.stat().st_size // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        files.save_file = half
         toy_train(folder, stage)
 
     assert in_child(kill_while_writing) == -signal.SIGKILL
+    assert len(list((folder / "resume").glob(".step-*/state.safetensors"))) == 1
     assert in_child(lambda: toy_train(folder, stage)) == 0
     assert digest(folder / "checkpoint") == undisturbed["muon-best"]
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoint", "log.jsonl"]
@@ -137,27 +142,35 @@ def test_all_checkpoints_damaged_begins_again(tmp_path: Path, undisturbed: dict[
 
 
 @forks
-def test_minutes_keep_the_time_already_spent(tmp_path: Path) -> None:
-    stage, folder = toy_stage(budget={"minutes": 0.05}, evaluations=50), tmp_path / "run"
-
-    def die_after_a_while() -> None:
-        began = time.monotonic()
-
-        def watch(epoch: int, place: int) -> None:
-            if epoch and time.monotonic() - began > 1.5:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        toy_train(folder, stage, windows=ToyWindows(watch=watch))
-
-    assert in_child(die_after_a_while) == -signal.SIGKILL
+def test_minutes_keep_the_time_already_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twelve steps of a quarter of a second, five are done before the kill and seven after it."""
+    clock, folder = Clock(monkeypatch), tmp_path / "run"
+    stage = toy_stage(budget={"minutes": 0.05}, evaluations=50)
+    killed = ToyWindows(watch=clock.each(1 / 16, die_at(5 * BATCH + 2)))
+    assert in_child(lambda: toy_train(folder, stage, windows=killed)) == -signal.SIGKILL
     before = log(folder)[-1]
-    assert before["elapsed_seconds"] > 0.5
-    toy_train(folder, stage)
+    assert (before["step"], before["elapsed_seconds"]) == (5, 1.25)
+    clock.now += 3600  # nor does the time count in which nothing ran
+    toy_train(folder, stage, windows=ToyWindows(watch=clock.each(1 / 16)))
     rows = log(folder)
-    assert 2.9 < rows[-1]["elapsed_seconds"] < 5
+    assert (rows[-1]["step"], rows[-1]["elapsed_seconds"]) == (12, 3.0)
     times = [row["elapsed_seconds"] for row in rows]
     assert times == sorted(times)
-    assert rows[-1]["step"] > before["step"]
+
+
+@forks
+def test_minutes_keep_the_time_since_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fifteen steps of four seconds a checkpoint is written after three, and the time noted after five: the fourth and fifth
+    are lost, and their time is not there again."""
+    clock, folder = Clock(monkeypatch), tmp_path / "run"
+    stage = toy_stage(budget={"minutes": 1}, evaluations=1, checkpoint_minutes=1 / 6)
+    killed = ToyWindows(watch=clock.each(1.0, die_at(5 * BATCH + 2)))
+    assert in_child(lambda: toy_train(folder, stage, windows=killed)) == -signal.SIGKILL
+    assert [path.name for path in (folder / "resume").glob("step-*")] == ["step-00000003"]
+    toy_train(folder, stage, windows=ToyWindows(watch=clock.each(1.0)))
+    rows = [row for row in log(folder) if "loss" in row]
+    assert [row["elapsed_seconds"] for row in rows] == [*range(4, 13, 4), *range(24, 61, 4)]
+    assert [row["step"] for row in rows] == list(range(1, 14))
 
 
 def test_ctrl_c_saves_and_the_next_call_goes_on(tmp_path: Path) -> None:

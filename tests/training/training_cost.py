@@ -1,10 +1,15 @@
-"""`training_cost.py KIND FOLDER` prints what training was foreseen to cost and did: bytes, bytes, seconds, seconds."""
+"""`training_cost.py KIND FOLDER` prints what training was foreseen to cost and did: bytes, bytes, seconds, seconds.
+
+Seconds are those of the processor, for one thread: other work on the machine makes neither longer.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -12,7 +17,7 @@ from training_toy import ToyWindows, toy_stage
 
 from wellread import weights
 from wellread.testing import byte_tokenizer
-from wellread.training import foresee, train
+from wellread.training import estimate, foresee, processes, train
 
 
 class Wide(ToyWindows):
@@ -25,6 +30,8 @@ class Wide(ToyWindows):
 
 def main(kind: str, folder: Path) -> None:
     torch.set_num_threads(1)
+    estimate.time = SimpleNamespace(perf_counter=time.process_time)
+    processes.Together.now = lambda together: time.process_time()
     tokenizer = weights.open_tokenizer(byte_tokenizer(folder / "tokenizer"))
     # a vocabulary far wider than the text's, so that logits weigh what they weigh in life
     tokenizer.add_tokens([f"<{number}>" for number in range(4096 - len(tokenizer))])

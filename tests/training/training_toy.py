@@ -12,15 +12,19 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from wellread import weights
 from wellread.recipe import Lora, Stage
 from wellread.testing import byte_tokenizer, tiny_model
-from wellread.training import processes, train
+from wellread.training import fitting, processes, train
 from wellread.types import Checkpoint
+
+if TYPE_CHECKING:
+    import pytest
 
 LENGTH = 64
 """Long enough that windows are read in two pieces until four fifths of the budget."""
@@ -50,6 +54,26 @@ class ToyWindows:
         start = self._order[place] * LENGTH
         ids = self._text[start : start + LENGTH].tolist()
         return {"input_ids": ids, "labels": list(ids)}
+
+
+class Clock:
+    """A clock that stands until a test moves it, in the place of those by which a stage counts its minutes: what takes so
+    many seconds then takes them on any machine, at work with other things or not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(processes.Together, "now", lambda together: self.now)
+        monkeypatch.setattr(fitting, "time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def each(self, seconds: float, then: Callable[[int, int], None] | None = None) -> Callable[[int, int], None]:
+        """A watcher of windows: each takes so many seconds; what comes `then` is another watcher."""
+
+        def watch(epoch: int, place: int) -> None:
+            self.now += seconds
+            if then is not None:
+                then(epoch, place)
+
+        return watch
 
 
 def toy_stage(**changes: Any) -> Stage:
@@ -109,12 +133,18 @@ def digest(checkpoint: Path) -> str:
     return whole.hexdigest()
 
 
+def final(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights that a stage ended with, by name."""
+    return dict(weights.load_checkpoint(folder / "checkpoint").model.state_dict())
+
+
 def log(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def in_child(work: Callable[[], None]) -> int:
     """Do the work in a forked process, one thread, and return its exit code (minus the signal that killed it)."""
+    from waiting import PATIENCE  # which a script of this room does not find
 
     def quietly() -> None:
         torch.set_num_threads(1)
@@ -122,7 +152,7 @@ def in_child(work: Callable[[], None]) -> int:
 
     child = multiprocessing.get_context("fork").Process(target=quietly)
     child.start()
-    child.join(timeout=120)
+    child.join(timeout=PATIENCE)
     assert child.exitcode is not None, "the child process hangs"
     return child.exitcode
 
