@@ -121,20 +121,30 @@ def shards(recipe: Recipe) -> list[str]:
 
 
 def keep_apart(recipe: Recipe, texts: Sequence[Path]) -> None:
-    """Raises UsageError where a library or text read beside the text is the text itself, held-out chapters and all."""
-    sizes = {path.stat().st_size: path for path in texts if path.is_file()}
+    """Raises UsageError where a library or text read beside the text is the text itself, held-out chapters and all, or one by
+    which forgetting is measured, whatever its name."""
+    secret = [(path, "is the text itself: its held-out chapters would be read; take it out of the library or the mix.")
+              for path in texts if path.is_file()]  # fmt: skip
+    secret += [(path, "forgetting is measured by: take it out of `general`, or read other text.")
+               for name in recipe.general for path in _files(name)]  # fmt: skip
+    sizes: dict[int, list[tuple[Path, str]]] = {}
+    for path, why in secret:
+        sizes.setdefault(path.stat().st_size, []).append((path, why))
     for stage in recipe.stages:
         beside = [
             *(stage.random_windows.texts if stage.random_windows else ()),
             *(stage.mix.texts if stage.mix else ()),
         ]
-        for name in beside:
-            path = Path(library_path(name))
-            for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                same = sizes.get(each.stat().st_size) if each.is_file() else None
-                if same is not None and each.read_bytes() == same.read_bytes():
-                    raise UsageError(f"stage {stage.name} reads {each} too, which is the text itself: its held-out chapters "
-                                     "would be read; take it out of the library or the mix.")  # fmt: skip
+        for each in (path for name in beside for path in _files(name)):
+            for same, why in sizes.get(each.stat().st_size, ()):
+                if each.read_bytes() == same.read_bytes():
+                    raise UsageError(f"stage {stage.name} reads {each} too, which {why}")
+
+
+def _files(name: str) -> list[Path]:
+    """The files that a name stands for: itself, or all in the folder; none where there is nothing, as of a hub's dataset."""
+    path = Path(library_path(name))
+    return [each for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
 
 
 def library_texts() -> list[str]:
