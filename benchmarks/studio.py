@@ -272,7 +272,12 @@ def keyboard(walk: Walk, given: argparse.Namespace) -> Any:
     to("Write")
     keys.press("Enter")
     to("Run")
-    keys.type(Path(given.runs_with[0]).name)
+    wanted, active = Path(given.runs_with[0]).name, page.locator("[role=option].active")
+    for _ in range(80):
+        keys.press("ArrowDown")
+        walk.pause(page, 200)
+        if active.count() and wanted == active.first.get_attribute("aria-label"):
+            break
     keys.press("Enter")
     to("Beginning")
     keys.type("The keeper")

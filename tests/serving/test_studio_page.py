@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,24 @@ def test_what_is_left_out_is_told_where_the_text_was_to_stand(page: Any, asked: 
     first, second = job.outputs()[-1]
     assert said in first
     assert "…" not in first + second
+
+
+def test_a_page_begins_with_runs_that_can_do_what_its_tabs_are_for(tmp_path: Path) -> None:
+    """To be followed: the latest. To write, be read or compared: those with a finished stage; the latest is in training."""
+    from wellread.serving.studio_models import Models
+    from wellread.serving.studio_tabs import page as built
+
+    for age, (name, finished) in enumerate([("begun", False), ("new", True), ("also-begun", False), ("old", True)]):
+        run = tmp_path / name
+        (run / "corpus").mkdir(parents=True)
+        (run / "recipe.yaml").write_text("name: any\n", encoding="utf-8")
+        stage = run / "stages" / "01-read"
+        (stage / "checkpoint" if finished else stage).mkdir(parents=True)
+        os.utime(run, (1e9 - age, 1e9 - age))
+    blocks, _ = built(tmp_path, Models(offline=True))
+    [listed] = [each.fn for each in blocks.fns.values() if each.name == "listed"]
+    following, writing, reading, _, _, first, second = [each.value for each in listed()]
+    assert (following, writing, reading, first, second) == ("begun", "new", "new", "new", "old")
 
 
 def test_a_studio_that_nobody_looks_at_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

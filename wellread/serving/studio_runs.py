@@ -79,6 +79,11 @@ def runs_in(folder: Path) -> list[str]:
     return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)]
 
 
+def taught_in(folder: Path) -> list[str]:
+    """Of `runs_in`, those with a finished stage: what can write, be read and compared."""
+    return [name for name in runs_in(folder) if any(stage.checkpoint.is_dir() for stage in Run(folder / name).stages())]
+
+
 def run_named(name: str | None, folder: Path) -> Run:
     """The run of this name. Raises UsageError for any other string, whatever path it spells."""
     if not name:

@@ -23,6 +23,7 @@ from wellread.serving.studio_runs import (
     start_run,
     status,
     stop_run,
+    taught_in,
     works_elsewhere,
 )
 from wellread.serving.studio_shown import followed, framed
@@ -66,13 +67,12 @@ def page(runs: Path, models: Models) -> tuple[Any, dict[str, Any]]:
                 first, second = _compare_tab(runs)
 
         def listed() -> list[Any]:
-            names, stores = runs_in(runs), stores_in(runs)
-            latest = names[0] if names else None
-            chosen = [gr.Dropdown(choices=names, value=latest) for _ in range(3)]
+            names, taught, stores = runs_in(runs), taught_in(runs), stores_in(runs)
+            one, other = [*taught[:2], None, None][:2]
+            chosen = [gr.Dropdown(choices=names, value=value) for value in (names[0] if names else None, one, one)]
             return [*chosen, gr.Dropdown(choices=[BASE, *names], value=BASE),
                     gr.Dropdown(choices=stores, value=stores[0] if stores else None),
-                    gr.Dropdown(choices=names, value=latest),
-                    gr.Dropdown(choices=names, value=names[1] if len(names) > 1 else None)]  # fmt: skip
+                    gr.Dropdown(choices=names, value=one), gr.Dropdown(choices=names, value=other)]  # fmt: skip
 
         blocks.load(listed, None, [following, writing, reading, asking, store, first, second], api_visibility="private")
     return blocks, {"theme": theme, "css": CSS, "head": HEAD}
