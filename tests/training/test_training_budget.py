@@ -103,6 +103,18 @@ def test_foreseen_counts(tmp_path: Path) -> None:
     assert foreseen(keep="best").disk_bytes > 4 * parameters * (1 + 3 * 3)
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="elsewhere a child's peak is its own anyway")
+def test_the_most_memory_held_is_not_that_of_whoever_started_the_program() -> None:
+    """A studio, or a notebook, holds more than the small runs that it starts."""
+    import subprocess
+    import sys
+
+    ballast = b"x" * 1_500_000_000  # written, so it is held
+    child = "from wellread.training.estimate import most_memory; print(most_memory())"
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < len(ballast) / 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_foreseen_memory_and_time_are_about_right(tmp_path: Path, kind: str) -> None:

@@ -6,7 +6,6 @@ Seconds are those of the processor, for one thread: other work on the machine ma
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -27,14 +26,6 @@ class Wide(ToyWindows):
     def __getitem__(self, place: int) -> dict[str, list[int]]:
         ids = super().__getitem__(place)["input_ids"] * 3
         return {"input_ids": ids, "labels": list(ids)}
-
-
-def most_held() -> int:
-    """Bytes that this program has held at most. Linux's ru_maxrss is also that of the process that started it."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        return int(status.read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def main(kind: str, folder: Path) -> None:
@@ -62,7 +53,7 @@ def main(kind: str, folder: Path) -> None:
     foreseen = os.read(reader, 100).decode().split()
     os.wait()
     train(model(), tokenizer, Wide(), Wide(1), stage, folder=folder / "run", base=None, seed=0, fingerprint="f")
-    peak = most_held()
+    peak = estimate.most_memory()
     last = (folder / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1]
     seconds = last.split('"elapsed_seconds": ')[1].split(",")[0]
     sys.stdout.write(f"{foreseen[0]} {peak} {foreseen[1]} {seconds}\n")
